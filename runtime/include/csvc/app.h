@@ -1,0 +1,111 @@
+/*
+ * csvc/app.h: a whole server program.
+ *
+ * Takes a service from `main` to its exit code: flags and environment, logging, database,
+ * listening, signals, graceful stop. A csvc_app keeps the first error and csvc_app_run reports it,
+ * so main needs no error handling of its own:
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         struct service svc = {0};
+ *         csvc_app *app = csvc_app_new(&user_service_app, argc, argv);
+ *
+ *         svc.db = csvc_app_database(app, user_service_migrations);
+ *         services_register(app, &svc);
+ *         return csvc_app_run(app);
+ *     }
+ *
+ * All functions are for the main thread; csvc_app_run blocks until the server has stopped. This
+ * module, unlike the rest of the library, prints: help and errors of usage to standard output and
+ * standard error.
+ *
+ * Settings: each is a flag and a variable, the flag wins (--grpc-addr, GRPC_ADDR).
+ *
+ *     GRPC_ADDR       127.0.0.1:50051   where to serve; port 0 takes a free one and logs it
+ *     DATABASE_URL    sqlite:NAME.db    (projects with storage)
+ *     LOG_LEVEL       info              debug, info, warn, error, off
+ *     LOG_FORMAT      text              text, json
+ *     SHUTDOWN_GRACE  30s               how long calls in flight may finish after SIGTERM or SIGINT
+ */
+#ifndef CSVC_APP_H
+#define CSVC_APP_H
+
+#include <csvc/client.h>
+#include <csvc/server.h>
+#include <csvc/store.h>
+
+CSVC_BEGIN_DECLS
+
+typedef struct csvc_app csvc_app;
+
+/* What a program is made of; generated as PROJECT_app in gen/services.c. */
+typedef struct csvc_app_info {
+    size_t struct_size;
+    const char *name; /* "user-service" */
+    const csvc_transport *transport;
+    const csvc_db_driver *const *drivers; /* NULL-terminated; NULL when there is no storage */
+    const char *database_url;             /* the default; NULL when there is no storage */
+    const csvc_service *const *services;  /* NULL-terminated */
+} csvc_app_info;
+
+#define CSVC_APP_INFO_INIT .struct_size = sizeof(csvc_app_info)
+
+/* Reads flags and environment. Never NULL: whatever is wrong comes out of csvc_app_run. `info` must
+ * outlive it. */
+CSVC_API csvc_app *csvc_app_new(const csvc_app_info *info, int argc, char **argv);
+
+/* Opens the database of DATABASE_URL and migrates it. NULL when that failed; the app owns it.
+ * `sets` as for csvc_db_migrate. */
+CSVC_API csvc_db *csvc_app_database(csvc_app *app, const csvc_migrations *const *sets);
+
+/* Adds an interceptor behind the built-in ones. Both must outlive the app. */
+CSVC_API void csvc_app_intercept(csvc_app *app, const csvc_interceptor *interceptor, void *self);
+
+/* The server to register services with; what generated services_register uses. Keeps the code of a
+ * failed registration. */
+CSVC_API void csvc_app_register(csvc_app *app, const csvc_service *service, const void *ops,
+                                void *self);
+
+/* A channel over the app's transport, freed with it. NULL when it cannot be; csvc_app_run says why.
+ */
+CSVC_API csvc_channel *csvc_app_channel(csvc_app *app, const char *target);
+
+/*
+ * Serves until SIGTERM or SIGINT, lets calls in flight finish for SHUTDOWN_GRACE, frees all.
+ * Returns the exit code of the program: 0 after an orderly stop (and after --help and --version), 1
+ * when the start failed or the grace ran out, 2 for wrong usage. A second signal ends the process
+ * at once.
+ */
+CSVC_API int csvc_app_run(csvc_app *app);
+
+/* What a generated command-line client is made of: the services it can call. */
+typedef struct csvc_cli_info {
+    size_t struct_size;
+    const char *name; /* "user-service-client" */
+    const csvc_transport *transport;
+    const csvc_service *const *services; /* NULL-terminated */
+} csvc_cli_info;
+
+#define CSVC_CLI_INFO_INIT .struct_size = sizeof(csvc_cli_info)
+
+/*
+ * A whole client program: `NAME [--addr HOST:PORT] [--timeout 5s] RPC [--FIELD VALUE]...`. A
+ * subcommand for each rpc, a flag for each field of its request (`--author.name` reaches into a
+ * message, repeated fields by repeating the flag), the reply as a line of JSON on standard output,
+ * an error as `RPC: CODE: text` on standard error. Exits with 0, with 2 for wrong usage, else with
+ * 64 plus the code of the status.
+ */
+CSVC_API int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv);
+
+#ifdef __cplusplus
+static inline csvc_app_info csvc_app_info_init(void)
+{
+    csvc_app_info info = csvc_app_info();
+    info.struct_size = sizeof(info);
+    return info;
+}
+#endif
+
+CSVC_END_DECLS
+
+#endif /* CSVC_APP_H */

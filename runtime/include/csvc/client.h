@@ -1,0 +1,113 @@
+/*
+ * csvc/client.h: calling rpcs.
+ *
+ * A channel stands for a service somewhere else; make one a target and share it among threads. A
+ * csvc_rpc holds the options of a call and, afterwards, its outcome; generated functions take both:
+ *
+ *     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 200};
+ *     const User__GetUserResponse *rsp;
+ *
+ *     if (user_service_client_get_user(ch, &rpc, &req, &rsp) != CSVC_OK) {
+ *         fprintf(stderr, "get-user: %s: %s\n", csvc_code_name(rpc.code), rpc.message);
+ *     }
+ *     csvc_rpc_clear(&rpc);
+ *
+ * The options stay from call to call; the result lives until the next call with the same csvc_rpc.
+ */
+#ifndef CSVC_CLIENT_H
+#define CSVC_CLIENT_H
+
+#include <csvc/ctx.h>
+#include <csvc/service.h>
+#include <csvc/transport.h>
+
+CSVC_BEGIN_DECLS
+
+typedef struct csvc_channel csvc_channel;
+typedef struct csvc_rpc_result csvc_rpc_result;
+
+/* Zero means the default. */
+typedef struct csvc_channel_options {
+    size_t struct_size;
+    const csvc_transport *transport;
+    uint32_t max_message_bytes; /* of a reply; default 4 MiB */
+    const char *authority;      /* what to call the server; default: from the target */
+} csvc_channel_options;
+
+#define CSVC_CHANNEL_OPTIONS_INIT .struct_size = sizeof(csvc_channel_options)
+
+/*
+ * A channel to "HOST:PORT", "dns:///HOST:PORT", "ipv4:1.2.3.4:5" or "unix:PATH". Does not connect
+ * yet and does not block. NULL with err set when the target or the options are wrong or memory is
+ * short.
+ */
+CSVC_API csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *options,
+                                        csvc_error *err) CSVC_MUST_CHECK;
+
+/* Ends the channel; calls still under way end with CANCELLED first. Takes NULL; returns NULL.
+ * Blocks for that. */
+CSVC_API csvc_channel *csvc_channel_free(csvc_channel *ch);
+
+/* One key and value of metadata; a value of a "-bin" key is raw bytes. */
+typedef struct csvc_metadata_pair {
+    const char *key;
+    csvc_bytes value;
+} csvc_metadata_pair;
+
+/* A call: what is asked for, and how it went. One thread at a time; not shared by calls at the same
+ * time. */
+typedef struct csvc_rpc {
+    size_t struct_size;
+
+    /* Asked for. */
+    int64_t timeout_ms;  /* 0: none, except the parent's */
+    csvc_ctx *parent;    /* its deadline and its cancellation hold for this call, too */
+    bool wait_for_ready; /* wait for a connection instead of failing with UNAVAILABLE */
+    const csvc_metadata_pair *metadata; /* to send; borrowed */
+    size_t n_metadata;
+
+    /* How it went; written by the call. */
+    csvc_code code;
+    const char *
+        message; /* the server's text, or why the call did not get there; never NULL after a call */
+    csvc_rpc_result *result; /* the reply's memory and the metadata received; opaque */
+} csvc_rpc;
+
+#define CSVC_RPC_INIT .struct_size = sizeof(csvc_rpc)
+
+/* Frees the last result. The options stay. Takes NULL. */
+CSVC_API void csvc_rpc_clear(csvc_rpc *rpc);
+
+/* Metadata the server sent: the n-th value of a key among the headers or the trailers. */
+CSVC_API bool csvc_rpc_header(const csvc_rpc *rpc, const char *key, size_t n,
+                              csvc_bytes *ret_value);
+CSVC_API bool csvc_rpc_trailer(const csvc_rpc *rpc, const char *key, size_t n,
+                               csvc_bytes *ret_value);
+
+/*
+ * Calls a unary rpc and waits. What generated PREFIX_client_RPC functions call, with their own
+ * types. Blocks until the reply, the deadline or the parent's cancellation. Returns rpc->code.
+ * FAILED_PRECONDITION when called from an inline handler, which may not block. *ret_reply lives
+ * until the next call with this rpc or csvc_rpc_clear.
+ */
+CSVC_API csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
+                                   const void *request, const void **ret_reply) CSVC_MUST_CHECK;
+
+#ifdef __cplusplus
+static inline csvc_channel_options csvc_channel_options_init(void)
+{
+    csvc_channel_options options = csvc_channel_options();
+    options.struct_size = sizeof(options);
+    return options;
+}
+static inline csvc_rpc csvc_rpc_init(void)
+{
+    csvc_rpc rpc = csvc_rpc();
+    rpc.struct_size = sizeof(rpc);
+    return rpc;
+}
+#endif
+
+CSVC_END_DECLS
+
+#endif /* CSVC_CLIENT_H */

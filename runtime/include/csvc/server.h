@@ -1,0 +1,96 @@
+/*
+ * csvc/server.h: serving rpcs.
+ *
+ * A server owns its loops (one thread a CPU it may use) and its pool of workers. Handlers run on
+ * the pool; rpcs with the option `inline` run on the loop. Several servers may live in one process.
+ * Most programs use csvc/app.h, which drives one of these from flags and signals.
+ *
+ *     csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core};
+ *     csvc_server *srv = csvc_server_new(&options, &err);
+ *
+ *     if (srv == NULL || user_service_ops_register(srv, &ops, &state) != CSVC_OK ||
+ *         csvc_server_listen(srv, "127.0.0.1:0", &port, &err) != CSVC_OK ||
+ *         csvc_server_start(srv, &err) != CSVC_OK) { ... }
+ *     csvc_server_shutdown(srv, 30000);
+ *     csvc_server_free(srv);
+ *
+ * Order: new, then register, intercept and listen in any order, start, shutdown, free. All from one
+ * thread, except csvc_server_shutdown, which any thread may call.
+ */
+#ifndef CSVC_SERVER_H
+#define CSVC_SERVER_H
+
+#include <csvc/interceptor.h>
+#include <csvc/service.h>
+#include <csvc/transport.h>
+
+CSVC_BEGIN_DECLS
+
+typedef struct csvc_server csvc_server;
+
+/* Zero means the default. docs/limits.md has a line for each. */
+typedef struct csvc_server_options {
+    size_t struct_size;
+    const csvc_transport *transport;
+    uint32_t loops;       /* poller threads; default: CPUs this process may run on */
+    uint32_t max_workers; /* threads of the pool; default 128 */
+    uint32_t max_queued;  /* calls waiting for a worker; default 4096, then RESOURCE_EXHAUSTED */
+    uint32_t max_message_bytes;  /* of a request; default 4 MiB, then RESOURCE_EXHAUSTED */
+    uint32_t max_metadata_bytes; /* of a call's metadata; default 16 KiB */
+    uint32_t max_streams;        /* concurrent calls a connection; default 1000 */
+    size_t max_call_memory;      /* of a call's arena; default 64 MiB */
+    int64_t slow_call_ms;        /* logged at info when a call takes longer; default 1000 */
+} csvc_server_options;
+
+#define CSVC_SERVER_OPTIONS_INIT .struct_size = sizeof(csvc_server_options)
+
+/* A server that serves nothing yet. NULL with err set: INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */
+CSVC_API csvc_server *csvc_server_new(const csvc_server_options *options,
+                                      csvc_error *err) CSVC_MUST_CHECK;
+
+/*
+ * Adds a service; generated code calls it as PREFIX_ops_register. `ops` begins with its struct_size
+ * and is copied; `self` is handed to every handler and must outlive the server. ALREADY_EXISTS when
+ * one of its paths is taken, FAILED_PRECONDITION after start, INVALID_ARGUMENT for a struct_size of
+ * 0.
+ */
+CSVC_API csvc_code csvc_server_register(csvc_server *srv, const csvc_service *service,
+                                        const void *ops, void *self) CSVC_MUST_CHECK;
+
+/* Adds an interceptor; both must outlive the server. FAILED_PRECONDITION after start. */
+CSVC_API csvc_code csvc_server_intercept(csvc_server *srv, const csvc_interceptor *interceptor,
+                                         void *self) CSVC_MUST_CHECK;
+
+/*
+ * Binds "HOST:PORT" (port 0: any free one). An address in use is ALREADY_EXISTS, a bad one
+ * INVALID_ARGUMENT, one we may not have PERMISSION_DENIED; the text says what to do. Two servers
+ * never share a port in silence.
+ */
+CSVC_API csvc_code csvc_server_listen(csvc_server *srv, const char *address, int *ret_port,
+                                      csvc_error *err) CSVC_MUST_CHECK;
+
+/* Starts the loops; calls are served when it returns. */
+CSVC_API csvc_code csvc_server_start(csvc_server *srv, csvc_error *err) CSVC_MUST_CHECK;
+
+/*
+ * Stops taking calls (GOAWAY), waits until those in flight have ended, at most `grace_ms`, then
+ * cancels the rest. Blocks. OK when all ended by themselves, DEADLINE_EXCEEDED when some had to be
+ * cancelled. A second call, from any thread, with a shorter grace cuts the first one short.
+ */
+CSVC_API csvc_code csvc_server_shutdown(csvc_server *srv, int64_t grace_ms);
+
+/* Frees all; shuts down first (grace 0) when that was not done. Takes NULL; returns NULL. */
+CSVC_API csvc_server *csvc_server_free(csvc_server *srv);
+
+#ifdef __cplusplus
+static inline csvc_server_options csvc_server_options_init(void)
+{
+    csvc_server_options options = csvc_server_options();
+    options.struct_size = sizeof(options);
+    return options;
+}
+#endif
+
+CSVC_END_DECLS
+
+#endif /* CSVC_SERVER_H */

@@ -1,0 +1,266 @@
+/*
+ * transport/seam.h: the line between the transports and all that stands above them. Not installed.
+ *
+ * Words. A *loop* is one thread with one queue. A call lives on one loop: everything it reports
+ * comes serially on that thread (upward), and everything asked of it is asked from there
+ * (downward). Other threads post a task to the loop. The exceptions are marked "any thread".
+ *
+ * Memory. A transport allocates a call with `upper_size` bytes behind it for rpc/ (the ctx, its
+ * first arena chunk), and reuses the two together, so a call costs no allocation in the steady
+ * state. rpc/ says `release` when nobody looks any more.
+ *
+ * Served unary call, inline:   started(first message) -> reserve, finish -> closed -> release
+ * Served unary call, pool:     started(first message) -> watch | worker runs, posts | finish ->
+ * closed -> release cancelled may come at any time between watch and closed. Served stream: started
+ * -> watch, read -> message... -> message(NULL) | headers, send -> writable... | finish -> closed
+ * Outgoing call:               start -> headers, message..., status -> release
+ *
+ * Every served call gets exactly one `closed`, every outgoing one exactly one `status`; nothing
+ * comes after it.
+ */
+#ifndef CSVC_TRANSPORT_SEAM_H
+#define CSVC_TRANSPORT_SEAM_H
+
+#include <csvc/arena.h>
+#include <csvc/code.h>
+#include <csvc/transport.h>
+#include <stdatomic.h>
+
+/* ---- messages ---- */
+
+/*
+ * Bytes of one message without the five-byte prefix, counted. `refs` starts at 1; whoever takes one
+ * to zero calls `dispose`. The pieces do not change while anybody holds it. Any thread.
+ */
+typedef struct csvc_payload {
+    atomic_uint refs;
+    void (*dispose)(struct csvc_payload *payload);
+    size_t len; /* of all pieces */
+    size_t n_pieces;
+    const csvc_bytes *pieces;
+    bool compressed; /* the prefix's flag: `pieces` are still packed */
+} csvc_payload;
+
+void csvc__payload_ref(csvc_payload *payload);
+CSVC_API void csvc__payload_unref(csvc_payload *payload); /* takes NULL */
+
+/* A message to send: in the memory `reserve` gave (payload NULL), or a counted one (the transport
+ * takes its own ref). */
+typedef struct csvc_outgoing {
+    csvc_bytes reserved;
+    csvc_payload *payload;
+    bool compressed;
+} csvc_outgoing;
+
+/* ---- metadata ---- */
+
+/* One entry; the bytes belong to whoever made the list and last as long as the call. "-bin" values
+ * are raw. */
+typedef struct csvc_md {
+    csvc_bytes key;
+    csvc_bytes value;
+} csvc_md;
+
+typedef struct csvc_md_list {
+    const csvc_md *entries;
+    size_t n_entries;
+} csvc_md_list;
+
+/* ---- loops ---- */
+
+typedef struct csvc_loop csvc_loop;
+
+/* Work for a loop's thread; lives inside what it is about, is in at most one queue. */
+typedef struct csvc_task {
+    struct csvc_task *next;
+    void (*run)(struct csvc_task *task);
+} csvc_task;
+
+/* A timer of one loop, in a heap; set and stopped on its thread only. */
+typedef struct csvc_timer {
+    int64_t due; /* csvc__now() time */
+    size_t slot; /* place in the heap, 0 when not set */
+    void (*run)(struct csvc_timer *timer);
+} csvc_timer;
+
+/* The part of a loop that is the same for every transport; transports embed it first. */
+struct csvc_loop {
+    const csvc_transport *transport;
+    _Atomic(csvc_task *) posted; /* newest first */
+    csvc_timer **timers;         /* 1-based heap */
+    size_t n_timers, max_timers;
+};
+
+/* Any thread. Wakes the loop only when its queue was empty. */
+CSVC_API void csvc__loop_post(csvc_loop *loop, csvc_task *task);
+
+/* For transports: prepare and release the common part; run all that is posted, in order; run due
+ * timers. */
+CSVC_API void csvc__loop_init(csvc_loop *loop, const csvc_transport *transport);
+CSVC_API void csvc__loop_release(csvc_loop *loop);
+CSVC_API void csvc__loop_run_posted(csvc_loop *loop);
+CSVC_API void csvc__loop_run_timers(csvc_loop *loop);
+CSVC_API int64_t csvc__loop_next_due(const csvc_loop *loop); /* INT64_MAX when there is none */
+
+CSVC_API csvc_code csvc__timer_set(csvc_loop *loop, csvc_timer *timer, int64_t due) CSVC_MUST_CHECK;
+CSVC_API void csvc__timer_stop(csvc_loop *loop, csvc_timer *timer);
+
+/* ---- calls ---- */
+
+typedef struct csvc_tcall csvc_tcall;
+
+/* The status of a call with all that may go with it in one write. */
+typedef struct csvc_finish {
+    csvc_md_list headers;         /* when they were not sent before */
+    const csvc_outgoing *message; /* the last one; NULL: none */
+    csvc_code code;
+    csvc_bytes text; /* UTF-8, any characters; the transport escapes */
+    csvc_md_list trailers;
+} csvc_finish;
+
+typedef struct csvc_tcall_ops {
+    /* ---- both sides ---- */
+
+    /* Memory for a message of `len` bytes, to be filled and handed back by the next send or finish.
+     * Any one thread. NULL: no memory. */
+    void *(*reserve)(csvc_tcall *tc, size_t len);
+    /* Asks for one more `message`. */
+    void (*read)(csvc_tcall *tc);
+    /* Sends one message; `writable` says when the next may come. `more` hints that another follows
+     * soon. */
+    void (*send)(csvc_tcall *tc, const csvc_outgoing *message, bool more);
+    /* Ends it now; the peer sees `code`. */
+    void (*cancel)(csvc_tcall *tc, csvc_code code, const char *text);
+    /* The peer's address, printed into the arena; NULL when memory is short. */
+    const char *(*peer)(csvc_tcall *tc, csvc_arena *a);
+    /* The call and its upper part may be reused. After closed or status; on the loop. */
+    void (*release)(csvc_tcall *tc);
+
+    /* ---- served calls ---- */
+
+    void (*send_headers)(csvc_tcall *tc, csvc_md_list headers);
+    /* Once; everything that `finish` points to stays until `closed`. */
+    void (*finish)(csvc_tcall *tc, const csvc_finish *finish);
+    /* Wants to know of cancellation before finish. Calls that run on the loop to their end leave it
+     * out: it costs 8 %. */
+    void (*watch)(csvc_tcall *tc);
+    /* Metadata the caller sent; valid until release. Any one thread. */
+    csvc_md_list (*metadata)(csvc_tcall *tc);
+
+    /* ---- outgoing calls ---- */
+
+    void (*close_send)(csvc_tcall *tc);
+} csvc_tcall_ops;
+
+/* First member of a transport's own call. */
+struct csvc_tcall {
+    const csvc_tcall_ops *ops;
+    csvc_loop *loop;
+    void *upper; /* `upper_size` bytes, not zeroed, aligned for any type */
+};
+
+/* ---- serving ---- */
+
+typedef struct csvc_tserver csvc_tserver;
+
+typedef struct csvc_arrival {
+    const void *method; /* as registered; NULL: nobody registered this path */
+    csvc_bytes path;    /* not NUL-terminated; lasts as long as the call */
+    int64_t deadline;   /* csvc__now() time; INT64_MAX: none */
+    csvc_payload
+        *first; /* reads_first methods: the one message, taken over; NULL: there was none */
+    bool ended; /* already cancelled */
+} csvc_arrival;
+
+/* Upward, for served calls. All on the call's loop. */
+typedef struct csvc_served_events {
+    void (*started)(void *server, csvc_tcall *tc, const csvc_arrival *arrival);
+    void (*message)(csvc_tcall *tc, csvc_payload *message); /* taken over; NULL: half-close */
+    void (*writable)(csvc_tcall *tc);
+    void (*cancelled)(csvc_tcall *tc); /* at most once, only after watch, never after closed */
+    void (*closed)(csvc_tcall *tc, bool delivered, bool cancelled); /* the last one */
+} csvc_served_events;
+
+/* A path to serve. */
+typedef struct csvc_tmethod {
+    const char *path;
+    bool reads_first; /* unary and server streaming: the request comes with `started` */
+    const void *method;
+} csvc_tmethod;
+
+typedef struct csvc_tserver_config {
+    const csvc_served_events *events;
+    void *server; /* for `started` */
+    size_t upper_size;
+    const csvc_tmethod *methods; /* all of them; copied */
+    size_t n_methods;
+    uint32_t loops;
+    uint32_t max_message_bytes;
+    uint32_t max_metadata_bytes;
+    uint32_t max_streams;
+} csvc_tserver_config;
+
+/* ---- calling ---- */
+
+typedef struct csvc_tchannel csvc_tchannel;
+
+typedef struct csvc_tchannel_config {
+    const char *target;
+    const char *authority; /* NULL: from the target */
+    uint32_t max_message_bytes;
+} csvc_tchannel_config;
+
+/* Upward, for outgoing calls. All on the call's loop. `text` and metadata last until release. */
+typedef struct csvc_outgoing_events {
+    void (*headers)(csvc_tcall *tc, csvc_md_list headers);
+    void (*message)(csvc_tcall *tc, csvc_payload *message); /* taken over; NULL: no more */
+    void (*writable)(csvc_tcall *tc);
+    void (*status)(csvc_tcall *tc, csvc_code code, csvc_bytes text, csvc_md_list trailers);
+} csvc_outgoing_events;
+
+/* What `start` is given; all of it stays until `status`. */
+typedef struct csvc_start {
+    const char *path;
+    int64_t deadline; /* csvc__now() time; INT64_MAX: none */
+    bool wait_for_ready;
+    csvc_md_list metadata;
+    const csvc_outgoing_events *events;
+    const csvc_outgoing *
+        message; /* unary and server streaming: the request, followed by half-close, in one write */
+    bool unary_reply; /* read one message by itself; headers, message and status come in one go */
+} csvc_start;
+
+/* ---- the transport ---- */
+
+struct csvc_transport {
+    const char *name;
+
+    /* Wakes the loop out of its wait. Any thread. */
+    void (*wake)(csvc_loop *loop);
+
+    /* Servers; see csvc/server.h for order, threads and codes. */
+    csvc_tserver *(*server_new)(const csvc_tserver_config *config, csvc_error *err);
+    csvc_code (*server_listen)(csvc_tserver *ts, const char *address, int *ret_port,
+                               csvc_error *err);
+    csvc_code (*server_start)(csvc_tserver *ts, csvc_error *err);
+    /* No new calls from now on (GOAWAY); those in flight go on. Any thread; does not block; once.
+     */
+    void (*server_drain)(csvc_tserver *ts);
+    /* Ends every call in flight: each sees `cancelled`. After drain. Any thread. */
+    void (*server_cancel_all)(csvc_tserver *ts);
+    /* Waits until every call has been released and every loop has ended. After drain. */
+    void (*server_join)(csvc_tserver *ts);
+    void (*server_free)(csvc_tserver *ts); /* after join, or never started */
+
+    /* Channels. */
+    csvc_tchannel *(*channel_new)(const csvc_tchannel_config *config, csvc_error *err);
+    void (*channel_free)(csvc_tchannel *tch); /* every call of it has been released */
+    /* The loop that calls of this channel, started by this thread, should live on. Any thread. */
+    csvc_loop *(*channel_loop)(csvc_tchannel *tch);
+    /* A call that is not started, with `upper_size` bytes. Any thread. NULL: no memory. */
+    csvc_tcall *(*call_new)(csvc_tchannel *tch, csvc_loop *loop, size_t upper_size);
+    /* On the loop. */
+    void (*call_start)(csvc_tcall *tc, const csvc_start *start);
+};
+
+#endif /* CSVC_TRANSPORT_SEAM_H */
