@@ -66,9 +66,10 @@ CSVC_API csvc_code csvc_check_cancelled(csvc_ctx *ctx) CSVC_MUST_CHECK;
 typedef void csvc_cancel_fn(void *self);
 
 /*
- * Calls `fn` once when the ctx is cancelled; at once, on this thread, when it is already. It runs
- * on the call's loop and may not block. Forgotten when the ctx ends. RESOURCE_EXHAUSTED when memory
- * is short.
+ * Calls `fn` once when the ctx is cancelled; at once, on this thread, when it is already. For an
+ * rpc it runs on the call's loop, else on the thread of csvc_ctx_cancel, and may not block; that
+ * the deadline of a ctx of csvc_ctx_new has passed is seen by who asks, nothing runs. Forgotten
+ * when the ctx ends. INVALID_ARGUMENT without a function, RESOURCE_EXHAUSTED when memory is short.
  */
 CSVC_API csvc_code csvc_on_cancel(csvc_ctx *ctx, csvc_cancel_fn *fn, void *self) CSVC_MUST_CHECK;
 
@@ -83,10 +84,10 @@ CSVC_API bool csvc_metadata_value(csvc_ctx *ctx, const char *key, size_t n, csvc
 
 /*
  * Sends metadata with the reply: headers go before the first message, trailers with the status.
- * Both are copied. INVALID_ARGUMENT for a key outside [0-9a-z_.-], one that begins with "grpc-" or
- * ":", or a value that is not printable ASCII where the key does not end in "-bin";
- * FAILED_PRECONDITION when it is too late or the ctx is no rpc; RESOURCE_EXHAUSTED when memory is
- * short or there are more than 64.
+ * Both are copied. INVALID_ARGUMENT for a key outside [0-9a-z_.-], one that is the protocol's own
+ * ("grpc-...", "content-type", "te"...), or a value that is not printable ASCII where the key does
+ * not end in "-bin"; FAILED_PRECONDITION when it is too late or the ctx is no rpc;
+ * RESOURCE_EXHAUSTED when memory is short or there are more than 64.
  */
 CSVC_API csvc_code csvc_set_header(csvc_ctx *ctx, const char *key, const char *value);
 CSVC_API csvc_code csvc_set_trailer(csvc_ctx *ctx, const char *key, const char *value);
