@@ -1,0 +1,61 @@
+/*
+ * output.h: which files come out, and bringing them out: plan -> render -> write.
+ *
+ * A plan lists outputs, sorted by path, each with template, scope and owner. Rendering gives texts.
+ * Writing makes a CodeGeneratorResponse of them (the plugin) or files (c-svc), the latter only
+ * where the content differs.
+ */
+#ifndef GEN_OUTPUT_H
+#define GEN_OUTPUT_H
+
+#include "infer.h"
+#include "request.h"
+#include "template.h"
+
+/* Who owns a file afterwards; design.md's words are in docs/internals/generator.md. */
+typedef enum gen_owner {
+    GEN_MACHINE = 0,   /* ours: rewritten at every run, under gen/ or .c-svc/ */
+    GEN_BORN_ONCE = 1, /* written when absent, never again */
+    GEN_MERGED = 2,    /* written when absent; later merged by `c-svc update` */
+} gen_owner;
+
+typedef struct gen_output {
+    const char *path;     /* relative, '/' */
+    const char *template; /* NULL: `content` is ready-made */
+    gen_value *scope;
+    gen_owner owner;
+    const char *content; /* after rendering */
+    size_t len;
+} gen_output;
+
+typedef struct gen_plan {
+    gen_output *outputs;
+    size_t n_outputs, max_outputs;
+} gen_plan;
+
+bool gen_plan_add(csvc_arena *a, gen_plan *plan, gen_output output);
+void gen_plan_sort(gen_plan *plan);
+
+/* The set of each file to generate: csvc.[ch], store.[ch] where there are entities, pb-c.[ch]
+ * unless messages=off (messages.c). */
+csvc_code gen_plan_sets(gen_plan *plan, const gen_model *model, const gen_request *request,
+                        csvc_error *err);
+
+/* Fills `content` of every output that has a template. */
+csvc_code gen_plan_render(csvc_arena *a, gen_plan *plan, const gen_templates *templates,
+                          csvc_error *err);
+
+/* Runs protoc-gen-c on the request, changed as design.md section 3 says, and adds its files to the
+ * plan (messages.c). */
+csvc_code gen_messages(gen_plan *plan, const gen_model *model, const gen_request *request,
+                       csvc_error *err);
+
+/* ---- scope.c: the only file that knows both model and templates ---- */
+
+gen_value *gen_scope_file(csvc_arena *a, const gen_model *model, const gen_file *file);
+gen_value *gen_scope_service(csvc_arena *a, const gen_service *service);
+gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc);
+gen_value *gen_scope_message(csvc_arena *a, const gen_message *message);
+gen_value *gen_scope_entity(csvc_arena *a, const gen_entity *entity);
+
+#endif /* GEN_OUTPUT_H */
