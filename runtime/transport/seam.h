@@ -133,7 +133,8 @@ typedef struct csvc_tcall_ops {
     void (*cancel)(csvc_tcall *tc, csvc_code code, const char *text);
     /* The peer's address, printed into the arena; NULL when memory is short. */
     const char *(*peer)(csvc_tcall *tc, csvc_arena *a);
-    /* The call and its upper part may be reused. After closed or status; on the loop. */
+    /* The call and its upper part may be reused. After closed or status, on the loop; an outgoing
+     * call that was never started: from any thread. Memory reserved and not sent goes with it. */
     void (*release)(csvc_tcall *tc);
 
     /* ---- served calls ---- */
@@ -248,9 +249,10 @@ struct csvc_transport {
     void (*server_drain)(csvc_tserver *ts);
     /* Ends every call in flight: each sees `cancelled`. After drain. Any thread. */
     void (*server_cancel_all)(csvc_tserver *ts);
-    /* Waits until every call has been released and every loop has ended. After drain. */
-    void (*server_join)(csvc_tserver *ts);
-    void (*server_free)(csvc_tserver *ts); /* after join, or never started */
+    /* Waits until every call has been released and every loop has ended, or until that csvc__now()
+     * time (INT64_MAX: however long): false. After drain; may be asked again until it says true. */
+    bool (*server_join)(csvc_tserver *ts, int64_t until);
+    void (*server_free)(csvc_tserver *ts); /* after join said true, or never started */
 
     /* Channels. */
     csvc_tchannel *(*channel_new)(const csvc_tchannel_config *config, csvc_error *err);
