@@ -5,18 +5,29 @@
  * comes serially on that thread (upward), and everything asked of it is asked from there
  * (downward). Other threads post a task to the loop. The exceptions are marked "any thread".
  *
- * Memory. A transport allocates a call with `upper_size` bytes behind it for rpc/ (the ctx, its
- * first arena chunk), and reuses the two together, so a call costs no allocation in the steady
- * state. rpc/ says `release` when nobody looks any more.
+ * Memory. A transport allocates a served call with `upper_size` bytes behind it for rpc/ (the ctx,
+ * its first arena chunk), and reuses the two together, so a call costs no allocation in the steady
+ * state. rpc/ says `release` when nobody looks any more. Payloads that a call has reported are
+ * given up before its release.
  *
- * Served unary call, inline:   started(first message) -> reserve, finish -> closed -> release
- * Served unary call, pool:     started(first message) -> watch | worker runs, posts | finish ->
- * closed -> release cancelled may come at any time between watch and closed. Served stream: started
- * -> watch, read -> message... -> message(NULL) | headers, send -> writable... | finish -> closed
- * Outgoing call:               start -> headers, message..., status -> release
+ * Served unary call, inline:  started(first message) -> reserve, finish -> closed -> release
+ * Served unary call, pool:    started(first message) -> watch | a worker runs, posts | finish ->
+ *                             closed -> release; cancelled may come between watch and closed
+ * Served stream:              started -> watch, read -> message... -> message(NULL) |
+ *                             send_headers, send -> writable... | finish -> closed -> release
+ * Outgoing unary call:        start -> headers, message, status -> release
+ * Outgoing stream:            start -> headers | read -> message... -> message(NULL) |
+ *                             send -> writable..., close_send | status -> release
  *
- * Every served call gets exactly one `closed`, every outgoing one exactly one `status`; nothing
- * comes after it.
+ * Every served call gets exactly one `closed`, which follows its `finish`: a call that was
+ * cancelled is finished like any other, whatever code. Every started outgoing call gets exactly one
+ * `status`, when all messages have been read or something went wrong. Nothing comes after these
+ * two. Events may come from within a downward call only where it is said.
+ *
+ * Sending: one message at a time. Each `send` is answered by one `writable`, also when it came to
+ * nothing because the call is over (that is told by cancelled, closed or status), unless finish or
+ * close_send was asked meanwhile. Reading: one `read` at a time, answered by one `message`; NULL is
+ * the half-close or the end, and the last one.
  */
 #ifndef CSVC_TRANSPORT_SEAM_H
 #define CSVC_TRANSPORT_SEAM_H
@@ -30,7 +41,8 @@
 
 /*
  * Bytes of one message without the five-byte prefix, counted. `refs` starts at 1; whoever takes one
- * to zero calls `dispose`. The pieces do not change while anybody holds it. Any thread.
+ * to zero calls `dispose`. The pieces do not change while anybody holds it. Any thread. No piece is
+ * empty; a message of no bytes has no pieces.
  */
 typedef struct csvc_payload {
     atomic_uint refs;
@@ -41,11 +53,21 @@ typedef struct csvc_payload {
     bool compressed; /* the prefix's flag: `pieces` are still packed */
 } csvc_payload;
 
-void csvc__payload_ref(csvc_payload *payload);
+CSVC_API void csvc__payload_ref(csvc_payload *payload);
 CSVC_API void csvc__payload_unref(csvc_payload *payload); /* takes NULL */
 
-/* A message to send: in the memory `reserve` gave (payload NULL), or a counted one (the transport
- * takes its own ref). */
+/* A payload of one piece with `len` bytes to be written before anybody else gets it. NULL: no
+ * memory. */
+CSVC_API csvc_payload *csvc__payload_new(size_t len, uint8_t **ret_data) CSVC_MUST_CHECK;
+
+/* The whole message in one run: the piece itself, or, as it is in rare cases even for two bytes,
+ * its pieces copied into the arena. False: no memory. */
+CSVC_API bool csvc__payload_flat(const csvc_payload *payload, csvc_arena *a,
+                                 csvc_bytes *ret_bytes) CSVC_MUST_CHECK;
+
+/* A message to send: in the memory `reserve` gave, from its start, all of it or less (payload
+ * NULL), or a counted one (the transport takes its own ref). No transport sends compressed ones
+ * yet. */
 typedef struct csvc_outgoing {
     csvc_bytes reserved;
     csvc_payload *payload;
@@ -87,17 +109,25 @@ typedef struct csvc_timer {
 struct csvc_loop {
     const csvc_transport *transport;
     _Atomic(csvc_task *) posted; /* newest first */
+    atomic_uint posters;         /* threads in csvc__loop_post now */
     csvc_timer **timers;         /* 1-based heap */
     size_t n_timers, max_timers;
 };
 
-/* Any thread. Wakes the loop only when its queue was empty. */
+/* Any thread, its own too. Wakes the loop only when its queue was empty. A server's loop may be
+ * posted to while one of its calls is not released, and before server_join; a channel's until
+ * channel_free. */
 CSVC_API void csvc__loop_post(csvc_loop *loop, csvc_task *task);
+
+/* The loop whose thread this is; NULL on any other thread. Who blocks here stops it. */
+CSVC_API csvc_loop *csvc__loop_current(void);
 
 /* For transports: prepare and release the common part; run all that is posted, in order; run due
  * timers. */
 CSVC_API void csvc__loop_init(csvc_loop *loop, const csvc_transport *transport);
 CSVC_API void csvc__loop_release(csvc_loop *loop);
+CSVC_API void csvc__loop_enter(csvc_loop *loop);  /* its thread starts */
+CSVC_API void csvc__loop_settle(csvc_loop *loop); /* waits until no thread is posting */
 CSVC_API void csvc__loop_run_posted(csvc_loop *loop);
 CSVC_API void csvc__loop_run_timers(csvc_loop *loop);
 CSVC_API int64_t csvc__loop_next_due(const csvc_loop *loop); /* INT64_MAX when there is none */
@@ -121,15 +151,16 @@ typedef struct csvc_finish {
 typedef struct csvc_tcall_ops {
     /* ---- both sides ---- */
 
-    /* Memory for a message of `len` bytes, to be filled and handed back by the next send or finish.
-     * Any one thread. NULL: no memory. */
+    /* Memory for a message of at most `len` bytes, to be filled and handed back by the next send or
+     * finish. Any one thread. NULL: no memory. A second one replaces the first. */
     void *(*reserve)(csvc_tcall *tc, size_t len);
     /* Asks for one more `message`. */
     void (*read)(csvc_tcall *tc);
     /* Sends one message; `writable` says when the next may come. `more` hints that another follows
      * soon. */
     void (*send)(csvc_tcall *tc, const csvc_outgoing *message, bool more);
-    /* Ends it now; the peer sees `code`. */
+    /* Ends it now; the peer sees `code` where the protocol has a way. Once started, before closed
+     * or status; the end itself comes as an event, later. */
     void (*cancel)(csvc_tcall *tc, csvc_code code, const char *text);
     /* The peer's address, printed into the arena; NULL when memory is short. */
     const char *(*peer)(csvc_tcall *tc, csvc_arena *a);
@@ -140,13 +171,14 @@ typedef struct csvc_tcall_ops {
     /* ---- served calls ---- */
 
     void (*send_headers)(csvc_tcall *tc, csvc_md_list headers);
-    /* Once; everything that `finish` points to stays until `closed`. */
+    /* Once; after it nothing but `cancel`, `peer` and `release`. What it points to is copied before
+     * it returns; when there is no memory for that, the peer gets RESOURCE_EXHAUSTED. */
     void (*finish)(csvc_tcall *tc, const csvc_finish *finish);
     /* Wants to know of cancellation before finish. Calls that run on the loop to their end leave it
      * out: it costs 8 %. */
     void (*watch)(csvc_tcall *tc);
-    /* Metadata the caller sent; valid until release. Any one thread. */
-    csvc_md_list (*metadata)(csvc_tcall *tc);
+    /* Metadata the caller sent, as long as the call. Any one thread. False: no memory. */
+    bool (*metadata)(csvc_tcall *tc, csvc_md_list *ret_metadata);
 
     /* ---- outgoing calls ---- */
 
@@ -219,7 +251,7 @@ typedef struct csvc_outgoing_events {
     void (*status)(csvc_tcall *tc, csvc_code code, csvc_bytes text, csvc_md_list trailers);
 } csvc_outgoing_events;
 
-/* What `start` is given; all of it stays until `status`. */
+/* What `start` is given. The transport has copied what it needs when it returns, `events` apart. */
 typedef struct csvc_start {
     const char *path;
     int64_t deadline; /* csvc__now() time; INT64_MAX: none */
@@ -261,7 +293,8 @@ struct csvc_transport {
     csvc_loop *(*channel_loop)(csvc_tchannel *tch);
     /* A call that is not started, with `upper_size` bytes. Any thread. NULL: no memory. */
     csvc_tcall *(*call_new)(csvc_tchannel *tch, csvc_loop *loop, size_t upper_size);
-    /* On the loop. */
+    /* On the loop, or on any thread as the first thing asked of the call; its events come on the
+     * loop, maybe before this returns. Memory that is short shows as the status. */
     void (*call_start)(csvc_tcall *tc, const csvc_start *start);
 };
 
