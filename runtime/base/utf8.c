@@ -1,0 +1,109 @@
+/* base/utf8.c: well-formed UTF-8 as in table 3-7 of the Unicode standard. */
+#include <base/utf8.h>
+
+#include <string.h>
+
+#include <base/banned.h>
+
+#define ONES  UINT64_C(0x0101010101010101)
+#define HIGHS UINT64_C(0x8080808080808080)
+
+static bool is_tail(uint8_t byte)
+{
+    return (byte & 0xC0) == 0x80;
+}
+
+/* The length of the character that begins at `p`, a byte above 0x7F; 0 when it is none. */
+static size_t character(const uint8_t *p, size_t left)
+{
+    uint8_t low = 0x80;
+    uint8_t high = 0xBF;
+
+    if (p[0] < 0xC2 || p[0] > 0xF4) {
+        return 0;
+    }
+    if (p[0] < 0xE0) {
+        return left >= 2 && is_tail(p[1]) ? 2 : 0;
+    }
+    switch (p[0]) { /* what would be overlong, a surrogate or above U+10FFFF */
+    case 0xE0:
+        low = 0xA0;
+        break;
+    case 0xED:
+        high = 0x9F;
+        break;
+    case 0xF0:
+        low = 0x90;
+        break;
+    case 0xF4:
+        high = 0x8F;
+        break;
+    }
+    if (left < 3 || p[1] < low || p[1] > high || !is_tail(p[2])) {
+        return 0;
+    }
+    if (p[0] < 0xF0) {
+        return 3;
+    }
+    return left >= 4 && is_tail(p[3]) ? 4 : 0;
+}
+
+size_t csvc__utf8_valid(const void *data, size_t len)
+{
+    const uint8_t *p = data;
+    size_t at = 0;
+
+    for (;;) {
+        while (len - at >= 8) {
+            uint64_t word;
+
+            memcpy(&word, p + at, 8);
+            if ((word & HIGHS) != 0) {
+                break;
+            }
+            at += 8;
+        }
+        while (at < len && p[at] < 0x80) {
+            at++;
+        }
+        /* text that is not ASCII seldom is for one character only */
+        while (at < len && p[at] >= 0x80) {
+            size_t n = character(p + at, len - at);
+
+            if (n == 0) {
+                return at;
+            }
+            at += n;
+        }
+        if (at == len) {
+            return len;
+        }
+    }
+}
+
+bool csvc__utf8_text(const void *data, size_t len)
+{
+    const uint8_t *p = data;
+    size_t at = 0;
+
+    /* for bytes below 0x80, byte - 1 has its high bit set when the byte is 0 */
+    while (len - at >= 8) {
+        uint64_t word;
+
+        memcpy(&word, p + at, 8);
+        if (((word | (word - ONES)) & HIGHS) != 0) {
+            break;
+        }
+        at += 8;
+    }
+    while (at < len && p[at] < 0x80) {
+        if (p[at] == 0) {
+            return false;
+        }
+        at++;
+    }
+    if (at == len) {
+        return true;
+    }
+    return memchr(p + at, 0, len - at) == NULL && csvc__utf8_valid(p + at, len - at) == len - at;
+}
