@@ -191,25 +191,165 @@ $(STAGE)/lib/pkgconfig/%.pc: runtime/%.pc.in Makefile
 	@mkdir -p $(@D)
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< > $@
 
+# ---- installing -------------------------------------------------------------------------------
+
+.PHONY: install uninstall
+MAN    := $(wildcard docs/man/*.1)
+copy    = install -D -m $(1) $(2) '$(DESTDIR)$(PREFIX)/$(3)'
+INSTALLED = $(PROGRAMS:$(STAGE)/%=%) $(LIB_A:$(STAGE)/%=%) \
+            $(foreach l,$(LIB_SO:$(STAGE)/%=%),$(l) $(l).$(SOVERSION) $(l).$(VERSION)) \
+            $(STAGED:$(STAGE)/%=%) $(MAN:docs/man/%=share/man/man1/%) share/doc/c-svc/LICENSE
+
+install: all
+	$(say) INSTALL $(DESTDIR)$(PREFIX)
+	$(Q)set -e; $(foreach f,$(PROGRAMS),$(call copy,755,$f,$(f:$(STAGE)/%=%));)
+	$(Q)set -e; $(foreach f,$(LIB_A) $(STAGED),$(call copy,644,$f,$(f:$(STAGE)/%=%));)
+	$(Q)set -e; $(foreach f,$(LIB_SO),$(call copy,644,$f.$(VERSION),$(f:$(STAGE)/%=%).$(VERSION)); \
+	    ln -sf $(notdir $f).$(VERSION) '$(DESTDIR)$(PREFIX)/$(f:$(STAGE)/%=%).$(SOVERSION)'; \
+	    ln -sf $(notdir $f).$(SOVERSION) '$(DESTDIR)$(PREFIX)/$(f:$(STAGE)/%=%)';)
+	$(Q)set -e; $(foreach f,$(MAN),$(call copy,644,$f,share/man/man1/$(notdir $f));)
+	$(Q)$(call copy,644,LICENSE,share/doc/c-svc/LICENSE)
+	$(Q)if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+
+# Removes what install put there, and the folders of ours that are empty then.
+uninstall:
+	$(say) REMOVE $(DESTDIR)$(PREFIX)
+	$(Q)cd '$(DESTDIR)$(PREFIX)' && rm -f $(INSTALLED) && \
+	    for d in include/csvc include/csvc-wkt share/c-svc share/doc/c-svc; do \
+	        if [ -d $$d ]; then find $$d -depth -type d -empty -delete; fi; done
+
+# ---- what must be there first -------------------------------------------------------------------
+
+# The first line is what building needs, the second what the tests use besides.
+DEPS := gcc make pkg-config protobuf-compiler protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
+        libyaml-dev libjansson-dev libcmocka-dev
+DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotobuf-dev libprotoc-dev \
+        nghttp2-client valgrind man-db
+
+# Installs those of the packages $(1) that are missing, and says what it runs.
+define apt_install
+@missing=; for p in $(1); do \
+    [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; done; \
+if [ -n "$$missing" ]; then \
+    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+    echo "+ $$sudo apt-get update"; $$sudo apt-get -q update || exit 1; \
+    echo "+ $$sudo apt-get install -y --no-install-recommends$$missing"; \
+    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $$missing || exit 1; \
+else echo 'nothing to install: every package is there'; fi
+endef
+
+.PHONY: deps deps-build deps-check peers
+deps-build:
+	$(call apt_install,$(DEPS))
+deps deps-check:
+	$(call apt_install,$(DEPS) $(DEPS_CHECK))
+
+# Real clients of other makers, pinned, kept in a cache folder of their own.
+PEERS     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/c-svc/peers
+PEERS_PIP := grpcio==1.85.1 grpcio-tools==1.85.1
+PEERS_BUF := @bufbuild/buf@1.75.0
+PEERS_TAG := $(PEERS)/$(subst /,_,$(subst @,_,$(subst =,_,$(firstword $(PEERS_PIP))-$(PEERS_BUF)))).done
+
+peers: $(PEERS_TAG)
+$(PEERS_TAG):
+	@mkdir -p $(PEERS)
+	@command -v npm > /dev/null || { echo '+ npm (Debian)'; $(MAKE) --no-print-directory deps-npm; }
+	python3 -m venv $(PEERS)/python
+	$(PEERS)/python/bin/pip install --quiet --disable-pip-version-check $(PEERS_PIP)
+	npm install --silent --no-save --no-audit --no-fund --prefix $(PEERS)/node $(PEERS_BUF)
+	$(PEERS)/node/node_modules/.bin/buf --version > /dev/null
+	@touch $@
+.PHONY: deps-npm
+deps-npm:
+	$(call apt_install,npm)
+
+# ---- try it -------------------------------------------------------------------------------------
+
+.PHONY: try samples
+try: deps-build
+	@$(MAKE) --no-print-directory all
+	@samples/try.sh $(abspath $(STAGE)) $(abspath $(B))/try
+
+samples: all
+	@samples/regenerate.sh $(abspath $(STAGE)) samples
+
 # ---- tests ------------------------------------------------------------------------------------
 
-# A unit test is one cmocka program a module, tests/unit/NAME_test.c, linked with the static libraries.
-# tests/unit/support/*.c is linked into all of them.
+# A unit test is one cmocka program a module, tests/unit/NAME_test.c, linked with the static libraries;
+# tests/unit/support/*.c goes into all of them. An end-to-end test is an executable tests/e2e/NAME.{sh,py}.
 UNIT_SRC  := $(call src,tests/unit)
 UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
+UNIT_SUPPORT := $(call obj,$(call src,tests/unit/support))
 UNIT_LIBS := $(STAGE)/lib/libcsvc-grpc-core.a $(STAGE)/lib/libcsvc-sqlite.a $(STAGE)/lib/libcsvc.a
-TEST_CFLAGS = -Igenerator -Igenerator/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_SQLITE))
-TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_BASE) yaml-0.1) -lm -ldl
+TEST_CFLAGS = -Igenerator -Igenerator/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_GRPC) $(PKGS_SQLITE))
+TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_BASE) yaml-0.1 jansson) -lm
+E2E       := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 
 $(B)/obj/tests/%.o: CSVC_CFLAGS += $(TEST_CFLAGS)
-$(UNIT_BIN): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(call src,tests/unit/support)) \
-             $(GENERATOR_OBJ) $(UNIT_LIBS)
+$(UNIT_BIN): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(UNIT_SUPPORT) $(GENERATOR_OBJ) $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LIBS) $(TEST_LIBS)
 -include $(patsubst %.c,$(B)/obj/%.d,$(UNIT_SRC) $(call src,tests/unit/support))
 
-.PHONY: unit check-unit clean
+# What tests learn about their surroundings.
+export CSVC_SOURCE := $(CURDIR)
+export CSVC_BUILD   = $(abspath $(B))
+export CSVC_STAGE   = $(abspath $(STAGE))
+export CSVC_PEERS   = $(PEERS)
+export CSVC_SAN     = $(SAN)
+export TSAN_OPTIONS ?= ignore_noninstrumented_modules=1 halt_on_error=1
+export ASAN_OPTIONS ?= detect_leaks=1 detect_stack_use_after_return=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+
+RESULTS := $(B)/results
+runner   = tests/run.py --results $(RESULTS)/$(1).json --label $(1)
+
+.PHONY: unit check check-unit check-e2e check-style check-asan check-tsan check-oom
 unit: $(UNIT_BIN)
+
+check-unit: unit
+	@$(call runner,unit) $(UNIT_BIN)
+
+check-e2e: all peers
+	@$(call runner,e2e) --timeout 600 $(E2E)
+
+# The same tests built with sanitizers; end to end those that are marked as worth it, by name.
+E2E_SAN := $(filter %_san.sh %_san.py,$(E2E))
+check-asan:
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined all unit
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined run-asan
+check-tsan:
+	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread all unit
+	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread run-tsan
+.PHONY: run-asan run-tsan
+run-asan run-tsan: run-%:
+	@$(call runner,$*) --timeout 600 $(UNIT_BIN) $(E2E_SAN)
+
+# Tests that fail each allocation in turn; a subset of the unit tests, by name.
+check-oom: $(filter %_oom_test,$(UNIT_BIN))
+	@$(call runner,oom) $^
+
+check-style:
+	@$(call runner,style) tests/tools/check-style.sh
+
+# Everything. Each stage leaves its counts; the last line adds them up.
+check: deps peers
+	@rm -rf $(RESULTS) $(B)/asan/results $(B)/tsan/results
+	-@$(MAKE) --no-print-directory check-style
+	-@$(MAKE) --no-print-directory DEVELOPER=1 all unit && $(MAKE) --no-print-directory DEVELOPER=1 check-unit
+	-@$(MAKE) --no-print-directory DEVELOPER=1 check-e2e
+	-@$(MAKE) --no-print-directory DEVELOPER=1 check-asan
+	-@$(MAKE) --no-print-directory DEVELOPER=1 check-tsan
+	-@$(MAKE) --no-print-directory DEVELOPER=1 check-oom
+	@tests/run.py --summary $(foreach s,style unit e2e oom,$(RESULTS)/$(s).json) \
+	    $(B)/asan/results/asan.json $(B)/tsan/results/tsan.json
+
+# ---- benchmarks -------------------------------------------------------------------------------
+
+.PHONY: bench clean
+bench: all
+	@tests/bench/run.py
+
 clean:
 	rm -rf $(B)

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""The layer rule over #include: each part may include only what stands left of it. Prints every breach; exits 1 on any."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Layers of the runtime by height; the same height is sideways and not allowed.
+LAYERS = {"base": 0, "codec": 1, "transport": 2, "rpc": 3, "std": 4, "interceptors": 4, "http": 4, "store": 4,
+          "discovery": 4, "events": 4, "outbox": 5, "app": 6, "testing": 7}
+
+# Which layer a public header belongs to.
+PUBLIC = {"common": "base", "code": "base", "alloc": "base", "arena": "base", "log": "base", "message": "codec",
+          "transport": "transport", "ctx": "rpc", "service": "rpc", "interceptor": "rpc", "server": "rpc",
+          "client": "rpc", "stream": "rpc", "store": "store", "app": "app", "testing": "testing"}
+
+# Foreign headers and the only folder that may include them.
+FOREIGN = {"grpc/": "runtime/transport/grpc_core", "sqlite3.h": "runtime/store/sqlite"}
+
+# The generator: the engine knows nothing of protobuf, the model nothing of templates; scope*.c knows both.
+ENGINE = re.compile(r"^template")
+FRONT = re.compile(r"^(diag|request|parameters|model|names|check|infer|messages)")
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
+
+
+def layer_of_include(name):
+    if name.startswith("csvc/"):
+        stem = name[5:-2]
+        return PUBLIC.get(stem, f"unknown public header {name}")
+    head = name.split("/")[0]
+    return head if head in LAYERS else None
+
+
+def check_runtime(path, breaches):
+    relative = path.relative_to(ROOT / "runtime")
+    if relative.parts[0] == "include":
+        own = PUBLIC.get(path.stem)
+        if own is None:
+            breaches.append(f"{path}: public header without a layer in {__file__}")
+            return
+    else:
+        own = relative.parts[0]
+    for quote, name in INCLUDE.findall(path.read_text()):
+        for foreign, home in FOREIGN.items():
+            if (name.startswith(foreign)) and not str(path.relative_to(ROOT)).startswith(home):
+                breaches.append(f"{path.relative_to(ROOT)}: <{name}> belongs to {home}/ alone")
+        other = layer_of_include(name)
+        if other is None:
+            if quote == '"' and "/" not in name and not (path.parent / name).exists():
+                breaches.append(f"{path.relative_to(ROOT)}: \"{name}\" is not beside it")
+            continue
+        if other not in LAYERS:
+            breaches.append(f"{path.relative_to(ROOT)}: {other}")
+        elif other != own and LAYERS[other] >= LAYERS[own]:
+            breaches.append(f"{path.relative_to(ROOT)}: {own} includes {other} ({name})")
+
+
+def check_generator(path, breaches):
+    names = [name for _, name in INCLUDE.findall(path.read_text())]
+    relative = path.relative_to(ROOT)
+    for name in names:
+        other = layer_of_include(name)
+        if other is not None and LAYERS.get(other, 9) > LAYERS["rpc"] and name != "csvc/store.h":
+            breaches.append(f"{relative}: the generator includes {name}")
+        if path.parent.name == "generator":
+            if ENGINE.match(path.name) and name in ("model.h", "infer.h", "names.h", "request.h", "output.h"):
+                breaches.append(f"{relative}: the engine knows nothing of protobuf ({name})")
+            if FRONT.match(path.name) and name == "template.h":
+                breaches.append(f"{relative}: the model knows nothing of templates ({name})")
+            if name.startswith(("cli/", "plugin/", "../")):
+                breaches.append(f"{relative}: the pipeline knows nothing of its programs ({name})")
+
+
+def main():
+    breaches = []
+    for path in sorted((ROOT / "runtime").rglob("*.[ch]")):
+        check_runtime(path, breaches)
+    for path in sorted((ROOT / "generator").rglob("*.[ch]")):
+        check_generator(path, breaches)
+    for breach in breaches:
+        print(breach)
+    return 1 if breaches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
