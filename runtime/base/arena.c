@@ -75,7 +75,8 @@ void *csvc__arena_grow(csvc_arena *a, size_t size)
     struct csvc__chunk *chunk;
     uint8_t *memory;
 
-    if (need < size || need > SIZE_MAX - HEADER_SIZE || need + HEADER_SIZE > left) {
+    /* no object is larger than PTRDIFF_MAX */
+    if (size > PTRDIFF_MAX - HEADER_SIZE - 64 || need + HEADER_SIZE > left) {
         return NULL;
     }
     if (need == 0) {

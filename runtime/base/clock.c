@@ -236,10 +236,12 @@ bool csvc__duration_parse(const char *text, int64_t *ret_nanos)
             return false;
         }
         for (; *at >= '0' && *at <= '9'; at++) {
-            if (whole > (INT64_MAX - 9) / 10) {
+            int digit = *at - '0';
+
+            if (whole > (INT64_MAX - digit) / 10) {
                 return false;
             }
-            whole = whole * 10 + (*at - '0');
+            whole = whole * 10 + digit;
         }
         if (!fraction(&at, &billionths)) {
             return false;

@@ -1,0 +1,58 @@
+/* support/failing_alloc.c: see the header. Not for several threads. */
+#include "failing_alloc.h"
+
+#include <csvc/alloc.h>
+
+#include <stdlib.h>
+
+static size_t calls;
+static size_t fail_at;
+static long live;
+
+static int fails(void)
+{
+    calls++;
+    return calls == fail_at;
+}
+
+static void *counted_malloc(size_t size)
+{
+    void *memory = fails() ? NULL : malloc(size);
+
+    live += memory != NULL;
+    return memory;
+}
+
+static void *counted_realloc(void *memory, size_t size)
+{
+    void *moved = fails() ? NULL : realloc(memory, size);
+
+    live += moved != NULL && memory == NULL;
+    return moved;
+}
+
+static void counted_free(void *memory)
+{
+    live -= memory != NULL;
+    free(memory);
+}
+
+void failing_alloc_begin(size_t n)
+{
+    const csvc_allocator counted = {counted_malloc, counted_realloc, counted_free};
+
+    calls = 0;
+    fail_at = n;
+    csvc_set_allocator(&counted);
+}
+
+size_t failing_alloc_end(void)
+{
+    csvc_set_allocator(NULL);
+    return calls;
+}
+
+long failing_alloc_live(void)
+{
+    return live;
+}

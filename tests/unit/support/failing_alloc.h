@@ -1,0 +1,19 @@
+/* support/failing_alloc.h: an allocator that counts, and fails the n-th call. */
+#ifndef TESTS_FAILING_ALLOC_H
+#define TESTS_FAILING_ALLOC_H
+
+#include <stddef.h>
+
+/*
+ * Puts the allocator in place: allocation number `n` (from 1) fails, all others work; 0 fails
+ * none. Put it in place before the code under test has allocated anything.
+ */
+void failing_alloc_begin(size_t n);
+
+/* Puts the C library's back; returns how many allocations were asked for since. */
+size_t failing_alloc_end(void);
+
+/* Blocks handed out and not yet given back. */
+long failing_alloc_live(void);
+
+#endif /* TESTS_FAILING_ALLOC_H */
