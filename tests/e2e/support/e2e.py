@@ -1,0 +1,129 @@
+"""What the end-to-end tests share: the stage, scaffolded projects, servers that are waited for and stopped."""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+SOURCE = pathlib.Path(os.environ["CSVC_SOURCE"])
+STAGE = pathlib.Path(os.environ["CSVC_STAGE"])
+PEERS = pathlib.Path(os.environ.get("CSVC_PEERS", ""))
+SAN = os.environ.get("CSVC_SAN", "")
+
+USER_PROTO = SOURCE / "samples/user/proto/user.proto"
+
+
+def environment(stage=STAGE):
+    """The environment of somebody who has c-svc installed under `stage`, and nothing of make's."""
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith(("CSVC_", "MAKE", "MFLAGS")) and k not in ("SAN", "B", "V", "DEVELOPER")}
+    env["PATH"] = f"{stage}/bin:{env['PATH']}"
+    env["PKG_CONFIG_PATH"] = f"{stage}/lib/pkgconfig"
+    return env
+
+
+def run(*command, cwd=None, env=None, check=0, timeout=300, **more):
+    """Runs a command, captured; anything but exit code `check` (None: any) fails the test with its output."""
+    done = subprocess.run([str(c) for c in command], cwd=cwd, env=env or environment(), text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=timeout, **more)
+    if check is not None and done.returncode != check:
+        fail(f"{' '.join(map(str, command))}: exit code {done.returncode}, expected {check}\n"
+             f"--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}")
+    return done
+
+
+def fail(text):
+    print(f"FAILED: {text}")
+    sys.exit(1)
+
+
+def equal(got, expected, what):
+    if got != expected:
+        fail(f"{what}:\n  got      {got!r}\n  expected {expected!r}")
+
+
+def make_args():
+    """What a project's make must be told to match libraries built with sanitizers."""
+    return [f"SAN={SAN}"] if SAN else []
+
+
+def scaffold(name, *arguments, env=None):
+    """A new project below the current folder, built."""
+    run("c-svc", "new-service", name, *arguments, env=env)
+    project = pathlib.Path.cwd() / name
+    run("make", "-C", project, "-j2", *make_args(), env=env)
+    return project
+
+
+class Server:
+    """A server program; `with Server(...) as s` waits until it listens and stops it by SIGTERM, expecting exit code 0."""
+
+    def __init__(self, program, *arguments, cwd=None, env=None, expect=0):
+        self.log = pathlib.Path(f"server-{os.getpid()}-{time.monotonic_ns()}.log").absolute()
+        self.env = {**environment(), "GRPC_ADDR": "127.0.0.1:0", **(env or {})}
+        self.command = [str(program), *map(str, arguments)]
+        self.cwd = cwd
+        self.expect = expect
+        self.process = None
+        self.address = None
+
+    def start(self):
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(self.command, cwd=self.cwd, env=self.env, stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            found = re.search(r"listening.*?grpc=([\w.:\[\]]+)", self.text())
+            if found:
+                self.address = found.group(1)
+                return self
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.01)
+        self.kill()
+        fail(f"{self.command} did not start:\n{self.text()}")
+
+    def text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        try:
+            code = self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            fail(f"{self.command} did not stop:\n{self.text()}")
+        if self.expect is not None and code != self.expect:
+            fail(f"{self.command} ended with {code}:\n{self.text()}")
+        return code
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        if kind is None:
+            self.stop()
+        else:
+            self.kill()
+            print(self.text())
+
+
+def python_stubs(proto, out):
+    """Python's own stubs of a proto, made by grpcio-tools; and the interpreter that has them."""
+    python = PEERS / "python/bin/python"
+    run(python, "-m", "grpc_tools.protoc", f"-I{proto.parent}", f"--python_out={out}",
+        f"--grpc_python_out={out}", proto.name)
+    return python
+
+
+def copy(source, target):
+    shutil.copytree(source, target, symlinks=True)
