@@ -57,7 +57,7 @@ LIBCSVC_SRC   := $(call src,runtime/base runtime/codec runtime/transport runtime
                    runtime/store runtime/app runtime/testing)
 GRPC_CORE_SRC := $(call src,runtime/transport/grpc_core)
 SQLITE_SRC    := $(call src,runtime/store/sqlite)
-GENERATOR_SRC := $(call src,generator generator/pb)
+GENERATOR_SRC := $(call src,generator generator/pb generator/pb/* generator/pb/*/* generator/pb/*/*/*)
 PLUGIN_SRC    := $(call src,generator/plugin)
 CLI_SRC       := $(call src,generator/cli)
 TEMPLATES     := $(sort $(shell find templates -type f))
@@ -347,8 +347,19 @@ check: deps peers
 
 # ---- benchmarks -------------------------------------------------------------------------------
 
-.PHONY: bench clean
-bench: all
+# tests/bench/NAME.c is a program; NAME.cc one in C++, for peers that are C++.
+BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_CC  := $(wildcard tests/bench/*.cc)
+BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%) $(BENCH_CC:tests/bench/%.cc=$(B)/bench/%)
+$(BENCH_SRC:tests/bench/%.c=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(UNIT_LIBS)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LIBS) $(TEST_LIBS)
+-include $(patsubst %.c,$(B)/obj/%.d,$(BENCH_SRC))
+
+.PHONY: bench bench-programs clean
+bench-programs: $(BENCH_BIN)
+bench: all bench-programs
 	@tests/bench/run.py
 
 clean:
