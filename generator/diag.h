@@ -30,14 +30,23 @@ typedef struct gen_problem {
     const char *text;
 } gen_problem;
 
+/* At most this many are kept; how many more there were is said at the end. */
+enum {
+    GEN_MAX_PROBLEMS = 1000
+};
+
 typedef struct gen_diag {
     csvc_arena *arena;
     gen_problem *problems;
     size_t n_problems, max_problems;
-    size_t n_errors;
+    size_t n_errors, n_warnings; /* those not kept too */
+    size_t n_dropped;
+    bool failed; /* memory was short: something is missing, and the run must fail */
 } gen_diag;
 
 void gen_diag_init(gen_diag *diag, csvc_arena *arena);
+
+/* A NOTE belongs to the problem reported last. A place without a file or a line leaves them out. */
 void gen_report(gen_diag *diag, gen_severity severity, gen_place place, const char *format, ...)
     CSVC_PRINTF(4, 5);
 

@@ -25,7 +25,8 @@ typedef struct gen_entity gen_entity; /* infer.h */
 typedef struct gen_crud gen_crud;     /* infer.h */
 
 /* Comment text without the comment markers, lines kept; NULL: none. Not yet safe for C: see
- * gen_comment_escape. */
+ * gen_comment_escape. Messages, enums and services have no trailing one: protoc takes a detached
+ * comment behind the opening brace for it. */
 typedef struct gen_comments {
     const char *leading;
     const char *trailing;
@@ -43,10 +44,11 @@ struct gen_enum {
     const char *name;      /* Kind */
     const char *full_name; /* user.Kind */
     const char *c_type;    /* User__Kind */
-    const char *c_lower;   /* user__kind */
+    const char *c_lower;   /* user__kind: descriptor */
+    const char *c_upper;   /* USER__KIND: before its constants */
     gen_file *file;
     gen_message *parent; /* NULL: at top level */
-    bool closed;
+    bool closed;         /* of a proto2 file */
     gen_enum_value *values;
     size_t n_values;
     gen_place place;
@@ -69,10 +71,12 @@ struct gen_field {
     const char *name;      /* fullName, as written */
     const char *c_name;    /* fullname: the member in protobuf-c's struct */
     const char *json_name; /* fullName */
-    const char *c_type; /* of one value: "int64_t", "char *", "ProtobufCBinaryData", "User__Kind",
+    const char *c_type; /* of one value: "int64_t", "protobuf_c_boolean", "char *" (or "const char
+                           *", by pb_c_file.const_strings), "ProtobufCBinaryData", "User__Kind",
                            "User__User *" */
     uint32_t number;
-    uint32_t index; /* among the message's fields by number */
+    uint32_t index;    /* among the message's fields by number */
+    uint32_t position; /* among them as written */
     csvc_kind kind;
     csvc_label label;
     uint32_t flags;        /* CSVC_FIELD_... */
@@ -81,6 +85,9 @@ struct gen_field {
     gen_oneof *oneof;
     gen_message *parent;
     bool deprecated;
+    const char *case_constant; /* in a oneof, `optional` too: USER__USER__O_FULLNAME, else NULL */
+    const char *default_text;  /* proto2 default as in the descriptor; NULL: none */
+    size_t default_len;
     gen_field_options options;
     gen_place place;
     gen_comments comments;
@@ -89,11 +96,14 @@ struct gen_field {
 struct gen_oneof {
     const char *name;
     const char *c_name;   /* the case member is c_name_case */
-    const char *c_prefix; /* of its constants: USER__USER__O */
+    const char *c_prefix; /* of its constants: USER__USER__O; none set: c_prefix__NOT_SET */
+    const char *c_type;   /* of the case member: User__User__OCase */
     bool synthetic;       /* of a proto3 `optional` */
+    gen_message *parent;
     gen_field **fields;
     size_t n_fields;
     gen_place place;
+    gen_comments comments;
 };
 
 struct gen_message {
@@ -102,6 +112,7 @@ struct gen_message {
     const char *c_type;    /* User__User */
     const char *c_lower;   /* user__user: descriptor, init, pack... */
     const char *c_upper;   /* USER__USER: INIT */
+    const char *c_base;    /* the first member: base, or what stands clear of a field `base` */
     gen_file *file;
     gen_message *parent;
     gen_field **fields;    /* as written */
@@ -127,50 +138,70 @@ struct gen_message {
 
 struct gen_rpc {
     const char *name;   /* GetUser */
-    const char *c_name; /* get_user */
+    const char *c_name; /* get_user: within longer names, and of the handler's file */
+    const char *member; /* the slot in the ops table: c_name, or c_name_ where that is a word of C,
+                           of C++ or a macro (delete_) */
     const char *path;   /* /user.UserService/GetUser */
+    uint32_t index;     /* in the service */
     gen_service *service;
     csvc_rpc_kind kind;
     gen_message *request;
     gen_message *reply;
     bool is_inline;
     bool deprecated;
-    gen_crud *crud; /* NULL: none of our business */
+    gen_crud *crud;          /* NULL: none of our business */
+    const char *crud_reason; /* infer.h: why it has that role, or none; NULL: nothing to say */
     gen_place place;
     gen_comments comments;
 };
 
 struct gen_service {
-    const char *name;      /* UserService */
-    const char *full_name; /* user.UserService */
-    const char *prefix;    /* user_service */
+    const char *name;          /* UserService */
+    const char *full_name;     /* user.UserService */
+    const char *prefix;        /* user_service */
+    const char *upper;         /* USER_SERVICE: macros */
+    const char *prefix_option; /* (c_svc.c_prefix); NULL: not given */
     gen_file *file;
     gen_rpc *rpcs;
     size_t n_rpcs;
+    uint32_t index; /* in the file */
     bool deprecated;
     gen_place place;
     gen_comments comments;
 };
 
 struct gen_file {
-    const char *name;    /* user.proto, a/b/user.proto: as imported */
-    const char *base;    /* without .proto */
-    const char *package; /* "" when there is none */
-    const char *c_lower; /* of the file: user, a_b_user; for what is one a file */
-    int syntax;          /* 2 or 3 */
-    bool generate;       /* asked for, not only imported */
-    gen_file **imports;
+    const char *name;      /* user.proto, a/b/user.proto: as imported */
+    const char *base;      /* without .proto */
+    const char *package;   /* "" when there is none */
+    const char *c_package; /* what protobuf-c takes for it; NULL: the package */
+    const char *c_lower;   /* of the file, for what is one a file: user; a/b_c.proto: a__b_c */
+    int syntax;            /* 2, 3; 0: neither */
+    bool generate;         /* asked for, not only imported */
+    bool no_code;          /* (pb_c_file).no_generate: there is no C of it, ours neither */
+    bool const_strings;    /* (pb_c_file).const_strings */
+    gen_file **imports;    /* all of them, in order */
     size_t n_imports;
+    gen_file **uses; /* the files that hold a type its fields or rpcs name, itself left out: what
+                        its headers include. Imported directly or publicly through others; never
+                        what only options use */
+    size_t n_uses;
+    gen_file **field_uses; /* those of `uses` that its fields need: what its .pb-c.h includes */
+    size_t n_field_uses;
     gen_message **messages; /* at top level */
     size_t n_messages;
     gen_message **all_messages; /* every one, parents before children */
     size_t n_all_messages;
     gen_enum **enums; /* at top level */
     size_t n_enums;
+    gen_enum **all_enums; /* every one */
+    size_t n_all_enums;
     gen_service *services;
     size_t n_services;
     csvc_bytes descriptor; /* the serialized FileDescriptorProto, without source info */
-    const void *proto;     /* CsvcPb__FileDescriptorProto */
+    const struct CsvcPb__FileDescriptorProto *proto;
+    gen_place place; /* line 0 */
+    gen_place package_place, syntax_place;
     bool deprecated;
     gen_comments comments; /* of the syntax line */
 };
@@ -181,11 +212,20 @@ struct gen_model {
     size_t n_files;
     gen_entity **entities; /* sorted by full name */
     size_t n_entities;
-    uint32_t inference; /* rule set */
+    uint32_t inference;            /* rule set */
+    const struct gen_index *index; /* model.c's: full name to message, enum or file */
+    void *infer;                   /* infer.c's own */
 };
 
-/* Makes a comment safe inside a C comment: no end marker, no trailing backslash, control characters
- * out. Arena memory. */
+/* Makes a comment safe inside a C comment: no end or start marker, no trailing backslash, no
+ * trigraph that would be one, control characters out. Lines lose the blank that follows the comment
+ * marker and blanks at their end; empty lines at start and end go. Arena memory; NULL: no memory.
+ */
 const char *gen_comment_escape(csvc_arena *a, const char *text);
+
+/* The message or enum with this full name ("user.User"); NULL when there is none. */
+gen_message *gen_model_message(const gen_model *model, const char *full_name);
+gen_enum *gen_model_enum(const gen_model *model, const char *full_name);
+gen_file *gen_model_file(const gen_model *model, const char *name);
 
 #endif /* GEN_MODEL_H */

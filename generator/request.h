@@ -21,20 +21,50 @@ typedef struct gen_parameters {
 
 typedef struct gen_request {
     csvc_arena *arena;
-    const void *plugin_request; /* CsvcPb__CodeGeneratorRequest; from a descriptor set: made up */
+    const struct CsvcPb__CodeGeneratorRequest *proto; /* from a descriptor set: made up */
     gen_parameters parameters;
 } gen_request;
 
-/* Decodes the bytes. The problem with a wrong parameter or broken bytes goes to err. */
+/*
+ * Decodes the bytes and reads the parameters. INVALID_ARGUMENT with the sentence in err for a wrong
+ * parameter; INTERNAL for bytes that are no request; RESOURCE_EXHAUSTED.
+ */
 csvc_code gen_request_read(gen_request *request, csvc_arena *a, csvc_bytes bytes, csvc_error *err);
 csvc_code gen_request_from_set(gen_request *request, csvc_arena *a, csvc_bytes file_descriptor_set,
                                const char *const *files_to_generate, size_t n_files,
                                const gen_parameters *parameters, csvc_error *err);
 
-/* Builds and names the model (model.c). Structural impossibilities go to diag. NULL: no memory. */
+/* The parameters at their defaults. */
+gen_parameters gen_parameters_default(void);
+
+/* Reads "key=value,key" (NULL: nothing) over what *parameters holds. INVALID_ARGUMENT names the key
+ * and what is known. */
+csvc_code gen_parameters_read(gen_parameters *parameters, csvc_arena *a, const char *text,
+                              csvc_error *err);
+
+/* Builds and names the model (model.c). Structural impossibilities (a type that is nowhere) go to
+ * diag; with errors there the model is not to be used. NULL: no memory. */
 gen_model *gen_model_build(const gen_request *request, gen_diag *diag);
 
-/* Every rule that can refuse the input (check.c); looks at all files together. */
+/* Every rule that can refuse the input (check.c); looks at all files together. After gen_infer,
+ * for it compares the names of stores too. */
 void gen_check(const gen_model *model, const gen_parameters *parameters, gen_diag *diag);
+
+/* ---- the plugin as a function (plugin.c) ---- */
+
+/*
+ * A CodeGeneratorRequest in, a CodeGeneratorResponse out, both serialized: all that
+ * protoc-gen-c-svc does between its input and its output. Wrong protos and parameters make a
+ * response with `error`, and OK. INTERNAL: the bytes are no request; RESOURCE_EXHAUSTED.
+ */
+csvc_code gen_plugin_run(csvc_arena *a, csvc_bytes request, csvc_bytes *ret_response,
+                         csvc_error *err);
+
+struct gen_plan;
+
+/* Makes a CodeGeneratorResponse (response.c): of a plan's contents, or of an error's text when that
+ * is not NULL. */
+csvc_code gen_response_write(csvc_arena *a, const struct gen_plan *plan, const char *error,
+                             csvc_bytes *ret_bytes, csvc_error *err);
 
 #endif /* GEN_REQUEST_H */
