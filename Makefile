@@ -335,15 +335,37 @@ check-style:
 
 # Everything. Each stage leaves its counts; the last line adds them up.
 check: deps peers
-	@rm -rf $(RESULTS) $(B)/asan/results $(B)/tsan/results
+	@rm -rf $(RESULTS) $(B)/asan/results $(B)/tsan/results $(B)/clang/results
 	-@$(MAKE) --no-print-directory check-style
 	-@$(MAKE) --no-print-directory DEVELOPER=1 all unit && $(MAKE) --no-print-directory DEVELOPER=1 check-unit
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-e2e
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-asan
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-tsan
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-oom
+	-@$(MAKE) --no-print-directory check-fuzz
 	@tests/run.py --summary $(foreach s,style unit e2e oom,$(RESULTS)/$(s).json) \
-	    $(B)/asan/results/asan.json $(B)/tsan/results/tsan.json
+	    $(B)/asan/results/asan.json $(B)/tsan/results/tsan.json \
+	    $(B)/clang/results/fuzz.json
+
+# ---- fuzzing ----------------------------------------------------------------------------------
+
+# tests/fuzz/NAME_fuzz.c is a libFuzzer target with a kept corpus in tests/fuzz/corpus/NAME. check-fuzz replays
+# the corpora and tries new inputs for FUZZ_SECONDS each; make fuzz FUZZ_SECONDS=600 takes longer.
+FUZZ_SECONDS ?= 10
+FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
+$(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%_fuzz.o $(UNIT_SUPPORT) $(GENERATOR_OBJ) $(UNIT_LIBS)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) -fsanitize=fuzzer $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LIBS) $(TEST_LIBS)
+
+.PHONY: fuzz check-fuzz fuzz-programs run-fuzz
+fuzz-programs: $(FUZZ_BIN)
+fuzz check-fuzz:
+	@$(MAKE) --no-print-directory B=$(B)/clang CC=clang-14 SAN=address,undefined CFLAGS='$(CFLAGS) -fsanitize=fuzzer-no-link' fuzz-programs
+	@$(MAKE) --no-print-directory B=$(B)/clang run-fuzz
+run-fuzz:
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(call runner,fuzz) --timeout $$(($(FUZZ_SECONDS) * 10 + 300)) tests/tools/fuzz.sh
 
 # ---- benchmarks -------------------------------------------------------------------------------
 
