@@ -1,14 +1,15 @@
 /* rpc/ctx.c: one unit of work: memory, outcome, deadline, cancellation, references. */
-#include "rpc/ctx.h"
-
+#include <base/clock.h>
+#include <base/utf8.h>
 #include <csvc/alloc.h>
 #include <csvc/service.h>
+#include <rpc/ctx.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/utf8.h"
+#include <base/banned.h>
 
 /* ---- life ---- */
 

@@ -8,12 +8,12 @@
 #ifndef CSVC_RPC_CTX_H
 #define CSVC_RPC_CTX_H
 
+#include <base/arena.h>
 #include <csvc/ctx.h>
+#include <transport/seam.h>
+
 #include <pthread.h>
 #include <stdatomic.h>
-
-#include "base/arena.h"
-#include "transport/seam.h"
 
 enum {
     CSVC__CTX_FIRST_CHUNK = 1024, /* of the arena, beside the ctx */

@@ -1,7 +1,9 @@
 /* rpc/metadata.c: metadata read from the caller, and put with the reply. */
+#include <rpc/ctx.h>
+
 #include <string.h>
 
-#include "rpc/ctx.h"
+#include <base/banned.h>
 
 static bool ends_in_bin(const char *key, size_t len)
 {
@@ -71,8 +73,10 @@ bool csvc__metadata_find(csvc_md_list list, const char *key, size_t n, csvc_byte
 
 bool csvc_metadata_value(csvc_ctx *ctx, const char *key, size_t n, csvc_bytes *ret_value)
 {
-    return ctx->tc != NULL && key != NULL &&
-           csvc__metadata_find(ctx->tc->ops->metadata(ctx->tc), key, n, ret_value);
+    csvc_md_list list;
+
+    return ctx->tc != NULL && key != NULL && ctx->tc->ops->metadata(ctx->tc, &list) &&
+           csvc__metadata_find(list, key, n, ret_value);
 }
 
 /* A value that was given out as text; asking again gives the same, without more memory. */

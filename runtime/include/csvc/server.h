@@ -14,8 +14,9 @@
  *     csvc_server_shutdown(srv, 30000);
  *     csvc_server_free(srv);
  *
- * Order: new, then register, intercept and listen in any order, start, shutdown, free. All from one
- * thread, except csvc_server_shutdown, which any thread may call.
+ * Order: new, then register and intercept in any order, listen (several times for several
+ * addresses), start, shutdown, free. All from one thread, except csvc_server_shutdown, which any
+ * thread may call.
  */
 #ifndef CSVC_SERVER_H
 #define CSVC_SERVER_H
@@ -33,7 +34,7 @@ typedef struct csvc_server_options {
     size_t struct_size;
     const csvc_transport *transport;
     uint32_t loops;       /* poller threads; default: CPUs this process may run on */
-    uint32_t max_workers; /* threads of the pool; default 128 */
+    uint32_t max_workers; /* threads of the pool, of 256 KiB stack each; default 128 */
     uint32_t max_queued;  /* calls waiting for a worker; default 4096, then RESOURCE_EXHAUSTED */
     uint32_t max_message_bytes;  /* of a request; default 4 MiB, then RESOURCE_EXHAUSTED */
     uint32_t max_metadata_bytes; /* of a call's metadata; default 16 KiB */
@@ -51,13 +52,15 @@ CSVC_API csvc_server *csvc_server_new(const csvc_server_options *options,
 /*
  * Adds a service; generated code calls it as PREFIX_ops_register. `ops` begins with its struct_size
  * and is copied; `self` is handed to every handler and must outlive the server. ALREADY_EXISTS when
- * one of its paths is taken, FAILED_PRECONDITION after start, INVALID_ARGUMENT for a struct_size of
- * 0.
+ * one of its paths is taken, FAILED_PRECONDITION once it listens, INVALID_ARGUMENT for a
+ * struct_size of 0 or tables of another release, RESOURCE_EXHAUSTED when memory is short. A failed
+ * registration changes nothing.
  */
 CSVC_API csvc_code csvc_server_register(csvc_server *srv, const csvc_service *service,
                                         const void *ops, void *self) CSVC_MUST_CHECK;
 
-/* Adds an interceptor; both must outlive the server. FAILED_PRECONDITION after start. */
+/* Adds an interceptor; it is copied, `self` must outlive the server. FAILED_PRECONDITION once it
+ * listens, INVALID_ARGUMENT for a phase that is none, RESOURCE_EXHAUSTED for more than 64. */
 CSVC_API csvc_code csvc_server_intercept(csvc_server *srv, const csvc_interceptor *interceptor,
                                          void *self) CSVC_MUST_CHECK;
 
@@ -69,17 +72,22 @@ CSVC_API csvc_code csvc_server_intercept(csvc_server *srv, const csvc_intercepto
 CSVC_API csvc_code csvc_server_listen(csvc_server *srv, const char *address, int *ret_port,
                                       csvc_error *err) CSVC_MUST_CHECK;
 
-/* Starts the loops; calls are served when it returns. */
+/* Starts the loops; calls are served when it returns. FAILED_PRECONDITION when it does not listen.
+ */
 CSVC_API csvc_code csvc_server_start(csvc_server *srv, csvc_error *err) CSVC_MUST_CHECK;
 
 /*
  * Stops taking calls (GOAWAY), waits until those in flight have ended, at most `grace_ms`, then
- * cancels the rest. Blocks. OK when all ended by themselves, DEADLINE_EXCEEDED when some had to be
- * cancelled. A second call, from any thread, with a shorter grace cuts the first one short.
+ * cancels the rest: csvc_cancelled is true for their handlers, their callers get UNAVAILABLE.
+ * Blocks. OK when all ended by themselves, DEADLINE_EXCEEDED when some had to be cancelled; it
+ * waits a second more for those, no longer: a handler may still be running when it returns. A
+ * second call, from any thread, with a shorter grace cuts the first one short and returns the same.
  */
 CSVC_API csvc_code csvc_server_shutdown(csvc_server *srv, int64_t grace_ms);
 
-/* Frees all; shuts down first (grace 0) when that was not done. Takes NULL; returns NULL. */
+/* Frees all; shuts down first (grace 0) when that was not done. Blocks until every handler has
+ * returned and every ctx that was kept has been given back, however long that takes: nothing can
+ * end a thread that will not end. Takes NULL; returns NULL. */
 CSVC_API csvc_server *csvc_server_free(csvc_server *srv);
 
 #ifdef __cplusplus

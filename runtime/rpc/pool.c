@@ -1,0 +1,316 @@
+/* rpc/pool.c: the threads that handlers run on. */
+#include <base/clock.h>
+#include <csvc/alloc.h>
+#include <csvc/log.h>
+#include <rpc/pool.h>
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <base/banned.h>
+
+enum {
+    IDLE_SECONDS = 10,
+    QUICK_BACKLOG = 16, /* quick jobs waiting for each worker awake before one more is woken */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    STACK_SIZE = 2048 * 1024, /* instrumented frames are several times as large */
+#else
+    STACK_SIZE = 256 * 1024,
+#endif
+};
+
+struct csvc__worker {
+    csvc__pool *pool;
+    pthread_t thread;
+    pthread_cond_t wake;
+    csvc__worker *next; /* among the idle or the dead */
+    bool idle;
+};
+
+struct csvc__pool {
+    uint32_t max_workers, max_queued;
+    uint32_t max_awake; /* for quick jobs: CPUs */
+
+    pthread_mutex_t lock; /* of all below */
+    csvc__job *first, *last;
+    uint32_t n_queued;
+    uint64_t n_taken;    /* jobs, ever */
+    uint32_t n_workers;  /* threads that live */
+    uint32_t n_coming;   /* woken or started, have not looked at the queue yet */
+    uint32_t n_slow;     /* run a slow job */
+    uint32_t n_idle;     /* sleep */
+    csvc__worker *idle;  /* last to fall asleep first, so that the others end */
+    csvc__worker *dead;  /* ended, to be joined */
+    pthread_cond_t left; /* a worker has ended */
+    bool ending;
+};
+
+csvc__pool *csvc__pool_new(uint32_t max_workers, uint32_t max_queued)
+{
+    csvc__pool *pool = csvc__calloc(1, sizeof(*pool));
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (pool == NULL) {
+        return NULL;
+    }
+    pool->max_workers = max_workers;
+    pool->max_queued = max_queued;
+    pool->max_awake = cpus > 0 ? (uint32_t)cpus : 1;
+    (void)pthread_mutex_init(&pool->lock, NULL);
+    (void)pthread_cond_init(&pool->left, NULL);
+    return pool;
+}
+
+/* ---- the queue, under the lock ---- */
+
+static void enqueue(csvc__pool *pool, csvc__job *job)
+{
+    job->next = NULL;
+    job->prev = pool->last;
+    *(pool->last != NULL ? &pool->last->next : &pool->first) = job;
+    pool->last = job;
+    job->queued = true;
+    pool->n_queued++;
+}
+
+static void dequeue(csvc__pool *pool, csvc__job *job)
+{
+    *(job->prev != NULL ? &job->prev->next : &pool->first) = job->next;
+    *(job->next != NULL ? &job->next->prev : &pool->last) = job->prev;
+    job->next = job->prev = NULL;
+    job->queued = false;
+    pool->n_queued--;
+}
+
+/* ---- workers ---- */
+
+static void forget_idle(csvc__pool *pool, csvc__worker *w)
+{
+    csvc__worker **at = &pool->idle;
+
+    while (*at != w) {
+        at = &(*at)->next;
+    }
+    *at = w->next;
+    w->next = NULL;
+    w->idle = false;
+    pool->n_idle--;
+}
+
+/* Sleeps until woken; false when it has slept long enough to end. */
+static bool sleep_idle(csvc__pool *pool, csvc__worker *w)
+{
+    struct timespec until;
+
+    w->idle = true;
+    w->next = pool->idle;
+    pool->idle = w;
+    pool->n_idle++;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_SECONDS;
+    while (w->idle) {
+        if (pthread_cond_timedwait(&w->wake, &pool->lock, &until) != 0 && w->idle) {
+            forget_idle(pool, w);
+            return false;
+        }
+    }
+    pool->n_coming--;
+    return true;
+}
+
+static void *worker_main(void *arg)
+{
+    csvc__worker *w = arg;
+    csvc__pool *pool = w->pool;
+    bool stay = true;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->n_coming--;
+    while (stay) {
+        csvc__job *job = pool->first;
+
+        if (job != NULL) {
+            const bool quick = job->quick;
+
+            dequeue(pool, job);
+            pool->n_taken++;
+            pool->n_slow += !quick;
+            (void)pthread_mutex_unlock(&pool->lock);
+            job->run(job, w); /* the job's memory may be gone when it returns */
+            (void)pthread_mutex_lock(&pool->lock);
+            pool->n_slow -= !quick;
+        } else {
+            stay = !pool->ending && sleep_idle(pool, w);
+        }
+    }
+    pool->n_workers--;
+    w->next = pool->dead;
+    pool->dead = w;
+    (void)pthread_cond_signal(&pool->left);
+    (void)pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+/* Joins those that have ended. Under the lock: who is in the list never asks for it again. */
+static void bury(csvc__pool *pool)
+{
+    while (pool->dead != NULL) {
+        csvc__worker *w = pool->dead;
+
+        pool->dead = w->next;
+        (void)pthread_join(w->thread, NULL);
+        (void)pthread_cond_destroy(&w->wake);
+        csvc__free(w);
+    }
+}
+
+static bool start_thread(csvc__worker *w)
+{
+    pthread_attr_t attr;
+    sigset_t all, before;
+    size_t stack = STACK_SIZE;
+    bool started;
+
+    if (pthread_attr_init(&attr) != 0) {
+        return false;
+    }
+    if (stack < (size_t)PTHREAD_STACK_MIN) {
+        stack = (size_t)PTHREAD_STACK_MIN;
+    }
+    (void)pthread_attr_setstacksize(&attr, stack);
+    /* signals are the program's; none may land in a handler */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    started = pthread_create(&w->thread, &attr, worker_main, w) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attr);
+    return started;
+}
+
+/* One more worker looks at the queue, if there is one to be had. Under the lock. */
+static void call_worker(csvc__pool *pool)
+{
+    csvc__worker *w = pool->idle;
+    pthread_condattr_t attr;
+
+    if (w != NULL) {
+        forget_idle(pool, w);
+        pool->n_coming++;
+        (void)pthread_cond_signal(&w->wake);
+        return;
+    }
+    if (pool->n_workers == pool->max_workers) {
+        return;
+    }
+    bury(pool);
+    w = csvc__calloc(1, sizeof(*w));
+    if (w == NULL) {
+        return;
+    }
+    w->pool = pool;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&w->wake, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    /* counted first: the thread takes the lock when it begins */
+    pool->n_workers++;
+    pool->n_coming++;
+    if (!start_thread(w)) {
+        pool->n_workers--;
+        pool->n_coming--;
+        (void)pthread_cond_destroy(&w->wake);
+        csvc__free(w);
+    }
+}
+
+/* ---- jobs ---- */
+
+/* Whether the workers that are up will not do for the job just queued. Under the lock. */
+static bool wants_worker(const csvc__pool *pool, const csvc__job *job)
+{
+    const uint32_t awake = pool->n_workers - pool->n_idle - pool->n_slow;
+
+    if (!job->quick) {
+        return pool->n_queued > pool->n_coming;
+    }
+    return awake == 0 || (awake < pool->max_awake && pool->n_queued > QUICK_BACKLOG * awake);
+}
+
+csvc_code csvc__pool_submit(csvc__pool *pool, csvc__job *job)
+{
+    csvc_code code = CSVC_OK;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    if (pool->n_queued >= pool->max_queued) {
+        code = CSVC_RESOURCE_EXHAUSTED;
+    } else {
+        enqueue(pool, job);
+        if (wants_worker(pool, job)) {
+            call_worker(pool);
+            if (pool->n_workers == 0) {
+                dequeue(pool, job);
+                code = CSVC_RESOURCE_EXHAUSTED;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return code;
+}
+
+bool csvc__pool_take_back(csvc__pool *pool, csvc__job *job)
+{
+    bool queued;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    queued = job->queued;
+    if (queued) {
+        dequeue(pool, job);
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return queued;
+}
+
+bool csvc__pool_nudge(csvc__pool *pool, uint64_t *seen)
+{
+    bool queued;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    queued = pool->n_queued > 0;
+    if (queued && pool->n_taken == *seen) {
+        call_worker(pool);
+    }
+    *seen = pool->n_taken;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return queued;
+}
+
+void csvc__pool_free(csvc__pool *pool)
+{
+    if (pool == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->ending = true;
+    while (pool->n_workers > 0) {
+        while (pool->idle != NULL) {
+            call_worker(pool);
+        }
+        (void)pthread_cond_wait(&pool->left, &pool->lock);
+    }
+    bury(pool);
+    (void)pthread_mutex_unlock(&pool->lock);
+    (void)pthread_cond_destroy(&pool->left);
+    (void)pthread_mutex_destroy(&pool->lock);
+    csvc__free(pool);
+}
+
+void csvc__worker_post(csvc__worker *w, csvc_loop *loop, csvc_task *task)
+{
+    (void)w;
+    csvc__loop_post(loop, task);
+}

@@ -1,0 +1,49 @@
+/*
+ * rpc/pool.h: the threads that handlers run on.
+ *
+ * Starts with none, adds one when a job finds nobody to take it, up to a limit; a worker without
+ * work for ten seconds ends. Jobs wait in one queue, bounded, first come first served.
+ *
+ * A job is *slow* when it may block: each gets a worker of its own at once. A job known to be
+ * *quick* does not wake a worker while one is awake and about to look at the queue, and its result
+ * is posted without waking the loop until the worker has run out of quick jobs: on a busy machine
+ * that saves a context switch or two a call. Who submits quick jobs calls csvc__pool_nudge about
+ * once a millisecond as long as some are out, in case one was not so quick.
+ */
+#ifndef CSVC_RPC_POOL_H
+#define CSVC_RPC_POOL_H
+
+#include <transport/seam.h>
+
+typedef struct csvc__pool csvc__pool;
+typedef struct csvc__worker csvc__worker;
+
+/* Lives inside what it is about. */
+typedef struct csvc__job {
+    struct csvc__job *next, *prev;
+    void (*run)(struct csvc__job *job, csvc__worker *w);
+    bool queued; /* the pool's, under its lock */
+    bool quick;
+} csvc__job;
+
+/* No thread yet. NULL when memory is short. */
+csvc__pool *csvc__pool_new(uint32_t max_workers, uint32_t max_queued);
+
+/* Runs the job on a worker; any thread. RESOURCE_EXHAUSTED when the queue is full or there is not
+ * one thread to be had. */
+csvc_code csvc__pool_submit(csvc__pool *pool, csvc__job *job) CSVC_MUST_CHECK;
+
+/* Takes a job back that no worker has begun; false when one has. Any thread. */
+bool csvc__pool_take_back(csvc__pool *pool, csvc__job *job);
+
+/* True while something is queued. Wakes one more worker when none has taken a job since *seen,
+ * which it brings up to date. */
+bool csvc__pool_nudge(csvc__pool *pool, uint64_t *seen);
+
+/* Waits for the jobs under way and ends the threads; no job may be queued. Takes NULL. */
+void csvc__pool_free(csvc__pool *pool);
+
+/* For a job that runs: posts to a loop, now or with what other quick jobs post soon. */
+void csvc__worker_post(csvc__worker *w, csvc_loop *loop, csvc_task *task);
+
+#endif /* CSVC_RPC_POOL_H */

@@ -1,0 +1,390 @@
+/*
+ * rpc/serve_unary.c: one served call, from its arrival to its release.
+ *
+ * On the loop: arrival, the begins of the early interceptors, refusals, inline handlers, the
+ * finish, cancellation, the ends. On a worker: the later begins, decoding, the handler, encoding.
+ * A call's memory lies in the transport's; it goes back when the last reference to its ctx has
+ * gone.
+ */
+#include <base/clock.h>
+#include <base/utf8.h>
+#include <csvc/log.h>
+#include <rpc/server.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <base/banned.h>
+
+typedef struct served {
+    csvc_ctx ctx; /* first: dispose gets it */
+    csvc_server *srv;
+    const csvc__served_method *sm; /* NULL: nobody registered the path */
+    csvc_payload *request;         /* until it is decoded */
+    void *states;                  /* of the interceptors */
+    uint32_t begun;
+    csvc_code code; /* what the finish says */
+    bool has_reply;
+    csvc_outgoing reply;       /* encoded */
+    const void *reply_message; /* as the handler filled it; for the interceptors */
+    int64_t arrived;           /* when the chain is timed */
+    csvc__job job;
+    csvc_task task; /* the finish a worker posts, later the release another thread posts */
+    _Alignas(16) uint8_t first_chunk[CSVC__CTX_FIRST_CHUNK];
+} served;
+
+size_t csvc__served_size(void)
+{
+    return sizeof(served);
+}
+
+static served *of_tcall(csvc_tcall *tc)
+{
+    return tc->upper;
+}
+
+/* ---- the end ---- */
+
+static void give_back(served *s)
+{
+    csvc_tcall *tc = s->ctx.tc;
+
+    csvc__ctx_release(&s->ctx);
+    tc->ops->release(tc);
+}
+
+static void run_release(csvc_task *task)
+{
+    give_back((served *)((uint8_t *)task - offsetof(served, task)));
+}
+
+static void dispose(csvc_ctx *ctx)
+{
+    served *s = (served *)(void *)ctx;
+
+    if (csvc__loop_current() == ctx->tc->loop) {
+        give_back(s);
+        return;
+    }
+    s->task.run = run_release;
+    csvc__loop_post(ctx->tc->loop, &s->task);
+}
+
+/* Why a call is over that did not get its reply. */
+static csvc_code why_cancelled(const served *s)
+{
+    if (s->ctx.deadline != INT64_MAX && s->ctx.deadline <= csvc__now()) {
+        return CSVC_DEADLINE_EXCEEDED;
+    }
+    return atomic_load_explicit(&s->srv->hard, memory_order_relaxed) ? CSVC_UNAVAILABLE
+                                                                     : CSVC_CANCELLED;
+}
+
+static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
+{
+    served *s = of_tcall(tc);
+    const csvc__chain *chain = &s->srv->chain;
+
+    if (cancelled && atomic_load_explicit(&s->srv->hard, memory_order_relaxed)) {
+        atomic_store_explicit(&s->srv->cut, true, memory_order_relaxed);
+    }
+    if (s->begun > 0) {
+        csvc_outcome outcome = {
+            .code = cancelled ? why_cancelled(s) : s->code,
+            .delivered = delivered,
+            .duration_nanos = chain->timed ? csvc__now() - s->arrived : 0,
+        };
+
+        outcome.text = csvc_fail_text(&s->ctx, outcome.code);
+        if (chain->hears_messages && delivered && s->has_reply) {
+            csvc__chain_sent(chain, &s->ctx, s->states, s->reply_message);
+        }
+        csvc__chain_end(chain, &s->ctx, s->states, s->begun, &outcome);
+    }
+    (void)csvc_ctx_unref(&s->ctx);
+}
+
+/* Sends the outcome. On the loop, once. */
+static void finish(served *s)
+{
+    csvc_ctx *ctx = &s->ctx;
+    const char *text = csvc_fail_text(ctx, s->code);
+    csvc_finish f = {
+        .headers = {ctx->headers.entries, ctx->headers.n_entries},
+        .message = s->has_reply ? &s->reply : NULL,
+        .code = s->code,
+        .text = {strlen(text), (const uint8_t *)text},
+        .trailers = {ctx->trailers.entries, ctx->trailers.n_entries},
+    };
+
+    ctx->answered = true;
+    ctx->tc->ops->finish(ctx->tc, &f);
+}
+
+static void run_finish(csvc_task *task)
+{
+    served *s = (served *)((uint8_t *)task - offsetof(served, task));
+
+    s->ctx.may_block = false;
+    finish(s);
+}
+
+/* Ends a call that is on the loop. */
+static void answer(served *s, csvc_code code)
+{
+    csvc__payload_unref(s->request);
+    s->request = NULL;
+    s->code = code;
+    finish(s);
+}
+
+/* ---- the middle ---- */
+
+static csvc_code misbehaved(csvc_ctx *ctx, const char *what, int number)
+{
+    char text[16];
+
+    (void)snprintf(text, sizeof(text), "%d", number);
+    csvc_log(CSVC_LOG_ERROR, "no such status code", "method", ctx->path, "from", what, "code", text,
+             NULL);
+    return csvc_fail(ctx, CSVC_INTERNAL, "%s returned %d, which is no status code", what, number);
+}
+
+/* A code from code that is not ours. */
+static inline csvc_code checked(csvc_ctx *ctx, const char *what, csvc_code code)
+{
+    return (unsigned)code <= CSVC_UNAUTHENTICATED ? code : misbehaved(ctx, what, (int)code);
+}
+
+static csvc_code decode(served *s, const csvc_method *method, void **ret_request)
+{
+    csvc_error err;
+    csvc_code code;
+
+    if (s->request->compressed) {
+        return csvc_fail(&s->ctx, CSVC_UNIMPLEMENTED, "compressed messages are not served");
+    }
+    code = csvc_decode_pieces(&s->ctx.arena, method->request, s->request->pieces,
+                              s->request->n_pieces, NULL, ret_request, &err);
+    csvc__payload_unref(s->request);
+    s->request = NULL;
+    if (code != CSVC_OK) {
+        (void)csvc_fail(&s->ctx, code, "the request does not parse: %s", err.text);
+    }
+    return code;
+}
+
+static csvc_code encode(served *s, const csvc_method *method, const void *message)
+{
+    csvc_ctx *ctx = &s->ctx;
+    csvc_error err;
+    csvc_bytes bytes;
+    void *memory;
+    csvc_code code = csvc_encode(&ctx->arena, method->reply, message, &bytes, &err);
+
+    if (code != CSVC_OK) {
+        csvc_log(CSVC_LOG_ERROR, "a reply cannot be encoded", "method", ctx->path, "why", err.text,
+                 NULL);
+        return csvc_fail(ctx, code, "the reply cannot be encoded: %s", err.text);
+    }
+    memory = ctx->tc->ops->reserve(ctx->tc, bytes.len);
+    if (memory == NULL) {
+        return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    if (bytes.len > 0) {
+        memcpy(memory, bytes.data, bytes.len);
+    }
+    s->reply = (csvc_outgoing){.reserved = {bytes.len, memory}};
+    s->reply_message = message;
+    s->has_reply = true;
+    return CSVC_OK;
+}
+
+/* All that happens where the handler runs; returns what the finish is to say. */
+static csvc_code handle(served *s)
+{
+    const csvc__served_method *sm = s->sm;
+    const csvc_method *method = sm->method;
+    const csvc__chain *chain = &s->srv->chain;
+    csvc_ctx *ctx = &s->ctx;
+    csvc_code code;
+    void *request, *reply;
+
+    if (s->begun < chain->n_links) {
+        code = csvc__chain_begin(chain, ctx, s->states, chain->n_links, &s->begun);
+        if (code != CSVC_OK) {
+            return checked(ctx, "an interceptor", code);
+        }
+    }
+    code = decode(s, method, &request);
+    if (code != CSVC_OK) {
+        return code;
+    }
+    if (chain->hears_messages) {
+        code = csvc__chain_received(chain, ctx, s->states, request);
+        if (code != CSVC_OK) {
+            return checked(ctx, "an interceptor", code);
+        }
+    }
+    reply = csvc_message_new(&ctx->arena, method->reply);
+    if (reply == NULL) {
+        return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    code = method->invoke(sm->ops, sm->self, ctx, request, reply);
+    if (code != CSVC_OK) {
+        return checked(ctx, "the handler", code);
+    }
+    return encode(s, method, reply);
+}
+
+static void run_job(csvc__job *job, csvc__worker *w)
+{
+    served *s = (served *)((uint8_t *)job - offsetof(served, job));
+
+    s->ctx.may_block = true;
+    s->code = csvc_check_cancelled(&s->ctx);
+    if (s->code == CSVC_OK) {
+        s->code = handle(s);
+    }
+    if (s->request != NULL) {
+        csvc__payload_unref(s->request);
+        s->request = NULL;
+    }
+    s->task.run = run_finish;
+    csvc__worker_post(w, s->ctx.tc->loop, &s->task);
+}
+
+static void on_cancelled(csvc_tcall *tc)
+{
+    served *s = of_tcall(tc);
+    const csvc_code why = why_cancelled(s);
+
+    csvc__ctx_cancel(&s->ctx, why);
+    /* nobody waits for a reply: what has not begun need not */
+    if (csvc__pool_take_back(s->srv->pool, &s->job)) {
+        answer(s, csvc_check_cancelled(&s->ctx));
+    }
+}
+
+/* ---- the beginning ---- */
+
+static csvc_code unknown_path(served *s)
+{
+    const char *path = s->ctx.path;
+    const char *slash = path[0] == '/' ? strchr(path + 1, '/') : NULL;
+
+    if (slash != NULL &&
+        csvc__map_get_n(&s->srv->names, path + 1, (size_t)(slash - path - 1)) != NULL) {
+        return csvc_fail(&s->ctx, CSVC_UNIMPLEMENTED, "unknown method %s", path);
+    }
+    return csvc_fail(&s->ctx, CSVC_UNIMPLEMENTED, "unknown service %s", path);
+}
+
+/* Gives the call a path to be known by when it is none of ours. */
+static const char *foreign_path(csvc_ctx *ctx, csvc_bytes path)
+{
+    const char *text = NULL;
+
+    if (csvc__utf8_text(path.data, path.len)) {
+        text = csvc_arena_strndup(&ctx->arena, (const char *)path.data, path.len);
+    }
+    return text != NULL ? text : "(unreadable)";
+}
+
+/* What keeps the call from its handler, in order of what the caller should hear first. */
+static csvc_code admit(served *s, const csvc_arrival *arrival)
+{
+    const csvc__chain *chain = &s->srv->chain;
+    csvc_ctx *ctx = &s->ctx;
+    csvc_code code;
+
+    if (chain->n_links > 0) {
+        s->states = csvc_calloc(ctx, 1, chain->states_size);
+        if (s->states == NULL) {
+            return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        }
+        code = csvc__chain_begin(chain, ctx, s->states, chain->n_on_loop, &s->begun);
+        if (code != CSVC_OK) {
+            return checked(ctx, "an interceptor", code);
+        }
+    }
+    if (s->sm == NULL) {
+        return unknown_path(s);
+    }
+    if (s->sm->method->kind != CSVC_RPC_UNARY) {
+        return csvc_fail(ctx, CSVC_UNIMPLEMENTED, "%s has a stream; this release serves unary rpcs",
+                         ctx->path);
+    }
+    if (arrival->ended) {
+        return csvc_fail(ctx, CSVC_CANCELLED, "cancelled");
+    }
+    if (ctx->deadline != INT64_MAX) {
+        code = csvc_check_cancelled(ctx);
+        if (code != CSVC_OK) {
+            return code;
+        }
+    }
+    if (s->request == NULL) {
+        return csvc_fail(ctx, CSVC_UNIMPLEMENTED, "a unary call carries one message, not none");
+    }
+    return CSVC_OK;
+}
+
+static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival)
+{
+    served *s = of_tcall(tc);
+    csvc_ctx *ctx = &s->ctx;
+    csvc_server *srv = server;
+    csvc_code code;
+
+    csvc__ctx_init(ctx, s->first_chunk, sizeof(s->first_chunk), srv->o.max_call_memory, dispose);
+    s->srv = srv;
+    s->sm = arrival->method;
+    s->request = arrival->first;
+    s->states = NULL;
+    s->begun = 0;
+    s->has_reply = false;
+    s->job.queued = false;
+    ctx->may_block = false;
+    ctx->tc = tc;
+    ctx->deadline = arrival->deadline;
+    ctx->path = s->sm != NULL ? s->sm->method->path : foreign_path(ctx, arrival->path);
+    if (srv->chain.timed) {
+        s->arrived = csvc__now();
+    }
+
+    code = admit(s, arrival);
+    if (code != CSVC_OK) {
+        answer(s, code);
+    } else if (s->sm->on_loop) {
+        answer(s, handle(s));
+    } else {
+        s->job.run = run_job;
+        s->job.quick = false;
+        tc->ops->watch(tc);
+        code = csvc__pool_submit(srv->pool, &s->job);
+        if (code != CSVC_OK) {
+            answer(s, csvc_fail(ctx, code, "too many calls wait for a worker"));
+        }
+    }
+}
+
+static void on_message(csvc_tcall *tc, csvc_payload *message)
+{
+    /* nobody asked for one: unary calls have theirs with their arrival */
+    (void)tc;
+    csvc__payload_unref(message);
+}
+
+static void on_writable(csvc_tcall *tc)
+{
+    (void)tc; /* a unary reply goes with its finish */
+}
+
+const csvc_served_events csvc__served_events = {
+    .started = on_started,
+    .message = on_message,
+    .writable = on_writable,
+    .cancelled = on_cancelled,
+    .closed = on_closed,
+};

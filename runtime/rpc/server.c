@@ -1,0 +1,362 @@
+/* rpc/server.c: a server from new to free. How it serves a call is in serve_unary.c. */
+#include <base/clock.h>
+#include <csvc/alloc.h>
+#include <csvc/log.h>
+#include <rpc/server.h>
+
+#include <string.h>
+#include <time.h>
+
+#include <base/banned.h>
+
+enum {
+    DEFAULT_WORKERS = 128,
+    DEFAULT_QUEUED = 4096,
+    DEFAULT_MESSAGE_BYTES = 4 << 20,
+    DEFAULT_METADATA_BYTES = 16 << 10,
+    DEFAULT_STREAMS = 1000,
+    DEFAULT_SLOW_MS = 1000,
+};
+
+/* How long a shutdown waits for calls it has cancelled. */
+#define SETTLE (1 * CSVC__SECOND)
+
+static void fill_options(csvc_server_options *o)
+{
+    o->max_workers = o->max_workers != 0 ? o->max_workers : DEFAULT_WORKERS;
+    o->max_queued = o->max_queued != 0 ? o->max_queued : DEFAULT_QUEUED;
+    o->max_message_bytes = o->max_message_bytes != 0 ? o->max_message_bytes : DEFAULT_MESSAGE_BYTES;
+    o->max_metadata_bytes =
+        o->max_metadata_bytes != 0 ? o->max_metadata_bytes : DEFAULT_METADATA_BYTES;
+    o->max_streams = o->max_streams != 0 ? o->max_streams : DEFAULT_STREAMS;
+    o->max_call_memory = o->max_call_memory != 0 ? o->max_call_memory : CSVC__CTX_MAX_MEMORY;
+    o->slow_call_ms = o->slow_call_ms != 0 ? o->slow_call_ms : DEFAULT_SLOW_MS;
+}
+
+csvc_server *csvc_server_new(const csvc_server_options *options, csvc_error *err)
+{
+    csvc_server *srv;
+    pthread_condattr_t attr;
+
+    if (options == NULL || options->struct_size < offsetof(csvc_server_options, loops) ||
+        options->transport == NULL) {
+        (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                             "a server needs a transport, such as &csvc_grpc_core");
+        return NULL;
+    }
+    srv = csvc__calloc(1, sizeof(*srv));
+    if (srv == NULL) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    memcpy(&srv->o, options,
+           options->struct_size < sizeof(srv->o) ? options->struct_size : sizeof(srv->o));
+    fill_options(&srv->o);
+    csvc__map_init(&srv->paths);
+    csvc__map_init(&srv->names);
+    (void)pthread_mutex_init(&srv->lock, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&srv->stopped, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    atomic_init(&srv->hard, false);
+    atomic_init(&srv->cut, false);
+    srv->pool = csvc__pool_new(srv->o.max_workers, srv->o.max_queued);
+    if (srv->pool == NULL) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        return csvc_server_free(srv);
+    }
+    return srv;
+}
+
+/* ---- what it serves ---- */
+
+static bool tables_are_sound(const csvc_service *service, const void *ops)
+{
+    size_t ops_size;
+
+    if (service == NULL || ops == NULL || service->struct_size < sizeof(csvc_service) ||
+        service->ops_size < sizeof(size_t)) {
+        return false;
+    }
+    memcpy(&ops_size, ops, sizeof(ops_size));
+    return ops_size >= sizeof(ops_size);
+}
+
+static csvc__served_service *served_service_new(const csvc_service *service, const void *ops,
+                                                void *self)
+{
+    csvc__served_service *served =
+        csvc__calloc(1, sizeof(*served) + service->n_methods * sizeof(served->methods[0]));
+    size_t ops_size;
+
+    if (served == NULL) {
+        return NULL;
+    }
+    served->service = service;
+    /* zeroed first: a program built against fewer rpcs leaves the slots behind its own NULL */
+    served->ops = csvc__calloc(1, service->ops_size);
+    if (served->ops == NULL) {
+        csvc__free(served);
+        return NULL;
+    }
+    memcpy(&ops_size, ops, sizeof(ops_size));
+    memcpy(served->ops, ops, ops_size < service->ops_size ? ops_size : service->ops_size);
+    for (uint32_t i = 0; i < service->n_methods; i++) {
+        served->methods[i] = (csvc__served_method){
+            .method = &service->methods[i],
+            .ops = served->ops,
+            .self = self,
+            .on_loop = (service->methods[i].flags & CSVC_METHOD_INLINE) != 0,
+        };
+    }
+    return served;
+}
+
+static void served_service_free(csvc__served_service *served)
+{
+    if (served != NULL) {
+        csvc__free(served->ops);
+        csvc__free(served);
+    }
+}
+
+/* A map removes nothing; an entry of NULL is as good as none. */
+static void forget_path(csvc_server *srv, const char *path)
+{
+    /* replacing takes no memory: it cannot fail, and where there is nothing, nothing is to do */
+    if (csvc__map_get(&srv->paths, path) != NULL && !csvc__map_put(&srv->paths, path, NULL)) {
+        csvc_log(CSVC_LOG_ERROR, "a path stays registered", "path", path, NULL);
+    }
+}
+
+csvc_code csvc_server_register(csvc_server *srv, const csvc_service *service, const void *ops,
+                               void *self)
+{
+    csvc__served_service *served;
+
+    if (!tables_are_sound(service, ops)) {
+        return CSVC_INVALID_ARGUMENT;
+    }
+    if (srv->state != CSVC__SERVER_NEW) {
+        return CSVC_FAILED_PRECONDITION;
+    }
+    if (csvc__map_get(&srv->names, service->name) != NULL) {
+        return CSVC_ALREADY_EXISTS;
+    }
+    for (uint32_t i = 0; i < service->n_methods; i++) {
+        if (csvc__map_get(&srv->paths, service->methods[i].path) != NULL) {
+            return CSVC_ALREADY_EXISTS;
+        }
+    }
+    served = served_service_new(service, ops, self);
+    if (served == NULL) {
+        return CSVC_RESOURCE_EXHAUSTED;
+    }
+    for (uint32_t i = 0; i < service->n_methods; i++) {
+        if (!csvc__map_put(&srv->paths, service->methods[i].path, &served->methods[i])) {
+            goto no_memory;
+        }
+    }
+    if (!csvc__map_put(&srv->names, service->name, served)) {
+        goto no_memory;
+    }
+    served->next = srv->services;
+    srv->services = served;
+    return CSVC_OK;
+
+no_memory:
+    for (uint32_t i = 0; i < service->n_methods; i++) {
+        forget_path(srv, service->methods[i].path);
+    }
+    served_service_free(served);
+    return CSVC_RESOURCE_EXHAUSTED;
+}
+
+csvc_code csvc_server_intercept(csvc_server *srv, const csvc_interceptor *interceptor, void *self)
+{
+    return srv->state == CSVC__SERVER_NEW ? csvc__chain_add(&srv->chain, interceptor, self)
+                                          : CSVC_FAILED_PRECONDITION;
+}
+
+/* ---- listening and starting ---- */
+
+static csvc_code make_transport(csvc_server *srv, csvc_error *err)
+{
+    csvc_tserver_config config = {
+        .events = &csvc__served_events,
+        .server = srv,
+        .upper_size = csvc__served_size(),
+        .loops = srv->o.loops,
+        .max_message_bytes = srv->o.max_message_bytes,
+        .max_metadata_bytes = srv->o.max_metadata_bytes,
+        .max_streams = srv->o.max_streams,
+    };
+    csvc_error why = {CSVC_ERROR_INIT};
+    csvc_tmethod *methods;
+
+    methods = csvc__calloc(srv->paths.n_entries + 1, sizeof(*methods));
+    if (methods == NULL) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    for (size_t i = 0; i < srv->paths.n_entries; i++) {
+        const csvc__served_method *sm = srv->paths.entries[i].value;
+
+        if (sm != NULL) {
+            methods[config.n_methods++] = (csvc_tmethod){
+                .path = sm->method->path,
+                .reads_first = sm->method->kind == CSVC_RPC_UNARY ||
+                               sm->method->kind == CSVC_RPC_SERVER_STREAM,
+                .method = sm,
+            };
+        }
+    }
+    config.methods = methods;
+    srv->ts = srv->o.transport->server_new(&config, &why);
+    csvc__free(methods);
+    return srv->ts != NULL ? CSVC_OK : csvc_error_set(err, why.code, "%s", why.text);
+}
+
+csvc_code csvc_server_listen(csvc_server *srv, const char *address, int *ret_port, csvc_error *err)
+{
+    csvc_code code;
+
+    if (address == NULL) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "there is no address to listen on");
+    }
+    if (srv->state > CSVC__SERVER_LISTENING) {
+        return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
+                              "a server that was started listens on no more addresses");
+    }
+    if (srv->ts == NULL) {
+        code = make_transport(srv, err);
+        if (code != CSVC_OK) {
+            return code;
+        }
+    }
+    code = srv->o.transport->server_listen(srv->ts, address, ret_port, err);
+    if (code == CSVC_OK) {
+        srv->state = CSVC__SERVER_LISTENING;
+    }
+    return code;
+}
+
+csvc_code csvc_server_start(csvc_server *srv, csvc_error *err)
+{
+    csvc_code code;
+
+    if (srv->state != CSVC__SERVER_LISTENING) {
+        return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
+                              srv->state == CSVC__SERVER_NEW
+                                  ? "the server does not listen on any address yet"
+                                  : "the server was started before");
+    }
+    code = srv->o.transport->server_start(srv->ts, err);
+    if (code == CSVC_OK) {
+        srv->state = CSVC__SERVER_STARTED;
+    }
+    return code;
+}
+
+/* ---- stopping ---- */
+
+static int64_t after_ms(int64_t ms)
+{
+    const int64_t now = csvc__now();
+
+    if (ms <= 0) {
+        return now;
+    }
+    return ms < (INT64_MAX - now) / CSVC__MS ? now + ms * CSVC__MS : INT64_MAX;
+}
+
+static void cancel_calls(csvc_server *srv)
+{
+    if (!atomic_exchange(&srv->hard, true)) {
+        srv->o.transport->server_cancel_all(srv->ts);
+    }
+}
+
+/* Waits for the one who shuts down, no longer than our own grace, then makes him hurry. */
+static csvc_code help_shutdown(csvc_server *srv, int64_t until)
+{
+    const struct timespec at = {.tv_sec = (time_t)(until / CSVC__SECOND),
+                                .tv_nsec = (long)(until % CSVC__SECOND)};
+    csvc_code outcome;
+
+    while (srv->state == CSVC__SERVER_STOPPING) {
+        if (until == INT64_MAX || atomic_load(&srv->hard)) {
+            (void)pthread_cond_wait(&srv->stopped, &srv->lock);
+        } else if (pthread_cond_timedwait(&srv->stopped, &srv->lock, &at) != 0 &&
+                   srv->state == CSVC__SERVER_STOPPING) {
+            (void)pthread_mutex_unlock(&srv->lock);
+            cancel_calls(srv);
+            (void)pthread_mutex_lock(&srv->lock);
+        }
+    }
+    outcome = srv->outcome;
+    (void)pthread_mutex_unlock(&srv->lock);
+    return outcome;
+}
+
+csvc_code csvc_server_shutdown(csvc_server *srv, int64_t grace_ms)
+{
+    const csvc_transport *transport = srv->o.transport;
+    const int64_t until = after_ms(grace_ms);
+    bool joined;
+
+    (void)pthread_mutex_lock(&srv->lock);
+    if (srv->state >= CSVC__SERVER_STOPPING) {
+        return help_shutdown(srv, until);
+    }
+    if (srv->state < CSVC__SERVER_STARTED) {
+        srv->joined = true;
+        srv->state = CSVC__SERVER_STOPPED;
+        (void)pthread_mutex_unlock(&srv->lock);
+        return CSVC_OK;
+    }
+    srv->state = CSVC__SERVER_STOPPING;
+    (void)pthread_mutex_unlock(&srv->lock);
+
+    transport->server_drain(srv->ts);
+    joined = transport->server_join(srv->ts, until);
+    if (!joined) {
+        cancel_calls(srv);
+        joined = transport->server_join(srv->ts, csvc__now() + SETTLE);
+    }
+
+    (void)pthread_mutex_lock(&srv->lock);
+    srv->joined = joined;
+    srv->outcome = !joined || atomic_load(&srv->cut) ? CSVC_DEADLINE_EXCEEDED : CSVC_OK;
+    srv->state = CSVC__SERVER_STOPPED;
+    (void)pthread_cond_broadcast(&srv->stopped);
+    (void)pthread_mutex_unlock(&srv->lock);
+    return srv->outcome;
+}
+
+csvc_server *csvc_server_free(csvc_server *srv)
+{
+    if (srv == NULL) {
+        return NULL;
+    }
+    (void)csvc_server_shutdown(srv, 0);
+    if (srv->ts != NULL) {
+        if (!srv->joined) {
+            (void)srv->o.transport->server_join(srv->ts, INT64_MAX);
+        }
+        srv->o.transport->server_free(srv->ts);
+    }
+    csvc__pool_free(srv->pool);
+    while (srv->services != NULL) {
+        csvc__served_service *served = srv->services;
+
+        srv->services = served->next;
+        served_service_free(served);
+    }
+    csvc__map_release(&srv->paths);
+    csvc__map_release(&srv->names);
+    (void)pthread_cond_destroy(&srv->stopped);
+    (void)pthread_mutex_destroy(&srv->lock);
+    csvc__free(srv);
+    return NULL;
+}

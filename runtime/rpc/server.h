@@ -1,0 +1,59 @@
+/* rpc/server.h: the inside of a server, shared by server.c (its life) and serve_unary.c (calls). */
+#ifndef CSVC_RPC_SERVER_H
+#define CSVC_RPC_SERVER_H
+
+#include <base/map.h>
+#include <csvc/server.h>
+#include <rpc/chain.h>
+#include <rpc/ctx.h>
+#include <rpc/pool.h>
+
+#include <pthread.h>
+
+/* One rpc as it is served. */
+typedef struct csvc__served_method {
+    const csvc_method *method;
+    const void *ops; /* the server's copy */
+    void *self;
+    bool on_loop; /* the handler runs there */
+} csvc__served_method;
+
+/* One registration: the methods of a service behind a copy of its ops. */
+typedef struct csvc__served_service {
+    struct csvc__served_service *next;
+    const csvc_service *service;
+    void *ops;
+    csvc__served_method methods[];
+} csvc__served_service;
+
+typedef enum csvc__server_state {
+    CSVC__SERVER_NEW,
+    CSVC__SERVER_LISTENING,
+    CSVC__SERVER_STARTED,
+    CSVC__SERVER_STOPPING,
+    CSVC__SERVER_STOPPED, /* nobody waits any more; calls may still be under way */
+} csvc__server_state;
+
+struct csvc_server {
+    csvc_server_options o; /* without zeros */
+    csvc__chain chain;
+    csvc__pool *pool;
+    csvc_tserver *ts; /* from the first listen on */
+    csvc__served_service *services;
+    csvc__map paths; /* to csvc__served_method */
+    csvc__map names; /* of services */
+
+    pthread_mutex_t lock; /* of state, joined, outcome */
+    pthread_cond_t stopped;
+    csvc__server_state state;
+    bool joined;       /* the transport has ended */
+    csvc_code outcome; /* of the shutdown */
+    atomic_bool hard;  /* calls under way are told to end */
+    atomic_bool cut;   /* there were some */
+};
+
+/* The calls of a server; what the transport reports goes here. */
+extern const csvc_served_events csvc__served_events;
+size_t csvc__served_size(void);
+
+#endif /* CSVC_RPC_SERVER_H */
