@@ -1,0 +1,197 @@
+/* args.c: options and operands of a subcommand, and what a mistyped one was meant to be. */
+#include "cli.h"
+
+#include <string.h>
+
+#include "base/banned.h"
+
+enum {
+    MAX_WORD = 64
+};
+
+/* Edits (insert, delete, replace, swap of neighbours) that make one word of the other. */
+static size_t distance(const char *x, const char *y)
+{
+    size_t len_x = strlen(x);
+    size_t len_y = strlen(y);
+    size_t rows[3][MAX_WORD + 1];
+
+    if (len_x > MAX_WORD || len_y > MAX_WORD) {
+        return MAX_WORD;
+    }
+    for (size_t j = 0; j <= len_y; j++) {
+        rows[0][j] = j;
+    }
+    for (size_t i = 1; i <= len_x; i++) {
+        size_t *row = rows[i % 3];
+        size_t *above = rows[(i + 2) % 3];
+        const size_t *before = rows[(i + 1) % 3];
+
+        row[0] = i;
+        for (size_t j = 1; j <= len_y; j++) {
+            size_t best = above[j - 1] + (x[i - 1] != y[j - 1] ? 1 : 0);
+
+            best = above[j] + 1 < best ? above[j] + 1 : best;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            if (i > 1 && j > 1 && x[i - 1] == y[j - 2] && x[i - 2] == y[j - 1] &&
+                before[j - 2] + 1 < best) {
+                best = before[j - 2] + 1;
+            }
+            row[j] = best;
+        }
+    }
+    return rows[len_x % 3][len_y];
+}
+
+const char *cli_nearest(const char *word, const char *const *names, size_t n_names)
+{
+    const char *nearest = NULL;
+    size_t least = strlen(word) / 3 + 2; /* a third of it may be wrong */
+
+    for (size_t i = 0; i < n_names; i++) {
+        size_t d = distance(word, names[i]);
+        bool begins = strlen(word) >= 3 && strncmp(word, names[i], strlen(word)) == 0;
+
+        d = begins && d > 1 ? 1 : d;
+        if (d < least && d < strlen(names[i])) {
+            least = d;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
+static const cli_option *find_option(const cli_command *command, const char *name, size_t len)
+{
+    for (const cli_option *o = command->options; o != NULL && o->name != NULL; o++) {
+        if (strlen(o->name) == len && memcmp(o->name, name, len) == 0) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+static int unknown_option(csvc_arena *a, const cli_command *command, const char *word)
+{
+    const char *name = word + strspn(word, "-");
+    cli_list names = {0};
+    const char *nearest;
+
+    for (const cli_option *o = command->options; o != NULL && o->name != NULL; o++) {
+        cli_list_add(a, &names, o->name);
+    }
+    cli_list_add(a, &names, "help");
+    nearest = cli_nearest(csvc_arena_strndup(a, name, strcspn(name, "=")), names.items, names.len);
+    if (nearest != NULL) {
+        return cli_usage(command, "unknown option %s; did you mean %s%s?", word,
+                         strlen(nearest) == 1 ? "-" : "--", nearest);
+    }
+    return cli_usage(command, "unknown option %s", word);
+}
+
+static int add_option(csvc_arena *a, const cli_option *option, const char *value, cli_list *names,
+                      cli_list *values, const cli_command *command)
+{
+    const char *dashes = strlen(option->name) == 1 ? "-" : "--";
+
+    if (!option->many && cli_list_has(names, option->name)) {
+        return cli_usage(command, "%s%s is given twice", dashes, option->name);
+    }
+    if (value[0] == '\0' && option->value != NULL) {
+        return cli_usage(command, "%s%s wants a %s", dashes, option->name, option->value);
+    }
+    cli_list_add(a, names, option->name);
+    cli_list_add(a, values, value);
+    return CLI_OK;
+}
+
+int cli_args_parse(csvc_arena *a, const cli_command *command, int argc, char **argv,
+                   cli_args *ret_args)
+{
+    cli_list operands = {0};
+    cli_list names = {0};
+    cli_list values = {0};
+    cli_args args = {.command = command};
+    bool only_operands = false;
+
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        const cli_option *option;
+        const char *value = NULL;
+        int rc;
+
+        if (only_operands || word[0] != '-' || word[1] == '\0') {
+            cli_list_add(a, &operands, word);
+            continue;
+        }
+        if (strcmp(word, "--") == 0) {
+            only_operands = true;
+            continue;
+        }
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+            args.help = true;
+            continue;
+        }
+        if (word[1] == '-') {
+            size_t len = strcspn(word + 2, "=");
+
+            option = find_option(command, word + 2, len);
+            option = option != NULL && strlen(option->name) > 1 ? option : NULL;
+            value = word[2 + len] == '=' ? word + 2 + len + 1 : NULL;
+        } else {
+            option = find_option(command, word + 1, 1);
+            value = word[2] != '\0' ? word + 2 : NULL;
+        }
+        if (option == NULL) {
+            return unknown_option(a, command, word);
+        }
+        if (option->value == NULL && value != NULL) {
+            return cli_usage(command, "--%s takes no value", option->name);
+        }
+        if (option->value != NULL && value == NULL) {
+            value = i + 1 < argc ? argv[++i] : "";
+        }
+        rc = add_option(a, option, value != NULL ? value : "", &names, &values, command);
+        if (rc != CLI_OK) {
+            return rc;
+        }
+    }
+    if (!args.help && operands.len > (size_t)command->max_operands) {
+        return cli_usage(command, "'%s' is one argument too many",
+                         operands.items[command->max_operands]);
+    }
+    if (!args.help && operands.len < (size_t)command->min_operands) {
+        return cli_usage(command, "%s is missing", command->operands);
+    }
+    args.operands = operands.items;
+    args.n_operands = operands.len;
+    args.names = names.items;
+    args.values = values.items;
+    args.n_options = names.len;
+    *ret_args = args;
+    return CLI_OK;
+}
+
+const char *cli_args_option(const cli_args *args, const char *name, size_t n)
+{
+    for (size_t i = 0; i < args->n_options; i++) {
+        if (strcmp(args->names[i], name) == 0 && n-- == 0) {
+            return args->values[i];
+        }
+    }
+    return NULL;
+}
+
+size_t cli_args_options(csvc_arena *a, const cli_args *args, const char *name,
+                        const char *const **ret_values)
+{
+    cli_list values = {0};
+
+    for (size_t i = 0; i < args->n_options; i++) {
+        if (strcmp(args->names[i], name) == 0) {
+            cli_list_add(a, &values, args->values[i]);
+        }
+    }
+    *ret_values = values.items;
+    return values.len;
+}

@@ -1,0 +1,260 @@
+/* config.c: reads c-svc.yaml with libyaml. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/banned.h"
+
+typedef struct reader {
+    csvc_arena *a;
+    const char *path;
+    yaml_document_t *document;
+    config config;
+    csvc_error *err;
+} reader;
+
+static const char *const keys[] = {"name", "protos", "include", "storage", "features", "inference"};
+static const char *const storages[] = {"none", "sqlite"};
+
+const char *config_storage_name(config_storage storage)
+{
+    return storages[storage];
+}
+
+static csvc_code refuse(const reader *r, yaml_mark_t mark, const char *format, ...)
+    CSVC_PRINTF(3, 4);
+static csvc_code refuse(const reader *r, yaml_mark_t mark, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return csvc_error_set(r->err, CSVC_INVALID_ARGUMENT, "%s:%zu:%zu: error: %s", r->path,
+                          mark.line + 1, mark.column + 1, text);
+}
+
+/* A scalar's text; NULL when the node is none or carries a NUL. */
+static const char *text_of(const reader *r, const yaml_node_t *node)
+{
+    const char *text;
+
+    if (node == NULL || node->type != YAML_SCALAR_NODE) {
+        return NULL;
+    }
+    text = (const char *)node->data.scalar.value;
+    if (strlen(text) != node->data.scalar.length) {
+        return NULL;
+    }
+    return cli_must(csvc_arena_strdup(r->a, text));
+}
+
+static const char *or_meant(csvc_arena *a, const char *word, const char *const *names, size_t n)
+{
+    const char *nearest = cli_nearest(word, names, n);
+
+    return nearest != NULL ? cli_printf(a, "; did you mean \"%s\"?", nearest) : "";
+}
+
+static const char *one_of(csvc_arena *a, const char *const *names, size_t n)
+{
+    cli_list list = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        cli_list_add(a, &list, names[i]);
+    }
+    return cli_list_join(a, &list, ", ");
+}
+
+static csvc_code read_name(reader *r, const yaml_node_t *node)
+{
+    const char *better = NULL;
+    const char *problem;
+
+    r->config.name = text_of(r, node);
+    if (r->config.name == NULL) {
+        return refuse(r, node->start_mark, "name is to be a text: name: user-service");
+    }
+    problem = config_name_problem(r->a, r->config.name, &better);
+    if (problem != NULL) {
+        return refuse(r, node->start_mark, "the name \"%s\" %s%s%s", r->config.name, problem,
+                      better != NULL ? "; try " : "", better != NULL ? better : "");
+    }
+    return CSVC_OK;
+}
+
+/* A list of paths below the project, or one alone. */
+static csvc_code read_paths(reader *r, const char *key, yaml_node_t *node, cli_list *list)
+{
+    yaml_node_item_t single = 0;
+    const yaml_node_item_t *item = &single;
+    const yaml_node_item_t *end = &single + 1;
+
+    if (node->type == YAML_SEQUENCE_NODE) {
+        item = node->data.sequence.items.start;
+        end = node->data.sequence.items.top;
+    }
+    for (; item < end; item++) {
+        const yaml_node_t *entry =
+            item == &single ? node : yaml_document_get_node(r->document, *item);
+        const char *path = text_of(r, entry);
+
+        if (path == NULL || path[0] == '\0') {
+            return refuse(r, entry != NULL ? entry->start_mark : node->start_mark,
+                          "%s is to be a list of paths: %s: [proto%s]", key, key,
+                          strcmp(key, "protos") == 0 ? "/user.proto" : "");
+        }
+        if (!config_path_is_plain(path)) {
+            return refuse(r, entry->start_mark,
+                          "\"%s\": only letters, digits and _ . / + - may stand in a path", path);
+        }
+        if (strcmp(key, "protos") == 0 && cli_list_has(list, path)) {
+            return refuse(r, entry->start_mark, "%s is listed twice", path);
+        }
+        if (list->len >= CONFIG_MAX_PROTOS) {
+            return refuse(r, entry->start_mark, "%s lists more than %d paths", key,
+                          CONFIG_MAX_PROTOS);
+        }
+        cli_list_add(r->a, list, path);
+    }
+    return CSVC_OK;
+}
+
+static csvc_code read_storage(reader *r, const yaml_node_t *node)
+{
+    const char *word = text_of(r, node);
+    size_t n = sizeof(storages) / sizeof(storages[0]);
+
+    for (size_t i = 0; word != NULL && i < n; i++) {
+        if (strcmp(word, storages[i]) == 0) {
+            r->config.storage = (config_storage)i;
+            return CSVC_OK;
+        }
+    }
+    return refuse(r, node->start_mark, "storage is %s, not \"%s\"%s", one_of(r->a, storages, n),
+                  word != NULL ? word : "a list",
+                  word != NULL ? or_meant(r->a, word, storages, n) : "");
+}
+
+static csvc_code read_features(const reader *r, const yaml_node_t *node)
+{
+    if (node->type == YAML_SEQUENCE_NODE &&
+        node->data.sequence.items.start == node->data.sequence.items.top) {
+        return CSVC_OK;
+    }
+    return refuse(r, node->start_mark,
+                  "this release has no features to choose; leave the list empty");
+}
+
+static csvc_code read_inference(reader *r, const yaml_node_t *node)
+{
+    const char *word = text_of(r, node);
+
+    if (word == NULL || strcmp(word, "1") != 0) {
+        return refuse(r, node->start_mark,
+                      "inference is the number of a rule set; this release knows 1");
+    }
+    r->config.inference = 1;
+    return CSVC_OK;
+}
+
+static csvc_code read_pair(reader *r, const char *key, yaml_mark_t mark, yaml_node_t *value)
+{
+    if (strcmp(key, "name") == 0) {
+        return read_name(r, value);
+    }
+    if (strcmp(key, "protos") == 0) {
+        return read_paths(r, key, value, &r->config.protos);
+    }
+    if (strcmp(key, "include") == 0) {
+        return read_paths(r, key, value, &r->config.include);
+    }
+    if (strcmp(key, "storage") == 0) {
+        return read_storage(r, value);
+    }
+    if (strcmp(key, "features") == 0) {
+        return read_features(r, value);
+    }
+    if (strcmp(key, "inference") == 0) {
+        return read_inference(r, value);
+    }
+    return refuse(r, mark, "unknown key \"%s\"%s (known: %s)", key,
+                  or_meant(r->a, key, keys, sizeof(keys) / sizeof(keys[0])),
+                  one_of(r->a, keys, sizeof(keys) / sizeof(keys[0])));
+}
+
+static csvc_code read_mapping(reader *r, const yaml_node_t *root)
+{
+    cli_list seen = {0};
+    csvc_code code = CSVC_OK;
+
+    for (const yaml_node_pair_t *pair = root->data.mapping.pairs.start;
+         code == CSVC_OK && pair < root->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key_node = yaml_document_get_node(r->document, pair->key);
+        yaml_node_t *value = yaml_document_get_node(r->document, pair->value);
+        const char *key = text_of(r, key_node);
+
+        if (key == NULL || value == NULL) {
+            return refuse(r, root->start_mark, "a key is to be a word");
+        }
+        if (cli_list_has(&seen, key)) {
+            return refuse(r, key_node->start_mark, "\"%s\" is given twice", key);
+        }
+        cli_list_add(r->a, &seen, key);
+        code = read_pair(r, key, key_node->start_mark, value);
+    }
+    if (code != CSVC_OK) {
+        return code;
+    }
+    if (r->config.name == NULL) {
+        return refuse(r, root->start_mark, "\"name\" is missing: name: user-service");
+    }
+    if (r->config.protos.len == 0) {
+        return refuse(r, root->start_mark, "\"protos\" is missing: protos: [proto/user.proto]");
+    }
+    return CSVC_OK;
+}
+
+csvc_code config_parse(csvc_arena *a, const char *path, csvc_bytes text, config *ret_config,
+                       csvc_error *err)
+{
+    reader r = {.a = a, .path = path, .err = err, .config = {.inference = CONFIG_INFERENCE}};
+    yaml_parser_t parser;
+    yaml_document_t document;
+    const yaml_node_t *root;
+    csvc_code code;
+
+    r.document = &document;
+    if (!yaml_parser_initialize(&parser)) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "%s: out of memory", path);
+    }
+    yaml_parser_set_input_string(&parser, text.data, text.len);
+    if (!yaml_parser_load(&parser, &document)) {
+        yaml_mark_t mark = parser.problem_mark;
+
+        code = refuse(&r, mark, "%s%s%s", parser.context != NULL ? parser.context : "",
+                      parser.context != NULL ? ": " : "",
+                      parser.problem != NULL ? parser.problem : "is no YAML");
+        yaml_parser_delete(&parser);
+        return code;
+    }
+    root = yaml_document_get_root_node(&document);
+    if (root == NULL || root->type != YAML_MAPPING_NODE) {
+        code = refuse(&r, root != NULL ? root->start_mark : (yaml_mark_t){0},
+                      "is to have a key and a value on each line: name: user-service");
+    } else {
+        code = read_mapping(&r, root);
+    }
+    yaml_document_delete(&document);
+    yaml_parser_delete(&parser);
+    if (code == CSVC_OK) {
+        if (r.config.include.len == 0) {
+            cli_list_add(a, &r.config.include, "proto");
+        }
+        *ret_config = r.config;
+    }
+    return code;
+}

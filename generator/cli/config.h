@@ -1,0 +1,63 @@
+/*
+ * config.h: c-svc.yaml, what a project is asked to be.
+ *
+ *     name: user-service
+ *     protos: [proto/user.proto]
+ *     include: [proto]
+ *     storage: sqlite        (or none, the default)
+ *     inference: 1
+ *
+ * An unknown key or a wrong value is refused with its place and what was probably meant; nothing is
+ * ignored in silence.
+ */
+#ifndef CLI_CONFIG_H
+#define CLI_CONFIG_H
+
+#include "cli.h"
+
+typedef enum config_storage {
+    CONFIG_NONE = 0,
+    CONFIG_SQLITE,
+} config_storage;
+
+typedef struct config {
+    const char *name;
+    cli_list protos;  /* relative to the project */
+    cli_list include; /* folders that imports start from; never empty */
+    config_storage storage;
+    uint32_t inference; /* rule set */
+} config;
+
+enum {
+    CONFIG_MAX_BYTES = 64 * 1024,
+    CONFIG_MAX_PROTOS = 1000,
+    CONFIG_INFERENCE = 1 /* the newest rule set */
+};
+
+#define CONFIG_FILE "c-svc.yaml"
+
+/*
+ * Reads the text of a c-svc.yaml; `path` is for messages. INVALID_ARGUMENT with `path:line:col:
+ * error: ...` in err.
+ */
+csvc_code config_parse(csvc_arena *a, const char *path, csvc_bytes text, config *ret_config,
+                       csvc_error *err);
+
+const char *config_storage_name(config_storage storage);
+
+/* ---- names ---- */
+
+/*
+ * Whether a service may be called so: [a-z][a-z0-9-]*, at most 64, no dash at the end, no two in a
+ * row, and its C name (dashes as underscores) is free. NULL when it may; else why not, and in
+ * *ret_better a name that would do or NULL.
+ */
+const char *config_name_problem(csvc_arena *a, const char *name, const char **ret_better);
+
+/* user-service -> user_service. */
+const char *config_c_name(csvc_arena *a, const char *name);
+
+/* Whether a path can stand in a Makefile and a shell as it is: letters, digits, _ . / + - only. */
+bool config_path_is_plain(const char *path);
+
+#endif /* CLI_CONFIG_H */

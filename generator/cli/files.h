@@ -1,0 +1,86 @@
+/*
+ * files.h: files on disk, so that nothing is ever seen half-written.
+ *
+ * A single file is written beside its place and renamed onto it, and only when its content differs,
+ * so dates tell what changed. A new tree is made in a hidden folder beside its place and moved
+ * there at the very end; when the program fails, exits or is told to stop before that (SIGINT,
+ * SIGTERM, SIGHUP), what was made is removed again, folders above it included.
+ *
+ * One tree at a time, one thread. Errors say which file and why.
+ */
+#ifndef CLI_FILES_H
+#define CLI_FILES_H
+
+#include <csvc/arena.h>
+#include <csvc/code.h>
+#include "cli.h"
+
+/* ---- signals ---- */
+
+/* From now on SIGINT, SIGTERM and SIGHUP are only noted. Registers the clean-up at exit, too. */
+void files_watch_signals(void);
+
+/* True once one came: whoever is busy stops and returns. */
+bool files_told_to_stop(void);
+
+/* At the end of main: dies of the signal that came, if one did; else returns rc. */
+int files_signalled(int rc);
+
+/* ---- reading ---- */
+
+/*
+ * A whole file, with a NUL behind it. NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT for what is no
+ * file or is larger than `max`, UNAVAILABLE for the rest; the text names the path.
+ */
+csvc_code files_read(csvc_arena *a, const char *path, size_t max, csvc_bytes *ret_content,
+                     csvc_error *err);
+
+bool files_exists(const char *path); /* as anything */
+bool files_is_folder(const char *path);
+
+/* The names in a folder, sorted, without those that begin with a dot; none when it is not there. */
+csvc_code files_list(csvc_arena *a, const char *folder, cli_list *ret_names, csvc_error *err);
+
+/* "a/b" and "c" make "a/b/c"; "" and "." before something are left out. */
+const char *files_join(csvc_arena *a, const char *folder, const char *name);
+
+/* "a/b" of "a/b/c"; "." when there is none. */
+const char *files_folder(csvc_arena *a, const char *path);
+
+/* ---- writing one file ---- */
+
+typedef enum files_change {
+    FILES_SAME = 0, /* the content was there already: not touched */
+    FILES_CREATED,
+    FILES_UPDATED,
+} files_change;
+
+/* What files_write would do. */
+csvc_code files_compare(const char *path, csvc_bytes content, files_change *ret_change,
+                        csvc_error *err);
+
+/* Writes a file, folders above it included. */
+csvc_code files_write(csvc_arena *a, const char *path, csvc_bytes content, files_change *ret_change,
+                      csvc_error *err);
+
+/* ---- writing a tree ---- */
+
+typedef struct files_tree files_tree;
+
+/*
+ * Begins a tree that will stand at `target`, which is absent or an empty folder (ALREADY_EXISTS
+ * when it is not). Makes missing folders above it.
+ */
+csvc_code files_tree_begin(csvc_arena *a, const char *target, files_tree **ret_tree,
+                           csvc_error *err);
+
+/* Adds a file below it; `path` is relative. CANCELLED when the program was told to stop. */
+csvc_code files_tree_add(files_tree *tree, const char *path, csvc_bytes content, csvc_error *err);
+
+/* Moves it to its place. */
+csvc_code files_tree_commit(files_tree *tree, csvc_error *err);
+
+/* Removes what was made since the beginning; nothing after a commit. Takes NULL. */
+void files_tree_abandon(files_tree *tree);
+
+#endif /* CLI_FILES_H */

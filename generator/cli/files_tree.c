@@ -1,0 +1,257 @@
+/* files_tree.c: a new tree, all of it or none; signals; what is removed when it does not come to
+ * its end. */
+#include "files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "files_internal.h"
+
+#include "base/banned.h"
+
+struct files_tree {
+    csvc_arena *a;
+    const char *target;
+    char *making;   /* the folder it is made in */
+    bool was_there; /* the target is an empty folder of the user's: its entries are moved in */
+    cli_list made;  /* folders above the target that were not there */
+    cli_list moved; /* entries of the target, once the moving began */
+};
+
+const char *files__unfinished;
+static files_tree *unfinished_tree;
+static volatile sig_atomic_t signal_seen;
+
+/* ---- signals ---- */
+
+static void note_signal(int number)
+{
+    signal_seen = number;
+}
+
+static void clean_up(void)
+{
+    if (files__unfinished != NULL) {
+        (void)unlink(files__unfinished);
+        files__unfinished = NULL;
+    }
+    files_tree_abandon(unfinished_tree);
+}
+
+void files_watch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = note_signal}; /* no SA_RESTART: waiting ends */
+    struct sigaction before;
+
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        /* nohup and shells that run jobs in the background have it ignored; so it stays */
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            (void)sigaction(numbers[i], &action, NULL);
+        }
+    }
+    (void)atexit(clean_up);
+}
+
+bool files_told_to_stop(void)
+{
+    return signal_seen != 0;
+}
+
+int files_signalled(int rc)
+{
+    int number = signal_seen;
+
+    if (number != 0) {
+        clean_up();
+        (void)fflush(stdout);
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+    }
+    return rc;
+}
+
+/* ---- removing ---- */
+
+/* A folder with all below it; follows no links. `name` is relative to the open folder. */
+static void remove_below(int folder, const char *name)
+{
+    int fd;
+    DIR *dir;
+    const struct dirent *entry;
+
+    if (unlinkat(folder, name, 0) == 0) {
+        return;
+    }
+    fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    for (entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            remove_below(dirfd(dir), entry->d_name);
+        }
+    }
+    closedir(dir);
+    (void)unlinkat(folder, name, AT_REMOVEDIR);
+}
+
+/* ---- the tree ---- */
+
+static bool is_empty(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    bool empty = true;
+
+    if (dir == NULL) {
+        return false;
+    }
+    for (entry = readdir(dir); entry != NULL && empty; entry = readdir(dir)) {
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    }
+    closedir(dir);
+    return empty;
+}
+
+csvc_code files_tree_begin(csvc_arena *a, const char *target, files_tree **ret_tree,
+                           csvc_error *err)
+{
+    files_tree *tree = cli_must(csvc_arena_calloc(a, 1, sizeof(*tree)));
+    csvc_code code;
+    mode_t mask;
+
+    tree->a = a;
+    tree->target = target;
+    tree->was_there = files_exists(target);
+    if (tree->was_there && !files_is_folder(target)) {
+        return csvc_error_set(err, CSVC_ALREADY_EXISTS, "%s: is there already, and is no folder",
+                              target);
+    }
+    if (tree->was_there && !is_empty(target)) {
+        return csvc_error_set(err, CSVC_ALREADY_EXISTS, "%s: is there already, and is not empty",
+                              target);
+    }
+    unfinished_tree = tree;
+    code = files__make_folders(a, files_folder(a, target), &tree->made, err);
+    if (code != CSVC_OK) {
+        files_tree_abandon(tree);
+        return code;
+    }
+    /* On the same file system as its place, so that it can be moved there. */
+    tree->making =
+        cli_printf(a, "%s/.c-svc-XXXXXX", tree->was_there ? target : files_folder(a, target));
+    if (mkdtemp(tree->making) == NULL) {
+        tree->making = NULL;
+        code = files__failed(err, "make", target);
+        files_tree_abandon(tree);
+        return code;
+    }
+    mask = umask(0);
+    (void)umask(mask);
+    (void)chmod(tree->making, 0777 & ~mask);
+    *ret_tree = tree;
+    return CSVC_OK;
+}
+
+csvc_code files_tree_add(files_tree *tree, const char *path, csvc_bytes content, csvc_error *err)
+{
+    const char *full = files_join(tree->a, tree->making, path);
+    const char *shown = files_join(tree->a, tree->target, path);
+    csvc_code code;
+    int fd;
+
+    if (files_told_to_stop()) {
+        return csvc_error_set(err, CSVC_CANCELLED, "%s: told to stop", shown);
+    }
+    code = files__make_folders(tree->a, files_folder(tree->a, full), NULL, err);
+    if (code != CSVC_OK) {
+        return code;
+    }
+    fd = open(full, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return files__failed(err, "write", shown);
+    }
+    code = files__write_all(fd, shown, content, err);
+    if (close(fd) != 0 && code == CSVC_OK) {
+        code = files__failed(err, "write", shown);
+    }
+    return code;
+}
+
+static csvc_code move_entries(files_tree *tree, csvc_error *err)
+{
+    DIR *dir = opendir(tree->making);
+    const struct dirent *entry;
+    csvc_code code = dir != NULL ? CSVC_OK : files__failed(err, "read", tree->making);
+
+    for (entry = code == CSVC_OK ? readdir(dir) : NULL; code == CSVC_OK && entry != NULL;
+         entry = readdir(dir)) {
+        const char *name = entry->d_name;
+
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+            continue;
+        }
+        name = cli_must(csvc_arena_strdup(tree->a, name));
+        cli_list_add(tree->a, &tree->moved, name);
+        if (rename(files_join(tree->a, tree->making, name),
+                   cli_printf(tree->a, "%s/%s", tree->target, name)) != 0) {
+            tree->moved.len--; /* what is there now is not ours */
+            code = files__failed(err, "move", name);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return code;
+}
+
+csvc_code files_tree_commit(files_tree *tree, csvc_error *err)
+{
+    csvc_code code = CSVC_OK;
+
+    if (files_told_to_stop()) {
+        code = csvc_error_set(err, CSVC_CANCELLED, "%s: told to stop", tree->target);
+    } else if (tree->was_there) {
+        code = move_entries(tree, err);
+        if (code == CSVC_OK) {
+            (void)rmdir(tree->making);
+        }
+    } else if (rename(tree->making, tree->target) != 0) {
+        code = files__failed(err, "make", tree->target);
+    }
+    if (code != CSVC_OK) {
+        files_tree_abandon(tree);
+    }
+    unfinished_tree = NULL;
+    return code;
+}
+
+void files_tree_abandon(files_tree *tree)
+{
+    if (tree == NULL || tree != unfinished_tree) {
+        return;
+    }
+    unfinished_tree = NULL;
+    for (size_t i = 0; i < tree->moved.len; i++) {
+        remove_below(AT_FDCWD, cli_printf(tree->a, "%s/%s", tree->target, tree->moved.items[i]));
+    }
+    if (tree->making != NULL) {
+        remove_below(AT_FDCWD, tree->making);
+    }
+    for (size_t i = tree->made.len; i-- > 0;) {
+        (void)rmdir(tree->made.items[i]);
+    }
+}

@@ -1,0 +1,13 @@
+/* sha256.h: SHA-256 (FIPS 180-4), as sha256sum prints it, so that a Makefile can compare. */
+#ifndef CLI_SHA256_H
+#define CLI_SHA256_H
+
+#include <csvc/common.h>
+
+enum {
+    SHA256_HEX = 65 /* 64 digits and a NUL */
+};
+
+void sha256_hex(csvc_bytes data, char ret_hex[SHA256_HEX]);
+
+#endif /* CLI_SHA256_H */
