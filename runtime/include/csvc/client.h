@@ -44,8 +44,8 @@ typedef struct csvc_channel_options {
 CSVC_API csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *options,
                                         csvc_error *err) CSVC_MUST_CHECK;
 
-/* Ends the channel; calls still under way end with CANCELLED first. Takes NULL; returns NULL.
- * Blocks for that. */
+/* Ends the channel; calls still under way on other threads end with CANCELLED first, no new one may
+ * begin. Takes NULL; returns NULL. Blocks for that. */
 CSVC_API csvc_channel *csvc_channel_free(csvc_channel *ch);
 
 /* One key and value of metadata; a value of a "-bin" key is raw bytes. */
@@ -55,21 +55,22 @@ typedef struct csvc_metadata_pair {
 } csvc_metadata_pair;
 
 /* A call: what is asked for, and how it went. One thread at a time; not shared by calls at the same
- * time. */
+ * time. Memory of an earlier result is used again by the next call. */
 typedef struct csvc_rpc {
     size_t struct_size;
 
     /* Asked for. */
     int64_t timeout_ms;  /* 0: none, except the parent's */
-    csvc_ctx *parent;    /* its deadline and its cancellation hold for this call, too */
+    csvc_ctx *parent;    /* its deadline and its cancellation hold for this call, too, and the text
+                            of a failure is set there, so a handler may return the code as it is */
     bool wait_for_ready; /* wait for a connection instead of failing with UNAVAILABLE */
-    const csvc_metadata_pair *metadata; /* to send; borrowed */
+    const csvc_metadata_pair *metadata; /* to send, at most 64; borrowed */
     size_t n_metadata;
 
     /* How it went; written by the call. */
     csvc_code code;
-    const char *
-        message; /* the server's text, or why the call did not get there; never NULL after a call */
+    const char *message;     /* the server's text, or why the call did not get there, "" when all is
+                                well; never NULL after a call */
     csvc_rpc_result *result; /* the reply's memory and the metadata received; opaque */
 } csvc_rpc;
 
@@ -87,8 +88,13 @@ CSVC_API bool csvc_rpc_trailer(const csvc_rpc *rpc, const char *key, size_t n,
 /*
  * Calls a unary rpc and waits. What generated PREFIX_client_RPC functions call, with their own
  * types. Blocks until the reply, the deadline or the parent's cancellation. Returns rpc->code.
- * FAILED_PRECONDITION when called from an inline handler, which may not block. *ret_reply lives
- * until the next call with this rpc or csvc_rpc_clear.
+ * *ret_reply lives until the next call with this rpc or csvc_rpc_clear.
+ *
+ * Besides what the server says: FAILED_PRECONDITION from an inline handler or a loop's thread,
+ * which may not block; INVALID_ARGUMENT for metadata that may not be sent; INTERNAL when the
+ * request cannot be encoded or the reply not be decoded; UNIMPLEMENTED when the server says OK
+ * without a reply or the rpc has a stream; UNAVAILABLE when there is no connection;
+ * RESOURCE_EXHAUSTED when memory is short or the reply larger than the channel allows.
  */
 CSVC_API csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
                                    const void *request, const void **ret_reply) CSVC_MUST_CHECK;

@@ -1,0 +1,71 @@
+/* rpc/channel.c: a channel from new to free. How it calls is in call.c. */
+#include <csvc/alloc.h>
+#include <rpc/channel.h>
+
+#include <string.h>
+
+#include <base/banned.h>
+
+enum {
+    DEFAULT_MESSAGE_BYTES = 4 << 20
+};
+
+csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *options,
+                               csvc_error *err)
+{
+    csvc_channel_options o = {CSVC_CHANNEL_OPTIONS_INIT};
+    csvc_tchannel_config config = {.target = target};
+    csvc_channel *ch;
+
+    if (options == NULL ||
+        options->struct_size < offsetof(csvc_channel_options, max_message_bytes) ||
+        options->transport == NULL) {
+        (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                             "a channel needs a transport, such as &csvc_grpc_core");
+        return NULL;
+    }
+    if (target == NULL || target[0] == '\0') {
+        (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                             "a channel needs a target, such as \"dns:///localhost:50051\"");
+        return NULL;
+    }
+    memcpy(&o, options, options->struct_size < sizeof(o) ? options->struct_size : sizeof(o));
+    config.authority = o.authority;
+    config.max_message_bytes =
+        o.max_message_bytes != 0 ? o.max_message_bytes : (uint32_t)DEFAULT_MESSAGE_BYTES;
+    ch = csvc__calloc(1, sizeof(*ch));
+    if (ch == NULL) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    ch->transport = o.transport;
+    ch->tch = ch->transport->channel_new(&config, err);
+    if (ch->tch == NULL) {
+        csvc__free(ch);
+        return NULL;
+    }
+    (void)pthread_mutex_init(&ch->lock, NULL);
+    (void)pthread_cond_init(&ch->quiet, NULL);
+    return ch;
+}
+
+csvc_channel *csvc_channel_free(csvc_channel *ch)
+{
+    if (ch == NULL) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&ch->lock);
+    ch->closing = true;
+    for (csvc__under_way *call = ch->calls; call != NULL; call = call->next) {
+        csvc__call_cancel(call);
+    }
+    while (ch->calls != NULL) {
+        (void)pthread_cond_wait(&ch->quiet, &ch->lock);
+    }
+    (void)pthread_mutex_unlock(&ch->lock);
+    ch->transport->channel_free(ch->tch);
+    (void)pthread_cond_destroy(&ch->quiet);
+    (void)pthread_mutex_destroy(&ch->lock);
+    csvc__free(ch);
+    return NULL;
+}
