@@ -1,0 +1,231 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <rpc/pool.h>
+
+#include <pthread.h>
+#include <string.h>
+
+/* What the jobs of a test share. */
+typedef struct scene {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool open; /* the gate that held jobs wait at */
+    int at_gate;
+    int ran;
+} scene;
+
+typedef struct held_job {
+    csvc__job job; /* first */
+    scene *sc;
+    bool waits;
+} held_job;
+
+static void run_held(csvc__job *job, csvc__worker *w)
+{
+    held_job *held = (held_job *)(void *)job;
+    scene *sc = held->sc;
+
+    (void)w;
+    pthread_mutex_lock(&sc->lock);
+    if (held->waits) {
+        sc->at_gate++;
+        pthread_cond_broadcast(&sc->changed);
+        while (!sc->open) {
+            pthread_cond_wait(&sc->changed, &sc->lock);
+        }
+    }
+    sc->ran++;
+    pthread_cond_broadcast(&sc->changed);
+    pthread_mutex_unlock(&sc->lock);
+}
+
+static void scene_init(scene *sc)
+{
+    memset(sc, 0, sizeof(*sc));
+    pthread_mutex_init(&sc->lock, NULL);
+    pthread_cond_init(&sc->changed, NULL);
+}
+
+static void scene_release(scene *sc)
+{
+    pthread_mutex_destroy(&sc->lock);
+    pthread_cond_destroy(&sc->changed);
+}
+
+static void wait_for(scene *sc, const int *what, int value)
+{
+    pthread_mutex_lock(&sc->lock);
+    while (*what < value) {
+        pthread_cond_wait(&sc->changed, &sc->lock);
+    }
+    pthread_mutex_unlock(&sc->lock);
+}
+
+static void open_gate(scene *sc)
+{
+    pthread_mutex_lock(&sc->lock);
+    sc->open = true;
+    pthread_cond_broadcast(&sc->changed);
+    pthread_mutex_unlock(&sc->lock);
+}
+
+static held_job job_of(scene *sc, bool waits, bool quick)
+{
+    return (held_job){.job = {.run = run_held, .quick = quick}, .sc = sc, .waits = waits};
+}
+
+/* Twelve that all wait at once need twelve threads; the thirteenth waits for a thread, the rest of
+ * the queue is two, then it is full. */
+static void it_grows_to_its_limits(void **state)
+{
+    csvc__pool *pool = csvc__pool_new(12, 2);
+    held_job jobs[15];
+    scene sc;
+
+    (void)state;
+    scene_init(&sc);
+    for (int i = 0; i < 15; i++) {
+        jobs[i] = job_of(&sc, true, false);
+    }
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[i].job));
+        wait_for(&sc, &sc.at_gate, i + 1);
+    }
+    assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[12].job));
+    assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[13].job));
+    assert_int_equal(CSVC_RESOURCE_EXHAUSTED, csvc__pool_submit(pool, &jobs[14].job));
+    open_gate(&sc);
+    wait_for(&sc, &sc.ran, 14);
+    assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[14].job));
+    wait_for(&sc, &sc.ran, 15);
+    csvc__pool_free(pool);
+    scene_release(&sc);
+}
+
+static void what_has_not_begun_can_be_taken_back(void **state)
+{
+    csvc__pool *pool = csvc__pool_new(1, 10);
+    held_job jobs[4];
+    scene sc;
+
+    (void)state;
+    scene_init(&sc);
+    for (int i = 0; i < 4; i++) {
+        jobs[i] = job_of(&sc, true, false);
+        assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[i].job));
+    }
+    wait_for(&sc, &sc.at_gate, 1);
+    assert_false(csvc__pool_take_back(pool, &jobs[0].job));
+    assert_true(csvc__pool_take_back(pool, &jobs[2].job));
+    assert_false(csvc__pool_take_back(pool, &jobs[2].job));
+    assert_true(csvc__pool_take_back(pool, &jobs[3].job));
+    open_gate(&sc);
+    wait_for(&sc, &sc.ran, 2);
+    assert_false(csvc__pool_take_back(pool, &jobs[1].job));
+    csvc__pool_free(pool);
+    assert_int_equal(2, sc.ran);
+    scene_release(&sc);
+}
+
+/* A job taken for quick that is not holds up those behind it only until the next nudge. */
+static void a_nudge_helps_when_a_quick_job_was_not(void **state)
+{
+    csvc__pool *pool = csvc__pool_new(8, 100);
+    held_job jobs[5];
+    uint64_t seen = 0;
+    scene sc;
+
+    (void)state;
+    scene_init(&sc);
+    for (int i = 0; i < 5; i++) {
+        jobs[i] = job_of(&sc, i == 0, true);
+    }
+    assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[0].job));
+    wait_for(&sc, &sc.at_gate, 1);
+    for (int i = 1; i < 5; i++) {
+        assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[i].job));
+    }
+    assert_true(csvc__pool_nudge(pool, &seen)); /* one has been taken since: all seems well */
+    assert_int_equal(1, seen);
+    assert_true(csvc__pool_nudge(pool, &seen)); /* none: help comes */
+    wait_for(&sc, &sc.ran, 4);
+    assert_false(csvc__pool_nudge(pool, &seen));
+    open_gate(&sc);
+    wait_for(&sc, &sc.ran, 5);
+    csvc__pool_free(pool);
+    scene_release(&sc);
+}
+
+typedef struct flood {
+    csvc__pool *pool;
+    scene *sc;
+    held_job jobs[2000];
+} flood;
+
+static void *submit_all(void *arg)
+{
+    flood *f = arg;
+
+    for (size_t i = 0; i < 2000; i++) {
+        f->jobs[i] = job_of(f->sc, false, i % 3 != 0);
+        if (csvc__pool_submit(f->pool, &f->jobs[i].job) != CSVC_OK) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+static void many_threads_submit_and_all_runs(void **state)
+{
+    static flood floods[4];
+    csvc__pool *pool = csvc__pool_new(16, 8000);
+    pthread_t threads[4];
+    uint64_t seen = 0;
+    scene sc;
+
+    (void)state;
+    scene_init(&sc);
+    for (int i = 0; i < 4; i++) {
+        floods[i].pool = pool;
+        floods[i].sc = &sc;
+        assert_int_equal(0, pthread_create(&threads[i], NULL, submit_all, &floods[i]));
+    }
+    for (int i = 0; i < 4; i++) {
+        void *failed;
+
+        assert_int_equal(0, pthread_join(threads[i], &failed));
+        assert_null(failed);
+    }
+    while (csvc__pool_nudge(pool, &seen)) {
+        pthread_mutex_lock(&sc.lock); /* lets a worker have it */
+        pthread_mutex_unlock(&sc.lock);
+    }
+    wait_for(&sc, &sc.ran, 8000);
+    csvc__pool_free(pool);
+    assert_int_equal(8000, sc.ran);
+    scene_release(&sc);
+}
+
+static void an_unused_pool_goes(void **state)
+{
+    (void)state;
+    csvc__pool_free(csvc__pool_new(4, 4));
+    csvc__pool_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_grows_to_its_limits),
+        cmocka_unit_test(what_has_not_begun_can_be_taken_back),
+        cmocka_unit_test(a_nudge_helps_when_a_quick_job_was_not),
+        cmocka_unit_test(many_threads_submit_and_all_runs),
+        cmocka_unit_test(an_unused_pool_goes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
