@@ -260,7 +260,8 @@ typedef struct csvc_start {
     const csvc_outgoing_events *events;
     const csvc_outgoing *
         message; /* unary and server streaming: the request, followed by half-close, in one write */
-    bool unary_reply; /* read one message by itself; headers, message and status come in one go */
+    bool unary_reply; /* with `message` only: the reply is read by itself; headers, message (when
+                         there was one) and status come in one go */
 } csvc_start;
 
 /* ---- the transport ---- */

@@ -1,0 +1,31 @@
+/* grpc_core/channel.h: channels, the loop that their calls share, and the calls. */
+#ifndef CSVC_GRPC_CORE_CHANNEL_H
+#define CSVC_GRPC_CORE_CHANNEL_H
+
+#include <transport/grpc_core/core.h>
+
+struct csvc_tchannel {
+    grpc_channel *core;
+    gc_loop *loop;
+};
+
+/* ---- channel.c: the part of csvc_transport that calls ---- */
+
+csvc_tchannel *csvc__gc_channel_new(const csvc_tchannel_config *config, csvc_error *err);
+void csvc__gc_channel_free(csvc_tchannel *tch);
+csvc_loop *csvc__gc_channel_loop(csvc_tchannel *tch);
+
+/* ---- outgoing.c ---- */
+
+csvc_tcall *csvc__gc_call_new(csvc_tchannel *tch, csvc_loop *loop, size_t upper_size);
+void csvc__gc_call_start(csvc_tcall *tc, const csvc_start *start);
+
+/* ---- target.c ---- */
+
+/* Refuses a target that cannot be meant: the core would take it, and never connect. */
+csvc_code csvc__gc_target_check(const char *target, csvc_error *err) CSVC_MUST_CHECK;
+
+/* Whether a target names this very machine, where no proxy stands between. */
+bool csvc__gc_target_is_local(const char *target);
+
+#endif /* CSVC_GRPC_CORE_CHANNEL_H */

@@ -1,0 +1,84 @@
+/* grpc_core/library.c: starting and stopping the core, its clock, threads. */
+#include <base/clock.h>
+#include <transport/grpc_core/core.h>
+
+#include <signal.h>
+
+#include <base/banned.h>
+
+/* Core time minus ours; both are CLOCK_MONOTONIC on Linux, where this is 0. */
+static int64_t clock_offset;
+
+static int64_t to_nanos(gpr_timespec time)
+{
+    return time.tv_sec * CSVC__SECOND + time.tv_nsec;
+}
+
+static void measure_clock(void)
+{
+    int64_t offset = to_nanos(gpr_now(GPR_CLOCK_MONOTONIC)) - csvc__now();
+
+    clock_offset = offset > -CSVC__MS && offset < CSVC__MS ? 0 : offset;
+}
+
+static void start_once(void)
+{
+    csvc__gc_log_attach();
+    measure_clock();
+}
+
+void csvc__gc_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    sigset_t all;
+    sigset_t before;
+
+    /* The core's own threads inherit the mask: signals are for the program's threads. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    (void)pthread_once(&once, start_once);
+    grpc_init();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void csvc__gc_shutdown(void)
+{
+    grpc_shutdown();
+}
+
+int csvc__gc_thread_start(pthread_t *ret_thread, void *(*run)(void *), void *arg)
+{
+    sigset_t all;
+    sigset_t before;
+    int rc = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(ret_thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+gpr_timespec csvc__gc_to_deadline(int64_t deadline)
+{
+    int64_t nanos = 0;
+
+    if (deadline >= INT64_MAX - clock_offset) {
+        return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+    }
+    nanos = deadline > 0 ? deadline + clock_offset : 0;
+    return (gpr_timespec){.tv_sec = nanos / CSVC__SECOND,
+                          .tv_nsec = (int32_t)(nanos % CSVC__SECOND),
+                          .clock_type = GPR_CLOCK_MONOTONIC};
+}
+
+int64_t csvc__gc_from_deadline(gpr_timespec deadline)
+{
+    if (deadline.tv_sec >= INT64_MAX / CSVC__SECOND / 2) {
+        return INT64_MAX;
+    }
+    if (deadline.tv_sec < 0) {
+        return 0;
+    }
+    return to_nanos(deadline) - clock_offset;
+}

@@ -1,0 +1,417 @@
+/*
+ * grpc_core/server.c: a server from new to free.
+ *
+ * Stopping, in order: every loop stops posting requests (drain_task), the last one to do so shuts
+ * the core's server down, so no request can slip in behind; posted requests come back, calls in
+ * flight end, connections close, and the core says so (down_tag); then, once join was called, each
+ * loop ends when nothing of its own is left.
+ */
+#include <base/clock.h>
+#include <csvc/alloc.h>
+#include <transport/grpc_core/server.h>
+
+#include <grpc/grpc_security.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
+#include <base/banned.h>
+
+static void begin(csvc_task *task);
+static void drain_one(csvc_task *task);
+static void end_one(csvc_task *task);
+static void down_one(csvc_task *task);
+static void down(gc_tag *tag, bool ok);
+
+/* ---- new, free ---- */
+
+static grpc_arg int_arg(const char *key, int value)
+{
+    return (grpc_arg){
+        .type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key, .value.integer = value};
+}
+
+static int at_most_int(uint32_t value)
+{
+    return value > INT32_MAX ? INT32_MAX : (int)value;
+}
+
+/* Keys as text: their header has moved between versions, and unknown ones are ignored. */
+static grpc_server *core_new(const csvc_tserver_config *config)
+{
+    grpc_arg args[] = {
+        int_arg("grpc.so_reuseport", 0), /* two servers never share a port in silence */
+        int_arg("grpc.max_receive_message_length", at_most_int(config->max_message_bytes)),
+        int_arg("grpc.max_metadata_size", at_most_int(config->max_metadata_bytes)),
+        int_arg("grpc.max_concurrent_streams", at_most_int(config->max_streams)),
+        /* Identity alone: the core inflates without a limit that counts. */
+        int_arg("grpc.compression_enabled_algorithms_bitset", 1),
+        int_arg("grpc.enable_channelz", 0),
+    };
+    grpc_channel_args all = {.num_args = sizeof(args) / sizeof(args[0]), .args = args};
+
+    return grpc_server_create(&all, NULL);
+}
+
+static bool copy_methods(csvc_tserver *ts, const csvc_tserver_config *config)
+{
+    ts->methods = csvc__calloc(config->n_methods + 1, sizeof(*ts->methods));
+    if (ts->methods == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < config->n_methods; i++) {
+        const csvc_tmethod *from = &config->methods[i];
+        gc_method *method = &ts->methods[i];
+
+        method->path = csvc__strdup(from->path);
+        if (method->path == NULL) {
+            return false;
+        }
+        ts->n_methods++;
+        method->path_len = strlen(from->path);
+        method->reads_first = from->reads_first;
+        method->method = from->method;
+    }
+    return true;
+}
+
+static csvc_code register_methods(csvc_tserver *ts, csvc_error *err)
+{
+    ts->generic = ts->n_methods > GC_MAX_REGISTERED;
+    for (size_t i = 0; i < ts->n_methods; i++) {
+        gc_method *method = &ts->methods[i];
+
+        if (ts->generic) {
+            if (!csvc__map_put(&ts->by_path, method->path, method)) {
+                return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+            }
+            continue;
+        }
+        method->registered = grpc_server_register_method(
+            ts->core, method->path, NULL,
+            method->reads_first ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE,
+            0);
+        if (method->registered == NULL) {
+            return csvc_error_set(err, CSVC_ALREADY_EXISTS, "%s is registered twice", method->path);
+        }
+    }
+    return CSVC_OK;
+}
+
+static bool make_loops(csvc_tserver *ts, uint32_t n_loops)
+{
+    ts->loops = csvc__calloc(n_loops, sizeof(*ts->loops));
+    if (ts->loops == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n_loops; i++) {
+        gc_server_loop *loop = &ts->loops[i];
+
+        if (!csvc__gc_loop_init(&loop->loop)) {
+            return false;
+        }
+        ts->n_loops++;
+        loop->ts = ts;
+        loop->begin_task.run = begin;
+        loop->drain_task.run = drain_one;
+        loop->end_task.run = end_one;
+        loop->down_task.run = down_one;
+        grpc_server_register_completion_queue(ts->core, loop->loop.cq, NULL);
+    }
+    return true;
+}
+
+/* A condition whose timed wait counts in csvc__now() time. */
+static bool make_lock(csvc_tserver *ts)
+{
+    pthread_condattr_t attr;
+    bool ok = false;
+
+    if (pthread_condattr_init(&attr) != 0) {
+        return false;
+    }
+    if (pthread_mutex_init(&ts->lock, NULL) == 0) {
+        ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+             pthread_cond_init(&ts->one_less, &attr) == 0;
+        if (!ok) {
+            pthread_mutex_destroy(&ts->lock);
+        }
+    }
+    pthread_condattr_destroy(&attr);
+    return ok;
+}
+
+csvc_tserver *csvc__gc_server_new(const csvc_tserver_config *config, csvc_error *err)
+{
+    csvc_tserver *ts = csvc__calloc(1, sizeof(*ts));
+
+    if (ts == NULL || !make_lock(ts)) {
+        csvc__free(ts);
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    csvc__gc_init();
+    csvc__map_init(&ts->by_path);
+    ts->events = config->events;
+    ts->server = config->server;
+    ts->upper_size = config->upper_size;
+    ts->down_tag.run = down;
+    ts->core = core_new(config);
+    if (!copy_methods(ts, config) || !make_loops(ts, config->loops == 0 ? 1 : config->loops)) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        csvc__gc_server_free(ts);
+        return NULL;
+    }
+    if (register_methods(ts, err) != CSVC_OK) {
+        csvc__gc_server_free(ts);
+        return NULL;
+    }
+    return ts;
+}
+
+/* The core wants a server shut down before it is destroyed, also one that never ran. */
+static void shut_unstarted(csvc_tserver *ts)
+{
+    grpc_event event = {0};
+
+    if (ts->n_loops == 0) {
+        return; /* nor has it a listener */
+    }
+    grpc_server_shutdown_and_notify(ts->core, ts->loops[0].loop.cq, &ts->down_tag);
+    do {
+        event = grpc_completion_queue_next(ts->loops[0].loop.cq,
+                                           gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    } while (event.type != GRPC_OP_COMPLETE || event.tag != &ts->down_tag);
+}
+
+void csvc__gc_server_free(csvc_tserver *ts)
+{
+    if (ts == NULL) {
+        return;
+    }
+    if (!ts->started) {
+        shut_unstarted(ts);
+    }
+    grpc_server_destroy(ts->core);
+    for (uint32_t i = 0; i < ts->n_loops; i++) {
+        csvc__gc_served_release(&ts->loops[i]);
+        csvc__gc_loop_release(&ts->loops[i].loop);
+    }
+    csvc__gc_shutdown();
+    csvc__free(ts->loops);
+    for (size_t i = 0; i < ts->n_methods; i++) {
+        csvc__free(ts->methods[i].path);
+    }
+    csvc__free(ts->methods);
+    csvc__map_release(&ts->by_path);
+    pthread_cond_destroy(&ts->one_less);
+    pthread_mutex_destroy(&ts->lock);
+    csvc__free(ts);
+}
+
+/* ---- listen, start ---- */
+
+csvc_code csvc__gc_server_listen(csvc_tserver *ts, const char *address, int *ret_port,
+                                 csvc_error *err)
+{
+    csvc_code code = csvc__gc_address_check(address, err);
+    grpc_server_credentials *credentials = NULL;
+    int port = 0;
+
+    if (code != CSVC_OK) {
+        return code;
+    }
+    credentials = grpc_insecure_server_credentials_create();
+    port = grpc_server_add_http2_port(ts->core, address, credentials);
+    grpc_server_credentials_release(credentials);
+    if (port == 0) {
+        /* Perhaps somebody took it in between. */
+        code = csvc__gc_address_check(address, err);
+        if (code == CSVC_OK) {
+            code = csvc_error_set(err, CSVC_UNAVAILABLE, "cannot listen on %s", address);
+        }
+        return code;
+    }
+    if (ret_port != NULL) {
+        *ret_port = port;
+    }
+    return CSVC_OK;
+}
+
+static void name_thread(const csvc_tserver *ts, const gc_server_loop *loop)
+{
+#if defined(__linux__)
+    char name[16];
+
+    (void)snprintf(name, sizeof(name), "csvc-loop-%u", (unsigned)(loop - ts->loops) % 1000);
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
+#else
+    (void)ts;
+    (void)loop;
+#endif
+}
+
+static void *run_loop(void *arg)
+{
+    gc_server_loop *loop = arg;
+    csvc_tserver *ts = loop->ts;
+
+    name_thread(ts, loop);
+    csvc__gc_loop_run(&loop->loop);
+    pthread_mutex_lock(&ts->lock);
+    ts->n_running--;
+    pthread_cond_broadcast(&ts->one_less);
+    pthread_mutex_unlock(&ts->lock);
+    return NULL;
+}
+
+static void begin(csvc_task *task)
+{
+    gc_server_loop *loop = GC_CONTAINER(task, gc_server_loop, begin_task);
+
+    loop->loop.n_live++; /* until the server is down: connections need their poller */
+    csvc__gc_served_begin(loop);
+}
+
+static void end_one(csvc_task *task)
+{
+    GC_CONTAINER(task, gc_server_loop, end_task)->loop.ending = true;
+}
+
+/* Ends the first n threads and waits for them. */
+static void end_threads(csvc_tserver *ts, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        csvc__loop_post(&ts->loops[i].loop.base, &ts->loops[i].end_task);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        pthread_join(ts->loops[i].loop.thread, NULL);
+    }
+}
+
+csvc_code csvc__gc_server_start(csvc_tserver *ts, csvc_error *err)
+{
+    for (uint32_t i = 0; i < ts->n_loops; i++) {
+        if (!csvc__gc_served_prepare(&ts->loops[i])) {
+            return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        }
+    }
+    ts->n_running = ts->n_loops;
+    for (uint32_t i = 0; i < ts->n_loops; i++) {
+        int rc = csvc__gc_thread_start(&ts->loops[i].loop.thread, run_loop, &ts->loops[i]);
+
+        if (rc != 0) {
+            char reason[128] = "";
+
+            (void)strerror_r(rc, reason, sizeof(reason));
+            end_threads(ts, i);
+            for (uint32_t j = 0; j < i; j++) {
+                ts->loops[j].loop.ending = false; /* start may be tried again */
+            }
+            return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED,
+                                  "cannot start poller thread %" PRIu32 " of %" PRIu32 ": %s",
+                                  i + 1, ts->n_loops, reason);
+        }
+    }
+    atomic_store(&ts->to_drain, ts->n_loops);
+    grpc_server_start(ts->core);
+    ts->started = true;
+    for (uint32_t i = 0; i < ts->n_loops; i++) {
+        csvc__loop_post(&ts->loops[i].loop.base, &ts->loops[i].begin_task);
+    }
+    return CSVC_OK;
+}
+
+/* ---- stop ---- */
+
+static void drain_one(csvc_task *task)
+{
+    gc_server_loop *loop = GC_CONTAINER(task, gc_server_loop, drain_task);
+    csvc_tserver *ts = loop->ts;
+
+    loop->stopping = true;
+    if (atomic_fetch_sub(&ts->to_drain, 1) != 1) {
+        return;
+    }
+    GC_RELEASE(&ts->down_tag);
+    grpc_server_shutdown_and_notify(ts->core, ts->loops[0].loop.cq, &ts->down_tag);
+    atomic_store(&ts->shut, true);
+    if (atomic_load(&ts->cancelling)) {
+        grpc_server_cancel_all_calls(ts->core);
+    }
+}
+
+static void down_one(csvc_task *task)
+{
+    GC_CONTAINER(task, gc_server_loop, down_task)->loop.n_live--;
+}
+
+static void down(gc_tag *tag, bool ok)
+{
+    csvc_tserver *ts = GC_CONTAINER(tag, csvc_tserver, down_tag);
+    uint32_t n_loops = ts->n_loops;
+
+    (void)ok;
+    for (uint32_t i = n_loops; i > 0; i--) {
+        csvc__loop_post(&ts->loops[i - 1].loop.base, &ts->loops[i - 1].down_task);
+    }
+}
+
+void csvc__gc_server_drain(csvc_tserver *ts)
+{
+    if (!ts->started || atomic_exchange(&ts->draining, true)) {
+        return;
+    }
+    for (uint32_t i = 0; i < ts->n_loops; i++) {
+        csvc__loop_post(&ts->loops[i].loop.base, &ts->loops[i].drain_task);
+    }
+}
+
+void csvc__gc_server_cancel_all(csvc_tserver *ts)
+{
+    if (!ts->started) {
+        return;
+    }
+    /* Whichever of this and the last drain_one comes second sees both flags. */
+    atomic_store(&ts->cancelling, true);
+    if (atomic_load(&ts->shut)) {
+        grpc_server_cancel_all_calls(ts->core);
+    }
+}
+
+bool csvc__gc_server_join(csvc_tserver *ts, int64_t until)
+{
+    struct timespec at = {.tv_sec = until / CSVC__SECOND, .tv_nsec = until % CSVC__SECOND};
+    bool first = false;
+    int rc = 0;
+
+    if (!ts->started) {
+        return true;
+    }
+    pthread_mutex_lock(&ts->lock);
+    first = !ts->ending;
+    ts->ending = true;
+    pthread_mutex_unlock(&ts->lock);
+    for (uint32_t i = 0; first && i < ts->n_loops; i++) {
+        csvc__loop_post(&ts->loops[i].loop.base, &ts->loops[i].end_task);
+    }
+    pthread_mutex_lock(&ts->lock);
+    while (ts->n_running > 0 && rc == 0) {
+        rc = until == INT64_MAX ? pthread_cond_wait(&ts->one_less, &ts->lock)
+                                : pthread_cond_timedwait(&ts->one_less, &ts->lock, &at);
+    }
+    if (ts->n_running > 0) {
+        pthread_mutex_unlock(&ts->lock);
+        return false;
+    }
+    first = !ts->joined;
+    ts->joined = true;
+    pthread_mutex_unlock(&ts->lock);
+    for (uint32_t i = 0; first && i < ts->n_loops; i++) {
+        pthread_join(ts->loops[i].loop.thread, NULL);
+    }
+    return true;
+}
