@@ -33,29 +33,48 @@ typedef struct gen_plan {
     size_t n_outputs, max_outputs;
 } gen_plan;
 
+/* Adds one output; path, template and content are borrowed. False: no memory. */
 bool gen_plan_add(csvc_arena *a, gen_plan *plan, gen_output output);
+
+/* By path, byte by byte. */
 void gen_plan_sort(gen_plan *plan);
 
-/* The set of each file to generate: csvc.[ch], store.[ch] where there are entities, pb-c.[ch]
- * unless messages=off (messages.c). */
+/*
+ * Adds the set of each file to generate, sorted: csvc.[ch], store.[ch] where it has entities,
+ * pb-c.[ch] unless messages=off (messages.c).
+ */
 csvc_code gen_plan_sets(gen_plan *plan, const gen_model *model, const gen_request *request,
                         csvc_error *err);
 
-/* Fills `content` of every output that has a template. */
+/*
+ * Fills `content` of every output that has a template, in memory of the arena. A wrong template is
+ * INVALID_ARGUMENT with `template:line: ...`; two outputs with one path are INVALID_ARGUMENT, too.
+ */
 csvc_code gen_plan_render(csvc_arena *a, gen_plan *plan, const gen_templates *templates,
                           csvc_error *err);
+
+enum {
+    GEN_MAX_OUTPUT = 256 << 20 /* bytes of one output */
+};
 
 /* Runs protoc-gen-c on the request, changed as design.md section 3 says, and adds its files to the
  * plan (messages.c). */
 csvc_code gen_messages(gen_plan *plan, const gen_model *model, const gen_request *request,
                        csvc_error *err);
 
-/* ---- scope.c: the only file that knows both model and templates ---- */
+/*
+ * ---- scope*.c: the only files that know both model and templates ----
+ *
+ * NULL: no memory; a scope in which something could not be made fails when it is rendered. Names
+ * are listed in docs/internals/templates.md.
+ */
 
-gen_value *gen_scope_file(csvc_arena *a, const gen_model *model, const gen_file *file);
+gen_value *gen_scope_file(csvc_arena *a, const gen_file *file);
 gen_value *gen_scope_service(csvc_arena *a, const gen_service *service);
 gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc);
 gen_value *gen_scope_message(csvc_arena *a, const gen_message *message);
-gen_value *gen_scope_entity(csvc_arena *a, const gen_entity *entity);
+
+/* What gen/store.[ch].tmpl take: the file's names and its entities (scope_store.c). */
+gen_value *gen_scope_store(csvc_arena *a, const gen_model *model, const gen_file *file);
 
 #endif /* GEN_OUTPUT_H */

@@ -13,6 +13,9 @@
 
 CSVC_BEGIN_DECLS
 
+/* One direction of a streaming call, as its handler sees it. */
+typedef struct csvc_stream csvc_stream;
+
 typedef enum csvc_rpc_kind {
     CSVC_RPC_UNARY = 0,
     CSVC_RPC_SERVER_STREAM = 1,

@@ -13,12 +13,10 @@
 #ifndef CSVC_STREAM_H
 #define CSVC_STREAM_H
 
-#include <csvc/ctx.h>
-#include <csvc/message.h>
+#include <csvc/service.h>
 
 CSVC_BEGIN_DECLS
 
-typedef struct csvc_stream csvc_stream;
 typedef struct csvc_frame csvc_frame;
 
 /* The next message, living in the stream's scratch arena until the next recv. False at half-close
