@@ -70,6 +70,7 @@ typedef struct gen_field_options {
 struct gen_field {
     const char *name;      /* fullName, as written */
     const char *c_name;    /* fullname: the member in protobuf-c's struct */
+    bool renamed;          /* c_name has a '_' that protobuf-c would not have put there by itself */
     const char *json_name; /* fullName */
     const char *c_type; /* of one value: "int64_t", "protobuf_c_boolean", "char *" (or "const char
                            *", by pb_c_file.const_strings), "ProtobufCBinaryData", "User__Kind",
@@ -84,7 +85,10 @@ struct gen_field {
     gen_enum *enumeration; /* kind ENUM */
     gen_oneof *oneof;
     gen_message *parent;
+    gen_field *next_of_type; /* model_resolve.c's: another field of the same message type */
     bool deprecated;
+    bool group;                /* a proto2 group: check refuses it */
+    bool string_as_bytes;      /* (pb_c_field): check refuses it */
     const char *case_constant; /* in a oneof, `optional` too: USER__USER__O_FULLNAME, else NULL */
     const char *default_text;  /* proto2 default as in the descriptor; NULL: none */
     size_t default_len;
@@ -115,6 +119,7 @@ struct gen_message {
     const char *c_base;    /* the first member: base, or what stands clear of a field `base` */
     gen_file *file;
     gen_message *parent;
+    uint32_t order;        /* in the model */
     gen_field **fields;    /* as written */
     gen_field **by_number; /* as protobuf-c sorts them */
     size_t n_fields;
@@ -131,7 +136,10 @@ struct gen_message {
     const char *entity_name; /* the option's name; NULL: not given */
     const char *table;       /* NULL: not given */
     bool has_entity_option, entity_option;
-    gen_entity *entity; /* NULL: it is none */
+    gen_entity *entity;      /* NULL: it is none */
+    const char *entity_reason; /* infer.h: why it is none; NULL: nobody would expect one */
+    const char *base_option; /* (pb_c_msg).base_field_name; NULL: not given */
+    const struct CsvcPb__DescriptorProto *proto;
     gen_place place;
     gen_comments comments;
 };
@@ -177,8 +185,12 @@ struct gen_file {
     const char *c_package; /* what protobuf-c takes for it; NULL: the package */
     const char *c_lower;   /* of the file, for what is one a file: user; a/b_c.proto: a__b_c */
     int syntax;            /* 2, 3; 0: neither */
+    uint32_t order;        /* in the model */
+    bool is_used;          /* a field in another file is of one of its types */
     bool generate;         /* asked for, not only imported */
     bool no_code;          /* (pb_c_file).no_generate: there is no C of it, ours neither */
+    bool code_size;        /* optimize_for = CODE_SIZE: protobuf-c leaves the names out */
+    bool oneof_names;      /* (pb_c_file).use_oneof_field_name: check refuses it */
     bool const_strings;    /* (pb_c_file).const_strings */
     gen_file **imports;    /* all of them, in order */
     size_t n_imports;
@@ -212,9 +224,9 @@ struct gen_model {
     size_t n_files;
     gen_entity **entities; /* sorted by full name */
     size_t n_entities;
-    uint32_t inference;            /* rule set */
-    const struct gen_index *index; /* model.c's: full name to message, enum or file */
-    void *infer;                   /* infer.c's own */
+    uint32_t inference;      /* rule set */
+    struct gen_index *index; /* model.c's: full name to message, enum or file */
+    void *infer;             /* infer.c's own */
 };
 
 /* Makes a comment safe inside a C comment: no end or start marker, no trailing backslash, no

@@ -48,6 +48,9 @@ const char *gen_plural(csvc_arena *a, const char *text);
 /* [A-Za-z_][A-Za-z0-9_]*? */
 bool gen_name_identifier(const char *name);
 
+/* Identifiers joined by dots? */
+bool gen_name_package(const char *name);
+
 /* A keyword of C or C++ (the newest ones too), or reserved for the compiler (_X, __x)? */
 bool gen_name_reserved(const char *name);
 
