@@ -95,6 +95,7 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
             .duration_nanos = chain->timed ? csvc__now() - s->arrived : 0,
         };
 
+        outcome.slow = outcome.duration_nanos / CSVC__MS >= s->srv->o.slow_call_ms;
         outcome.text = csvc_fail_text(&s->ctx, outcome.code);
         if (chain->hears_messages && delivered && s->has_reply) {
             csvc__chain_sent(chain, &s->ctx, s->states, s->reply_message);

@@ -30,7 +30,9 @@ static void fill_options(csvc_server_options *o)
         o->max_metadata_bytes != 0 ? o->max_metadata_bytes : DEFAULT_METADATA_BYTES;
     o->max_streams = o->max_streams != 0 ? o->max_streams : DEFAULT_STREAMS;
     o->max_call_memory = o->max_call_memory != 0 ? o->max_call_memory : CSVC__CTX_MAX_MEMORY;
-    o->slow_call_ms = o->slow_call_ms != 0 ? o->slow_call_ms : DEFAULT_SLOW_MS;
+    o->slow_call_ms = o->slow_call_ms == 0  ? DEFAULT_SLOW_MS
+                      : o->slow_call_ms < 0 ? INT64_MAX
+                                            : o->slow_call_ms;
 }
 
 csvc_server *csvc_server_new(const csvc_server_options *options, csvc_error *err)

@@ -19,13 +19,17 @@
  * module, unlike the rest of the library, prints: help and errors of usage to standard output and
  * standard error.
  *
- * Settings: each is a flag and a variable, the flag wins (--grpc-addr, GRPC_ADDR).
+ * Settings: each is a flag and a variable, the flag wins (--grpc-addr, GRPC_ADDR). `--help` lists
+ * them all; docs/limits.md says what the limits among them do.
  *
  *     GRPC_ADDR       127.0.0.1:50051   where to serve; port 0 takes a free one and logs it
  *     DATABASE_URL    sqlite:NAME.db    (projects with storage)
  *     LOG_LEVEL       info              debug, info, warn, error, off
  *     LOG_FORMAT      text              text, json
  *     SHUTDOWN_GRACE  30s               how long calls in flight may finish after SIGTERM or SIGINT
+ *     SLOW_CALL       1s                calls that take longer are logged at info
+ *     GRPC_LOOPS GRPC_MAX_STREAMS GRPC_MAX_MESSAGE_BYTES GRPC_MAX_METADATA_BYTES MAX_CALL_MEMORY
+ *     MAX_WORKERS MAX_QUEUED            as in csvc_server_options
  */
 #ifndef CSVC_APP_H
 #define CSVC_APP_H
@@ -50,8 +54,8 @@ typedef struct csvc_app_info {
 
 #define CSVC_APP_INFO_INIT .struct_size = sizeof(csvc_app_info)
 
-/* Reads flags and environment. Never NULL: whatever is wrong comes out of csvc_app_run. `info` must
- * outlive it. */
+/* Reads flags and environment. Never NULL: whatever is wrong comes out of csvc_app_run. `info` and
+ * argv must outlive it. */
 CSVC_API csvc_app *csvc_app_new(const csvc_app_info *info, int argc, char **argv);
 
 /* Opens the database of DATABASE_URL and migrates it. NULL when that failed; the app owns it.
@@ -74,7 +78,8 @@ CSVC_API csvc_channel *csvc_app_channel(csvc_app *app, const char *target);
  * Serves until SIGTERM or SIGINT, lets calls in flight finish for SHUTDOWN_GRACE, frees all.
  * Returns the exit code of the program: 0 after an orderly stop (and after --help and --version), 1
  * when the start failed or the grace ran out, 2 for wrong usage. A second signal ends the process
- * at once.
+ * at once. When handlers still run a second after they were cancelled, there is nothing that could
+ * be freed safely, nor anything to return to: then it ends the process itself, with 1.
  */
 CSVC_API int csvc_app_run(csvc_app *app);
 

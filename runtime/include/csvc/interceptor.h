@@ -41,6 +41,7 @@ typedef struct csvc_outcome {
     csvc_code code;         /* what the caller was told, or CANCELLED when it had gone */
     const char *text;       /* the status text; "" when there is none */
     bool delivered;         /* the status was handed to the network */
+    bool slow;              /* it took longer than the server's slow_call_ms */
     int64_t duration_nanos; /* since the call arrived */
 } csvc_outcome;
 
@@ -51,21 +52,22 @@ typedef struct csvc_interceptor {
     size_t state_size; /* bytes of state for each call, zeroed, aligned for any type */
 
     /* Anything but OK ends the call with that code; interceptors behind it and the handler do not
-     * run. */
+     * run. May be NULL. */
     csvc_code (*begin)(void *self, csvc_ctx *ctx, void *state);
 
     /* Runs for every begin that ran, also one that refused. May not block. May be NULL. */
     void (*end)(void *self, csvc_ctx *ctx, void *state, const csvc_outcome *outcome);
 
-    /* Each message of a call, before the handler gets it and after it was sent. May be NULL. */
+    /* Each message of a call, before the handler gets it (where the handler runs; anything but OK
+     * ends the call) and after it was sent (on the loop, before the ends). May be NULL. */
     csvc_code (*received)(void *self, csvc_ctx *ctx, void *state, const void *message);
     void (*sent)(void *self, csvc_ctx *ctx, void *state, const void *message);
 } csvc_interceptor;
 
 #define CSVC_INTERCEPTOR_INIT .struct_size = sizeof(csvc_interceptor)
 
-/* Logs each call: failures at info, calls slower than the limit at info, the rest at debug. No
- * self. */
+/* Logs each call: failures at info, calls slower than the server's limit at info, the rest at
+ * debug; method, code, duration, peer and the status text. No self. A csvc_app has it built in. */
 extern CSVC_API const csvc_interceptor csvc_logging;
 
 #ifdef __cplusplus

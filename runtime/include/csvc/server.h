@@ -40,7 +40,8 @@ typedef struct csvc_server_options {
     uint32_t max_metadata_bytes; /* of a call's metadata; default 16 KiB */
     uint32_t max_streams;        /* concurrent calls a connection; default 1000 */
     size_t max_call_memory;      /* of a call's arena; default 64 MiB */
-    int64_t slow_call_ms;        /* logged at info when a call takes longer; default 1000 */
+    int64_t
+        slow_call_ms; /* a call that takes longer is a slow one; default 1000; below 0: none is */
 } csvc_server_options;
 
 #define CSVC_SERVER_OPTIONS_INIT .struct_size = sizeof(csvc_server_options)

@@ -1,0 +1,404 @@
+/* app/app.c: a server program from its flags to its exit code. */
+#include <app/settings.h>
+#include <app/signals.h>
+#include <base/clock.h>
+#include <csvc/alloc.h>
+#include <csvc/app.h>
+#include <csvc/log.h>
+#include <rpc/server.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <base/banned.h>
+
+enum {
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    MAX_CHANNELS = 64,
+};
+
+/* In the order of the help. */
+typedef enum which_setting {
+    GRPC_ADDR,
+    LOG_LEVEL,
+    LOG_FORMAT,
+    SHUTDOWN_GRACE,
+    SLOW_CALL,
+    GRPC_LOOPS,
+    GRPC_MAX_STREAMS,
+    GRPC_MAX_MESSAGE_BYTES,
+    GRPC_MAX_METADATA_BYTES,
+    MAX_CALL_MEMORY,
+    MAX_WORKERS,
+    MAX_QUEUED,
+    DATABASE_URL, /* last: programs without storage have none */
+    N_SETTINGS,
+} which_setting;
+
+static const csvc__setting all_settings[N_SETTINGS] = {
+    [GRPC_ADDR] = {"GRPC_ADDR", "127.0.0.1:50051", "where to serve; port 0 takes a free one"},
+    [LOG_LEVEL] = {"LOG_LEVEL", "info", "debug, info, warn, error or off", CSVC__SETTING_LEVEL},
+    [LOG_FORMAT] = {"LOG_FORMAT", "text", "text or json", CSVC__SETTING_FORMAT},
+    [SHUTDOWN_GRACE] = {"SHUTDOWN_GRACE", "30s", "how long calls may finish after SIGTERM",
+                        CSVC__SETTING_DURATION},
+    [SLOW_CALL] = {"SLOW_CALL", "1s", "calls that take longer are logged at info; 0s: none is",
+                   CSVC__SETTING_DURATION},
+    [GRPC_LOOPS] = {"GRPC_LOOPS", "", "threads that do the network's work (one a CPU)",
+                    CSVC__SETTING_COUNT, 1024},
+    [GRPC_MAX_STREAMS] = {"GRPC_MAX_STREAMS", "1000", "calls at a time on one connection",
+                          CSVC__SETTING_COUNT, INT32_MAX},
+    [GRPC_MAX_MESSAGE_BYTES] = {"GRPC_MAX_MESSAGE_BYTES", "4194304", "of a request",
+                                CSVC__SETTING_COUNT, INT32_MAX},
+    [GRPC_MAX_METADATA_BYTES] = {"GRPC_MAX_METADATA_BYTES", "16384", "of a call's metadata",
+                                 CSVC__SETTING_COUNT, INT32_MAX},
+    [MAX_CALL_MEMORY] = {"MAX_CALL_MEMORY", "67108864", "bytes a call may allocate",
+                         CSVC__SETTING_COUNT, INT64_C(1) << 40},
+    [MAX_WORKERS] = {"MAX_WORKERS", "128", "threads that handlers run on", CSVC__SETTING_COUNT,
+                     65536},
+    [MAX_QUEUED] = {"MAX_QUEUED", "4096", "calls that may wait for such a thread",
+                    CSVC__SETTING_COUNT, INT32_MAX},
+    [DATABASE_URL] = {"DATABASE_URL", "", "sqlite:PATH, or sqlite::memory: to forget all"},
+};
+
+struct csvc_app {
+    const csvc_app_info *info;
+    csvc__setting settings[N_SETTINGS];
+    size_t n_settings;
+    csvc__settings_wish wish;
+    csvc_server *srv;
+    csvc_db *db;
+    csvc_channel *channels[MAX_CHANNELS];
+    size_t n_channels;
+    int exit_code; /* of the first error; 0: none */
+    csvc_error err;
+};
+
+/* What csvc_app_new gives when there is no memory for another; nobody writes to it. */
+static csvc_app no_memory = {
+    .exit_code = EXIT_FAILED,
+    .err = {.code = CSVC_RESOURCE_EXHAUSTED, .text = "cannot start: out of memory"},
+};
+
+/* Whether the steps before run have anything to do. */
+static bool going(const csvc_app *app)
+{
+    return app->exit_code == 0 && app->wish == CSVC__WISH_RUN;
+}
+
+/* Keeps the first error. */
+static void failed(csvc_app *app, int exit_code, const char *what, const csvc_error *err)
+{
+    app->exit_code = exit_code;
+    (void)csvc_error_set(&app->err, err->code, "%s: %s", what, err->text);
+}
+
+/* A text of a URL or an address, from its setting: wrong usage. */
+static void bad_setting(csvc_app *app, which_setting which, const csvc_error *err)
+{
+    char flag[64], what[128];
+
+    (void)snprintf(what, sizeof(what), "%s", csvc__setting_source(&app->settings[which], flag));
+    failed(app, EXIT_USAGE, what, err);
+}
+
+/* ---- new ---- */
+
+static void make_server(csvc_app *app)
+{
+    const csvc__setting *s = app->settings;
+    const csvc_server_options options = {
+        CSVC_SERVER_OPTIONS_INIT,
+        .transport = app->info->transport,
+        .loops = (uint32_t)s[GRPC_LOOPS].number,
+        .max_workers = (uint32_t)s[MAX_WORKERS].number,
+        .max_queued = (uint32_t)s[MAX_QUEUED].number,
+        .max_message_bytes = (uint32_t)s[GRPC_MAX_MESSAGE_BYTES].number,
+        .max_metadata_bytes = (uint32_t)s[GRPC_MAX_METADATA_BYTES].number,
+        .max_streams = (uint32_t)s[GRPC_MAX_STREAMS].number,
+        .max_call_memory = (size_t)s[MAX_CALL_MEMORY].number,
+        .slow_call_ms = s[SLOW_CALL].number > 0 ? s[SLOW_CALL].number : -1,
+    };
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    app->srv = csvc_server_new(&options, &err);
+    if (app->srv == NULL) {
+        failed(app, EXIT_FAILED, "cannot make the server", &err);
+        return;
+    }
+    csvc_app_intercept(app, &csvc_logging, NULL);
+}
+
+csvc_app *csvc_app_new(const csvc_app_info *info, int argc, char **argv)
+{
+    csvc_app *app = csvc__calloc(1, sizeof(*app));
+    csvc_code code;
+
+    if (app == NULL) {
+        return &no_memory;
+    }
+    app->info = info;
+    memcpy(app->settings, all_settings, sizeof(all_settings));
+    app->settings[DATABASE_URL].fallback = info->database_url != NULL ? info->database_url : "";
+    app->n_settings = info->database_url != NULL ? N_SETTINGS : DATABASE_URL;
+    code = csvc__settings_read(app->settings, app->n_settings, argc, argv, &app->wish, &app->err);
+    if (code != CSVC_OK) {
+        app->exit_code = EXIT_USAGE;
+        return app;
+    }
+    if (app->wish == CSVC__WISH_RUN) {
+        csvc_log_set_level((csvc_log_level)app->settings[LOG_LEVEL].number);
+        csvc_log_set_format((csvc_log_format)app->settings[LOG_FORMAT].number);
+        make_server(app);
+    }
+    return app;
+}
+
+/* ---- what a program adds ---- */
+
+csvc_db *csvc_app_database(csvc_app *app, const csvc_migrations *const *sets)
+{
+    csvc_db_options options = {CSVC_DB_OPTIONS_INIT};
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    if (!going(app)) {
+        return NULL;
+    }
+    if (app->info->database_url == NULL || app->db != NULL) {
+        (void)csvc_error_set(&err, CSVC_FAILED_PRECONDITION, "%s",
+                             app->db != NULL ? "it has been opened before"
+                                             : "this program was made without storage");
+        failed(app, EXIT_FAILED, "cannot open the database", &err);
+        return NULL;
+    }
+    options.drivers = app->info->drivers;
+    app->db = csvc_db_open(app->settings[DATABASE_URL].value, &options, &err);
+    if (app->db == NULL) {
+        if (err.code == CSVC_INVALID_ARGUMENT) {
+            bad_setting(app, DATABASE_URL, &err);
+        } else {
+            failed(app, EXIT_FAILED, "cannot open the database", &err);
+        }
+    } else if (csvc_db_migrate(app->db, sets, &err) != CSVC_OK) {
+        failed(app, EXIT_FAILED, "cannot migrate the database", &err);
+    }
+    return going(app) ? app->db : NULL;
+}
+
+void csvc_app_intercept(csvc_app *app, const csvc_interceptor *interceptor, void *self)
+{
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    if (!going(app)) {
+        return;
+    }
+    err.code = csvc_server_intercept(app->srv, interceptor, self);
+    if (err.code != CSVC_OK) {
+        (void)csvc_error_set(&err, err.code, "%s",
+                             err.code == CSVC_RESOURCE_EXHAUSTED ? "there are too many"
+                                                                 : "it is not a valid one");
+        failed(app, EXIT_FAILED, "cannot add an interceptor", &err);
+    }
+}
+
+void csvc_app_register(csvc_app *app, const csvc_service *service, const void *ops, void *self)
+{
+    csvc_error err = {CSVC_ERROR_INIT};
+    char what[256];
+
+    if (!going(app)) {
+        return;
+    }
+    err.code = csvc_server_register(app->srv, service, ops, self);
+    if (err.code != CSVC_OK) {
+        (void)csvc_error_set(&err, err.code, "%s",
+                             err.code == CSVC_ALREADY_EXISTS ? "it is registered twice"
+                             : err.code == CSVC_INVALID_ARGUMENT
+                                 ? "its tables are of another release; run `c-svc generate`"
+                                 : "out of memory");
+        (void)snprintf(what, sizeof(what), "cannot serve %s", service->name);
+        failed(app, EXIT_FAILED, what, &err);
+    }
+}
+
+csvc_channel *csvc_app_channel(csvc_app *app, const char *target)
+{
+    const csvc_channel_options options = {
+        CSVC_CHANNEL_OPTIONS_INIT, .transport = app->info != NULL ? app->info->transport : NULL};
+    csvc_error err = {CSVC_ERROR_INIT};
+    csvc_channel *ch = NULL;
+    char what[256];
+
+    if (!going(app)) {
+        return NULL;
+    }
+    if (app->n_channels == MAX_CHANNELS) {
+        (void)csvc_error_set(&err, CSVC_RESOURCE_EXHAUSTED, "more than %d channels",
+                             (int)MAX_CHANNELS);
+    } else {
+        ch = csvc_channel_new(target, &options, &err);
+    }
+    if (ch == NULL) {
+        (void)snprintf(what, sizeof(what), "cannot call %s", target != NULL ? target : "nobody");
+        failed(app, EXIT_FAILED, what, &err);
+        return NULL;
+    }
+    app->channels[app->n_channels++] = ch;
+    return ch;
+}
+
+/* ---- run ---- */
+
+/* The URL without what may be secret: the password, and what follows a '?'. */
+static void hide_password(const char *url, char *ret_text, size_t size)
+{
+    const char *authority = strstr(url, "://");
+    const size_t len = strcspn(url, "?");
+    const char *host, *password = NULL;
+
+    if (authority != NULL) {
+        authority += 3;
+        host = authority + strcspn(authority, "/?#");
+        while (host > authority && host[-1] != '@') {
+            host--;
+        }
+        password = memchr(authority, ':', (size_t)(host - authority));
+    }
+    if (password != NULL) {
+        (void)snprintf(ret_text, size, "%.*s:***@%.*s", (int)(password - url), url,
+                       (int)(url + len - host), host);
+    } else {
+        (void)snprintf(ret_text, size, "%.*s", (int)len, url);
+    }
+}
+
+/* "127.0.0.1:0" with the port that was found. */
+static void print_address(const char *address, int port, char *ret_text, size_t size)
+{
+    const char *colon = strrchr(address, ':');
+
+    if (colon != NULL && strcmp(colon, ":0") == 0 && port > 0) {
+        (void)snprintf(ret_text, size, "%.*s:%d", (int)(colon - address), address, port);
+    } else {
+        (void)snprintf(ret_text, size, "%s", address);
+    }
+}
+
+static void start(csvc_app *app)
+{
+    const char *address = app->settings[GRPC_ADDR].value;
+    csvc_error err = {CSVC_ERROR_INIT};
+    char at[256], storage[512];
+    int port = 0;
+
+    if (csvc_server_listen(app->srv, address, &port, &err) != CSVC_OK) {
+        if (err.code == CSVC_INVALID_ARGUMENT) {
+            bad_setting(app, GRPC_ADDR, &err);
+        } else {
+            failed(app, EXIT_FAILED, "cannot listen", &err);
+        }
+        return;
+    }
+    if (csvc_server_start(app->srv, &err) != CSVC_OK) {
+        failed(app, EXIT_FAILED, "cannot start", &err);
+        return;
+    }
+    print_address(address, port, at, sizeof(at));
+    if (app->db != NULL) {
+        hide_password(app->settings[DATABASE_URL].value, storage, sizeof(storage));
+    }
+    csvc_log(CSVC_LOG_INFO, "listening", "grpc", at, "storage", app->db != NULL ? storage : NULL,
+             NULL);
+}
+
+/* Waits for the signal, lets calls finish. */
+static void serve_until_signal(csvc_app *app)
+{
+    const char *signal_name = csvc__signals_wait();
+    const int64_t began = csvc__now();
+    char took[32];
+
+    csvc_log(CSVC_LOG_INFO, "stopping", "signal", signal_name, "grace",
+             app->settings[SHUTDOWN_GRACE].value, NULL);
+    if (csvc_server_shutdown(app->srv, app->settings[SHUTDOWN_GRACE].number) != CSVC_OK) {
+        app->exit_code = EXIT_FAILED;
+        csvc_log(CSVC_LOG_WARN, "the grace ran out, calls were cancelled", "grace",
+                 app->settings[SHUTDOWN_GRACE].value, NULL);
+        if (!app->srv->joined) {
+            /* what those handlers use cannot be freed, and returning from main would pull the
+             * program from under them, too */
+            csvc_log(CSVC_LOG_ERROR, "handlers still run; leaving without them", NULL);
+            _exit(EXIT_FAILED);
+        }
+    }
+    (void)snprintf(took, sizeof(took), "%lld", (long long)((csvc__now() - began) / CSVC__MS));
+    csvc_log(CSVC_LOG_INFO, "stopped", "ms", took, NULL);
+}
+
+static void report(const csvc_app *app)
+{
+    const char *name = app->info != NULL ? app->info->name : "csvc";
+
+    (void)fprintf(stderr, "%s: %s\n", name, app->err.text);
+    if (app->exit_code == EXIT_USAGE) {
+        (void)fprintf(stderr, "Try '%s --help'.\n", name);
+    }
+}
+
+static void help(const csvc_app *app)
+{
+    char purpose[4096];
+    size_t len;
+
+    len = (size_t)snprintf(purpose, sizeof(purpose), "Serves over gRPC until SIGTERM or SIGINT:");
+    for (size_t i = 0; app->info->services != NULL && app->info->services[i] != NULL; i++) {
+        if (len < sizeof(purpose)) {
+            len += (size_t)snprintf(purpose + len, sizeof(purpose) - len, " %s",
+                                    app->info->services[i]->name);
+        }
+    }
+    csvc__settings_help(app->info->name, purpose, app->settings, app->n_settings);
+}
+
+static int end(csvc_app *app)
+{
+    const int exit_code = app->exit_code;
+
+    if (app == &no_memory) {
+        return exit_code;
+    }
+    /* handlers use channels and database: the server goes first */
+    (void)csvc_server_free(app->srv);
+    while (app->n_channels > 0) {
+        (void)csvc_channel_free(app->channels[--app->n_channels]);
+    }
+    (void)csvc_db_close(app->db);
+    csvc__free(app);
+    return exit_code;
+}
+
+int csvc_app_run(csvc_app *app)
+{
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    if (app->wish == CSVC__WISH_HELP) {
+        help(app);
+    } else if (app->wish == CSVC__WISH_VERSION) {
+        (void)printf("%s, c-svc %s\n", app->info->name, CSVC_VERSION);
+    } else if (app->exit_code == 0) {
+        if (csvc__signals_take(&err) != CSVC_OK) {
+            failed(app, EXIT_FAILED, "cannot run", &err);
+        } else {
+            start(app);
+            if (app->exit_code == 0) {
+                serve_until_signal(app);
+            }
+            csvc__signals_give_back();
+        }
+    }
+    if (app->exit_code != 0 && app->err.text[0] != '\0') {
+        report(app);
+    }
+    return end(app);
+}
