@@ -1,0 +1,142 @@
+/* migrations.c: the steps of the schema, from migrations/sqlite/ into gen/migrations.c. */
+#include "project.h"
+
+#include <string.h>
+
+#include "base/map.h"
+#include "files.h"
+#include "scope.h"
+
+#include "base/banned.h"
+
+#define FOLDER "migrations/sqlite"
+
+enum {
+    MAX_STEPS = 9999,
+    MAX_LITERAL = 4095 /* what C promises of a string */
+};
+
+/* "0001_users.sql": its number, or 0. */
+static uint32_t step_number(const char *name)
+{
+    uint32_t number = 0;
+    size_t len = strlen(name);
+
+    if (strspn(name, "0123456789") != 4 || name[4] != '_' || len < 10 ||
+        strcmp(name + len - 4, ".sql") != 0 || !config_path_is_plain(name)) {
+        return 0;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        number = number * 10 + (uint32_t)(name[i] - '0');
+    }
+    return number;
+}
+
+static csvc_code check_steps(const cli_list *names, csvc_error *err)
+{
+    for (size_t i = 0; i < names->len; i++) {
+        uint32_t number = step_number(names->items[i]);
+
+        if (number == 0) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                  FOLDER "/%s: error: a step is called NNNN_WORD.sql, as in "
+                                         "0002_add_phone.sql",
+                                  names->items[i]);
+        }
+        if (number <= i) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                  FOLDER "/%s: error: step %u is there twice: see %s",
+                                  names->items[i], (unsigned)number, names->items[i - 1]);
+        }
+        if (number > i + 1) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                  FOLDER "/%s: error: step %zu is missing before it",
+                                  names->items[i], i + 1);
+        }
+    }
+    return CSVC_OK;
+}
+
+csvc_code migrations_list(project *p, cli_list *ret_paths, csvc_error *err)
+{
+    static const char folder[] = FOLDER "/";
+    cli_list names = {0};
+    csvc_code code = CSVC_OK;
+
+    if (p->config.storage != CONFIG_SQLITE) {
+        return CSVC_OK;
+    }
+    for (size_t i = 0; i < p->plan.n_outputs; i++) {
+        const char *path = p->plan.outputs[i].path;
+
+        if (strncmp(path, folder, sizeof(folder) - 1) == 0) {
+            cli_list_add(p->a, &names, path + sizeof(folder) - 1);
+        }
+    }
+    if (p->root != NULL) {
+        code = files_list(p->a, files_join(p->a, p->root, FOLDER), &names, err);
+    }
+    cli_list_sort(&names);
+    if (code == CSVC_OK) {
+        code = check_steps(&names, err);
+    }
+    for (size_t i = 0; code == CSVC_OK && i < names.len; i++) {
+        cli_list_add(p->a, ret_paths, cli_printf(p->a, "%s%s", folder, names.items[i]));
+    }
+    return code;
+}
+
+/* Each line of SQL as a C string of its own. */
+static void set_text(csvc_arena *a, gen_value *scope, csvc_bytes sql)
+{
+    const char *at = (const char *)sql.data;
+    gen_value *lines = gen_list(a);
+
+    gen_set_truth(a, scope, "short", sql.len <= MAX_LITERAL);
+    if (sql.len > MAX_LITERAL) {
+        gen_push(a, lines, gen_text(a, gen_c_bytes(a, sql)));
+    }
+    while (sql.len <= MAX_LITERAL && *at != '\0') {
+        size_t len = strcspn(at, "\n");
+
+        len += at[len] == '\n' ? 1 : 0;
+        gen_push(a, lines, gen_text(a, gen_c_string(a, cli_must(csvc_arena_strndup(a, at, len)))));
+        at += len;
+    }
+    gen_set(a, scope, "lines", lines);
+}
+
+csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err)
+{
+    gen_value *steps = gen_list(p->a);
+    cli_list paths = {0};
+    csvc_code code = migrations_list(p, &paths, err);
+
+    for (size_t i = 0; code == CSVC_OK && i < paths.len; i++) {
+        const char *name = paths.items[i] + sizeof(FOLDER);
+        gen_value *step = gen_object(p->a);
+        csvc_bytes sql;
+        char *word;
+
+        code = project_read(p, paths.items[i], &sql, err);
+        if (code == CSVC_OK && memchr(sql.data, '\0', sql.len) != NULL) {
+            code = csvc_error_set(err, CSVC_INVALID_ARGUMENT, "%s: error: holds a NUL byte",
+                                  paths.items[i]);
+        }
+        if (code != CSVC_OK) {
+            break;
+        }
+        word = cli_must(csvc_arena_strndup(p->a, name, strlen(name) - 4));
+        gen_set_text(p->a, step, "path", paths.items[i]);
+        gen_set_text(p->a, step, "name", word);
+        gen_set_text(p->a, step, "symbol", cli_printf(p->a, "step_%u", step_number(name)));
+        gen_set_number(p->a, step, "version", step_number(name));
+        gen_set_text(
+            p->a, step, "checksum",
+            cli_printf(p->a, "0x%016llx", (unsigned long long)csvc__hash(sql.data, sql.len)));
+        set_text(p->a, step, sql);
+        gen_push(p->a, steps, step);
+    }
+    gen_set(p->a, scope, "steps", steps);
+    return code;
+}

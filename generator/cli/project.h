@@ -1,0 +1,88 @@
+/*
+ * project.h: what a project consists of: every file of it, made from its configuration and model.
+ *
+ * project_plan_own lists what becomes the user's (born once or merged), project_plan_gen what stays
+ * ours (gen/ and .c-svc/). gen/ follows from c-svc.yaml, the protos, the migrations and which
+ * handlers and tests are there, and from nothing else; gen/project.mk says so to make.
+ */
+#ifndef CLI_PROJECT_H
+#define CLI_PROJECT_H
+
+#include "config.h"
+#include "output.h"
+#include "pipeline.h"
+
+typedef struct project {
+    csvc_arena *a;
+    config config;
+    pipeline *pipeline;
+    const char *root; /* its folder; NULL: not on disk yet, all there is stands in the plan */
+    gen_templates templates;
+    gen_plan plan;   /* what project_plan_... came to, rendered */
+    cli_list inputs; /* paths of what gen/ is made from */
+} project;
+
+enum {
+    PROJECT_MAX_FILE = 64 << 20
+};
+
+/* c-svc.yaml, and copies of the protos: what the rest is made from. `copies` are pairs of path in
+ * the project and path on disk. */
+csvc_code project_plan_sources(project *p, const protoc_file *copies, size_t n_copies,
+                               csvc_error *err);
+
+/* Handlers, migrations, tests, main.c, Makefile, README.md... and their recorded bases. */
+csvc_code project_plan_own(project *p, csvc_error *err);
+
+/* gen/ and .c-svc/lock.json; after the two above, when they are wanted. */
+csvc_code project_plan_gen(project *p, csvc_error *err);
+
+/* A file of the project: out of the plan or from its folder. NULL data when there is none. */
+csvc_code project_read(project *p, const char *path, csvc_bytes *ret_content, csvc_error *err);
+bool project_has(project *p, const char *path);
+
+/* The protos that belong to the project, imported ones too, as `path in the project`. */
+void project_protos(project *p, cli_list *ret_paths);
+
+/* The entities, services and unary rpcs that code is made for. */
+typedef struct project_counts {
+    size_t services, rpcs, streams;
+    cli_list entities; /* names of their messages */
+} project_counts;
+void project_count(const project *p, project_counts *ret_counts);
+
+/* server/PREFIX/RPC.c and tests/PREFIX/RPC_test.c. */
+const char *project_handler_path(csvc_arena *a, const gen_rpc *rpc);
+const char *project_test_path(csvc_arena *a, const gen_rpc *rpc);
+
+/* A line to try: `create-user --username ada`; NULL when there is no unary rpc. */
+const char *project_example(project *p);
+const char *project_example_rpc(csvc_arena *a, const gen_rpc *rpc);
+
+/* ---- project_scope.c ---- */
+
+/* What every template of the project sees: docs/internals/cli.md lists it. */
+gen_value *project_scope(project *p);
+
+/* ---- migrations.c ---- */
+
+/* The steps in migrations/sqlite/, from 1 without gaps; INVALID_ARGUMENT when they are not. */
+csvc_code migrations_list(project *p, cli_list *ret_paths, csvc_error *err);
+csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err);
+csvc_code migrations_plan_first(project *p, csvc_error *err);
+
+/* ---- lock.c ---- */
+
+/* The SHA-256 of what `sha256sum` prints of p->inputs; hex, in the arena. */
+csvc_code lock_sum(project *p, const char **ret_hex, csvc_error *err);
+
+/* The text of .c-svc/lock.json for what is in the plan. */
+csvc_code lock_text(project *p, csvc_bytes *ret_text, csvc_error *err);
+
+/* Files under gen/ that an earlier run made, that this one does not, and that nobody changed. */
+csvc_code lock_stale(project *p, cli_list *ret_paths, csvc_error *err);
+
+/* Warns of entities that changed since their tables were last thought of. */
+void lock_warn_of_changed_entities(project *p);
+
+#endif /* CLI_PROJECT_H */

@@ -1,0 +1,233 @@
+/* project_scope.c: a project as its templates see it. */
+#include "project.h"
+
+#include <string.h>
+
+#include "names.h"
+#include "scope.h"
+
+#include "base/banned.h"
+
+/* A list as the value of a make variable: one item a line. */
+static gen_value *make_list(csvc_arena *a, const cli_list *list)
+{
+    return gen_text(
+        a, list->len > 0 ? cli_printf(a, "\\\n    %s", cli_list_join(a, list, " \\\n    ")) : "");
+}
+
+static gen_value *text_list(csvc_arena *a, const cli_list *list)
+{
+    gen_value *values = gen_list(a);
+
+    for (size_t i = 0; i < list->len; i++) {
+        gen_push(a, values, gen_text(a, list->items[i]));
+    }
+    return values;
+}
+
+static gen_value *scope_of_rpc(project *p, const gen_rpc *rpc)
+{
+    csvc_arena *a = p->a;
+    gen_value *scope = gen_scope_rpc(a, rpc);
+    const char *head =
+        cli_printf(a, "static csvc_code call_%s_%s(", rpc->service->prefix, rpc->c_name);
+
+    gen_set_text(a, scope, "thunk", gen_layout_handler(a, rpc, head, "void *self", ")"));
+    gen_set_text(a, scope, "handler", project_handler_path(a, rpc));
+    gen_set_text(a, scope, "test", project_test_path(a, rpc));
+    gen_set_text(a, scope, "example", project_example_rpc(a, rpc));
+    gen_set_text(a, scope, "served",
+                 rpc->crud != NULL ? cli_printf(a, "%s %s", gen_crud_role_name(rpc->crud->role),
+                                                rpc->crud->entity->name)
+                                   : "yours to write");
+    return scope;
+}
+
+/* A service with its rpcs sorted by whether they have a handler, and whether it is there. */
+static gen_value *scope_of_service(project *p, const gen_service *service)
+{
+    csvc_arena *a = p->a;
+    gen_value *scope = gen_scope_service(a, service);
+    gen_value *handlers = gen_list(a);
+    gen_value *present = gen_list(a);
+    gen_value *missing = gen_list(a);
+    gen_value *streams = gen_list(a);
+
+    for (size_t i = 0; i < service->n_rpcs; i++) {
+        const gen_rpc *rpc = &service->rpcs[i];
+        gen_value *value = scope_of_rpc(p, rpc);
+
+        if (rpc->kind != CSVC_RPC_UNARY) {
+            gen_push(a, streams, value);
+            continue;
+        }
+        gen_push(a, handlers, value);
+        gen_push(a, project_has(p, project_handler_path(a, rpc)) ? present : missing, value);
+    }
+    gen_set(a, scope, "handlers", handlers);
+    gen_set(a, scope, "present", present);
+    gen_set(a, scope, "missing", missing);
+    gen_set(a, scope, "streams", streams);
+    return scope;
+}
+
+static bool has_entities(const gen_file *file)
+{
+    for (size_t i = 0; i < file->n_all_messages; i++) {
+        if (file->all_messages[i]->entity != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool uses_well_known(const gen_file *file)
+{
+    for (size_t i = 0; i < file->n_uses; i++) {
+        if (pipeline_is_well_known(file->uses[i]->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the model says: services, headers, packages. */
+static void set_model(project *p, gen_value *scope)
+{
+    csvc_arena *a = p->a;
+    const gen_model *model = p->pipeline->model;
+    gen_value *services = gen_list(a);
+    gen_value *entities = gen_list(a);
+    cli_list client_headers = {0};
+    cli_list server_headers = {0};
+    bool sqlite = p->config.storage == CONFIG_SQLITE;
+    bool well_known = false;
+    bool streams = false;
+
+    for (size_t i = 0; i < model->n_files; i++) {
+        const gen_file *file = model->files[i];
+
+        if (!file->generate || file->no_code) {
+            continue;
+        }
+        if (file->n_services > 0) {
+            cli_list_add(a, &client_headers, cli_printf(a, "%s.csvc.h", file->base));
+            cli_list_add(a, &server_headers, cli_printf(a, "%s.csvc.h", file->base));
+        }
+        if (has_entities(file)) {
+            cli_list_add(a, &server_headers, cli_printf(a, "%s.store.h", file->base));
+        }
+        well_known = well_known || uses_well_known(file);
+        for (size_t k = 0; k < file->n_services; k++) {
+            gen_push(a, services, scope_of_service(p, &file->services[k]));
+            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
+                streams = streams || file->services[k].rpcs[n].kind != CSVC_RPC_UNARY;
+            }
+        }
+    }
+    for (size_t i = 0; i < model->n_entities; i++) {
+        gen_value *entity = gen_object(a);
+
+        gen_set_text(a, entity, "message", model->entities[i]->message->name);
+        gen_set_text(a, entity, "table", model->entities[i]->table);
+        gen_push(a, entities, entity);
+    }
+    gen_set(a, scope, "services", services);
+    gen_set(a, scope, "entities", entities);
+    gen_set(a, scope, "client_headers", text_list(a, &client_headers));
+    gen_set(a, scope, "headers", text_list(a, &server_headers));
+    gen_set_truth(a, scope, "has_streams", streams);
+    gen_set_text(a, scope, "packages",
+                 cli_printf(a, "libcsvc-grpc-core%s%s libcsvc", sqlite ? " libcsvc-sqlite" : "",
+                            well_known ? " libcsvc-wkt" : ""));
+    gen_set_text(a, scope, "packages_client",
+                 cli_printf(a, "libcsvc-grpc-core%s libcsvc", well_known ? " libcsvc-wkt" : ""));
+}
+
+/* The handlers or tests of the project: those that are there, those that are not. */
+static void set_born(project *p, gen_value *scope, const char *present_name,
+                     const char *missing_name,
+                     const char *(*path_of)(csvc_arena *, const gen_rpc *))
+{
+    const gen_model *model = p->pipeline->model;
+    cli_list present = {0};
+    cli_list missing = {0};
+
+    for (size_t i = 0; i < model->n_files; i++) {
+        const gen_file *file = model->files[i];
+
+        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
+                const gen_rpc *rpc = &file->services[k].rpcs[n];
+                const char *path = path_of(p->a, rpc);
+
+                if (rpc->kind == CSVC_RPC_UNARY) {
+                    cli_list_add(p->a, project_has(p, path) ? &present : &missing, path);
+                }
+            }
+        }
+    }
+    gen_set(p->a, scope, present_name, make_list(p->a, &present));
+    gen_set(p->a, scope, missing_name, make_list(p->a, &missing));
+}
+
+/* What is in gen/ so far, sorted by who links it. */
+static void set_files(project *p, gen_value *scope)
+{
+    csvc_arena *a = p->a;
+    cli_list all = {0};
+    cli_list shared = {0};
+    cli_list server = {0};
+    cli_list client = {0};
+
+    for (size_t i = 0; i < p->plan.n_outputs; i++) {
+        const char *path = p->plan.outputs[i].path;
+        size_t len = strlen(path);
+        bool is_store = len > 8 && strcmp(path + len - 8, ".store.c") == 0;
+
+        if (strncmp(path, "gen/", 4) != 0) {
+            continue;
+        }
+        cli_list_add(a, &all, path);
+        if (len < 2 || strcmp(path + len - 2, ".c") != 0) {
+            continue;
+        }
+        if (strcmp(path, "gen/client.c") == 0) {
+            cli_list_add(a, &client, path);
+        } else if (is_store || strcmp(path, "gen/services.c") == 0 ||
+                   strcmp(path, "gen/migrations.c") == 0) {
+            cli_list_add(a, &server, path);
+        } else {
+            cli_list_add(a, &shared, path);
+        }
+    }
+    cli_list_sort(&all);
+    cli_list_sort(&shared);
+    cli_list_sort(&server);
+    gen_set(a, scope, "gen_files", make_list(a, &all));
+    gen_set(a, scope, "gen_shared", make_list(a, &shared));
+    gen_set(a, scope, "gen_server", make_list(a, &server));
+    gen_set(a, scope, "gen_client", make_list(a, &client));
+    gen_set(a, scope, "gen_inputs", make_list(a, &p->inputs));
+}
+
+gen_value *project_scope(project *p)
+{
+    csvc_arena *a = p->a;
+    gen_value *scope = gen_object(a);
+    const char *c_name = config_c_name(a, p->config.name);
+    const char *example = project_example(p);
+
+    gen_set_text(a, scope, "name", p->config.name);
+    gen_set_text(a, scope, "c_name", c_name);
+    gen_set_text(a, scope, "c_upper", gen_upper(a, c_name));
+    gen_set_text(a, scope, "storage", config_storage_name(p->config.storage));
+    gen_set_truth(a, scope, "sqlite", p->config.storage == CONFIG_SQLITE);
+    gen_set_text(a, scope, "protos", cli_list_join(a, &p->config.protos, ", "));
+    gen_set_text(a, scope, "example", example != NULL ? example : "");
+    set_model(p, scope);
+    set_born(p, scope, "handlers", "handlers_missing", project_handler_path);
+    set_born(p, scope, "tests", "tests_missing", project_test_path);
+    set_files(p, scope);
+    return scope;
+}
