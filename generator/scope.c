@@ -72,6 +72,25 @@ static char *client(csvc_arena *a, const gen_rpc *rpc, const char *suffix)
     return gen_layout(a, 0, prefix, items, 4, suffix);
 }
 
+/* What the body of the thunk ends with. */
+static char *slot_call(csvc_arena *a, const gen_rpc *rpc)
+{
+    const char *prefix = csvc_arena_printf(a, "return slots->%s(", rpc->member);
+    const char *items[] = {"self", "ctx", receives_stream(rpc) ? "(csvc_stream *)in" : "in", "out"};
+
+    return prefix != NULL ? gen_layout(a, 4, prefix, items, 4, ");") : NULL;
+}
+
+static char *client_call(csvc_arena *a, const gen_rpc *rpc)
+{
+    const char *items[] = {
+        "ch", csvc_arena_printf(a, "&%s_methods[%u]", rpc->service->prefix, (unsigned)rpc->index),
+        "rpc", "req", "&rsp"};
+
+    return items[1] != NULL ? gen_layout(a, 4, "csvc_code code = csvc_call_unary(", items, 5, ");")
+                            : NULL;
+}
+
 /* One line more; either may be NULL: no text, no line. */
 static const char *with_line(csvc_arena *a, const char *text, const char *line)
 {
@@ -145,6 +164,8 @@ gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc)
     gen_set_text(a, scope, "comment", slot_comment(a, rpc));
     gen_set_text(a, scope, "slot", handler(a, rpc, 4, slot, "void *self", ");"));
     gen_set_text(a, scope, "invoke", invoke(a, rpc));
+    gen_set_text(a, scope, "slot_call", slot_call(a, rpc));
+    gen_set_text(a, scope, "client_call", client_call(a, rpc));
     gen_set_text(a, scope, "client_prototype", client(a, rpc, ");"));
     gen_set_text(a, scope, "client_definition", client(a, rpc, ")"));
     gen_set_text(a, scope, "handler_prototype",

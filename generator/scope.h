@@ -16,8 +16,8 @@ enum {
 /*
  * A list in brackets, filled as clang-format fills it: `prefix` (up to and with the bracket), the
  * items with commas between them, `suffix`. Where a line is full the next one starts below the
- * first item, or, when an item does not fit there, four blanks in, all of them. `column` is where
- * the template inserts it; the engine repeats that indentation itself.
+ * first item, or, when an item does not fit there behind a '(', four blanks in, all of them.
+ * `column` is where the template inserts it; the engine repeats that indentation itself.
  *
  *     csvc_code f(void *self, csvc_ctx *ctx,
  *                 const T *req);

@@ -118,11 +118,13 @@ gen_value *gen_scope_file(csvc_arena *a, const gen_file *file)
     gen_value *uses = gen_list(a);
     gen_value *messages = gen_list(a);
     gen_value *services = gen_list(a);
+    bool has_oneofs = false;
 
     for (size_t i = 0; i < file->n_uses; i++) {
         gen_push(a, uses, scope_use(a, file->uses[i]));
     }
     for (size_t i = 0; i < file->n_all_messages; i++) {
+        has_oneofs = has_oneofs || file->all_messages[i]->n_oneofs > 0;
         gen_push(a, messages, gen_scope_message(a, file->all_messages[i]));
     }
     for (size_t i = 0; i < file->n_services; i++) {
@@ -137,6 +139,7 @@ gen_value *gen_scope_file(csvc_arena *a, const gen_file *file)
     gen_set_text(a, scope, "pb_header", csvc_arena_printf(a, "%s.pb-c.h", file->base));
     gen_set_text(a, scope, "store_header", csvc_arena_printf(a, "%s.store.h", file->base));
     gen_set_truth(a, scope, "deprecated", file->deprecated);
+    gen_set_truth(a, scope, "has_oneofs", has_oneofs);
     gen_set(a, scope, "uses", uses);
     gen_set(a, scope, "messages", messages);
     gen_set(a, scope, "services", services);

@@ -155,6 +155,20 @@ static bool json_name_is_default(const gen_field *field)
     return *json == '\0';
 }
 
+/* The initialised struct that new messages are copied from, as a definition. */
+static char *initial(csvc_arena *a, const gen_message *message)
+{
+    const char *head =
+        csvc_arena_printf(a, "static const %s %s__initial =", message->c_type, message->c_lower);
+    const char *value = csvc_arena_printf(a, "%s__INIT;", message->c_upper);
+
+    if (head == NULL || value == NULL) {
+        return NULL;
+    }
+    return csvc_arena_printf(
+        a, "%s%s%s", head, strlen(head) + 1 + strlen(value) <= GEN_COLUMNS ? " " : "\n    ", value);
+}
+
 gen_value *gen_scope_message(csvc_arena *a, const gen_message *message)
 {
     uint32_t flags = (message->map_entry ? CSVC_MESSAGE_MAP_ENTRY : 0U) |
@@ -177,6 +191,7 @@ gen_value *gen_scope_message(csvc_arena *a, const gen_message *message)
     gen_set_text(a, scope, "lower", message->c_lower);
     gen_set_text(a, scope, "upper", message->c_upper);
     gen_set_text(a, scope, "init", csvc_arena_printf(a, "%s__INIT", message->c_upper));
+    gen_set_text(a, scope, "initial", initial(a, message));
     gen_set_text(a, scope, "table", csvc_arena_printf(a, "%s__type", message->c_lower));
     gen_set_text(a, scope, "comment",
                  gen_layout_comment(a, 0, gen_comment_of(a, message->comments)));

@@ -37,10 +37,11 @@ char *gen_layout(csvc_arena *a, size_t column, const char *prefix, const char *c
 {
     size_t indent = strlen(prefix);
     size_t at = column + indent; /* where the line ends so far */
+    bool is_call = indent > 0 && prefix[indent - 1] == '(';
     bool aligned = true;
     csvc__buffer b;
 
-    for (size_t i = 0; i < n_items; i++) {
+    for (size_t i = 0; i < n_items && is_call; i++) {
         size_t behind = i + 1 < n_items ? 1 : strlen(suffix);
 
         aligned = aligned && column + indent + strlen(items[i]) + behind <= GEN_COLUMNS;
@@ -112,10 +113,14 @@ static size_t fitting(const char *line, size_t len, size_t indent, size_t room)
 static void add_line(csvc__buffer *b, const char *line, size_t len, size_t room)
 {
     size_t indent = 0;
+    size_t hanging = 0; /* what goes on behind a list's dash stands below the text */
     size_t deeper = 0;
 
     while (indent < len && line[indent] == ' ') {
         indent++;
+    }
+    if (len - indent > 2 && strchr("-*+", line[indent]) != NULL && line[indent + 1] == ' ') {
+        hanging = 2;
     }
     if (indent > room / 2) {
         line += indent; /* no room for it */
@@ -138,7 +143,7 @@ static void add_line(csvc__buffer *b, const char *line, size_t len, size_t room)
             line++;
             len--;
         }
-        deeper = indent;
+        deeper = indent + hanging;
     }
 }
 
