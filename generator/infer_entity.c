@@ -9,8 +9,9 @@
 #include "base/banned.h"
 
 enum {
-    MAX_COLUMNS = 64
-}; /* bits of a csvc_column_set */
+    MAX_COLUMNS = 64, /* bits of a csvc_column_set */
+    MAX_NAME = 63     /* what every SQL database takes */
+};
 
 static const char *const created_names[] = {"created_at", "create_time", NULL};
 static const char *const updated_names[] = {"updated_at", "update_time", NULL};
