@@ -325,9 +325,13 @@ void csvc__gc_call_start(csvc_tcall *tc, const csvc_start *start)
         csvc__gc_put_message(gc, start->message);
     }
     if (!oc->unary) {
-        /* Several batches, whose events must not meet this thread. */
+        /* Several batches, whose events must not meet another thread than the loop's. */
         gc->want_end = start->message != NULL;
-        csvc__loop_post(tc->loop, &oc->start_task);
+        if (csvc__loop_current() == tc->loop) {
+            start_stream(&oc->start_task);
+        } else {
+            csvc__loop_post(tc->loop, &oc->start_task);
+        }
         return;
     }
     /* Nothing is touched behind a start that went well: the call may have been released already. */
