@@ -111,6 +111,16 @@ static gen_value *scope_use(csvc_arena *a, const gen_file *file)
     return scope;
 }
 
+static bool has_deprecated_field(const gen_message *message)
+{
+    for (size_t i = 0; i < message->n_fields; i++) {
+        if (message->fields[i]->deprecated) {
+            return true;
+        }
+    }
+    return false;
+}
+
 gen_value *gen_scope_file(csvc_arena *a, const gen_file *file)
 {
     const char *upper = gen_upper(a, file->c_lower);
@@ -119,13 +129,17 @@ gen_value *gen_scope_file(csvc_arena *a, const gen_file *file)
     gen_value *messages = gen_list(a);
     gen_value *services = gen_list(a);
     bool has_oneofs = false;
+    bool has_deprecated = false;
 
     for (size_t i = 0; i < file->n_uses; i++) {
         gen_push(a, uses, scope_use(a, file->uses[i]));
     }
     for (size_t i = 0; i < file->n_all_messages; i++) {
-        has_oneofs = has_oneofs || file->all_messages[i]->n_oneofs > 0;
-        gen_push(a, messages, gen_scope_message(a, file->all_messages[i]));
+        const gen_message *message = file->all_messages[i];
+
+        has_oneofs = has_oneofs || message->n_oneofs > 0;
+        has_deprecated = has_deprecated || has_deprecated_field(message);
+        gen_push(a, messages, gen_scope_message(a, message));
     }
     for (size_t i = 0; i < file->n_services; i++) {
         gen_push(a, services, gen_scope_service(a, &file->services[i]));
@@ -140,6 +154,8 @@ gen_value *gen_scope_file(csvc_arena *a, const gen_file *file)
     gen_set_text(a, scope, "store_header", csvc_arena_printf(a, "%s.store.h", file->base));
     gen_set_truth(a, scope, "deprecated", file->deprecated);
     gen_set_truth(a, scope, "has_oneofs", has_oneofs);
+    gen_set_truth(a, scope, "has_deprecated_fields", has_deprecated);
+    gen_set_truth(a, scope, "has_quirks", has_oneofs || has_deprecated);
     gen_set(a, scope, "uses", uses);
     gen_set(a, scope, "messages", messages);
     gen_set(a, scope, "services", services);

@@ -103,6 +103,23 @@ static char *row(csvc_arena *a, const gen_field *field)
     return gen_layout(a, 4, "{", items, sizeof(items) / sizeof(items[0]), "},");
 }
 
+/* Whether the JSON name is the one protoc makes by itself: what follows '_' in capitals. */
+static bool json_name_is_default(const gen_field *field)
+{
+    const char *json = field->json_name;
+    bool raise = false;
+
+    for (const char *c = field->name; *c != '\0'; c++) {
+        char expected = raise && *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+
+        raise = *c == '_';
+        if (!raise && *json++ != expected) {
+            return false;
+        }
+    }
+    return *json == '\0';
+}
+
 static gen_value *scope_field(csvc_arena *a, const gen_field *field)
 {
     gen_value *scope = gen_object(a);
@@ -112,7 +129,8 @@ static gen_value *scope_field(csvc_arena *a, const gen_field *field)
     gen_set_text(a, scope, "type", field->c_type);
     gen_set_number(a, scope, "number", field->number);
     gen_set_text(a, scope, "json_name", field->json_name);
-    gen_set_text(a, scope, "json_string", gen_c_string(a, field->json_name));
+    gen_set_text(a, scope, "json_string",
+                 json_name_is_default(field) ? "NULL" : gen_c_string(a, field->json_name));
     gen_set_truth(a, scope, "repeated", field->label == CSVC_LABEL_REPEATED);
     gen_set_text(a, scope, "row", row(a, field));
     return scope;
@@ -137,23 +155,6 @@ static const gen_flag_name message_flags[] = {
     {CSVC_MESSAGE_MAP_ENTRY, "CSVC_MESSAGE_MAP_ENTRY"},
     {CSVC_MESSAGE_REQUIRED, "CSVC_MESSAGE_REQUIRED"},
 };
-
-/* Whether the JSON name is the one protoc makes by itself: what follows '_' in capitals. */
-static bool json_name_is_default(const gen_field *field)
-{
-    const char *json = field->json_name;
-    bool raise = false;
-
-    for (const char *c = field->name; *c != '\0'; c++) {
-        char expected = raise && *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
-
-        raise = *c == '_';
-        if (!raise && *json++ != expected) {
-            return false;
-        }
-    }
-    return *json == '\0';
-}
 
 /* The initialised struct that new messages are copied from, as a definition. */
 static char *initial(csvc_arena *a, const gen_message *message)
