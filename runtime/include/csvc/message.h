@@ -49,10 +49,13 @@ typedef enum csvc_kind {
     CSVC_KIND_MESSAGE,
 } csvc_kind;
 
-/* How many values a field has and where their presence is noted. */
+/*
+ * How many values a field has and where their presence is noted. A message that is neither
+ * required nor repeated nor in a oneof is OPTIONAL in both syntaxes.
+ */
 typedef enum csvc_label {
     CSVC_LABEL_IMPLICIT = 1, /* proto3: absent is the zero value; no quantifier */
-    CSVC_LABEL_OPTIONAL,     /* the quantifier is has_x; strings and messages: a pointer */
+    CSVC_LABEL_OPTIONAL,     /* the quantifier is has_x; strings and messages: a pointer, 0 */
     CSVC_LABEL_REQUIRED,     /* proto2 required; no quantifier */
     CSVC_LABEL_REPEATED,     /* the quantifier is n_x */
     CSVC_LABEL_ONEOF,        /* the quantifier is the case; proto3 `optional` comes so too */
@@ -60,11 +63,11 @@ typedef enum csvc_label {
 
 enum {
     CSVC_FIELD_PACKED = 1,      /* written packed; both forms are read */
-    CSVC_FIELD_CLOSED_ENUM = 2, /* proto2: numbers without a name are unknown fields */
+    CSVC_FIELD_CLOSED_ENUM = 2, /* an enum of a proto2 file: numbers without a name are unknown */
     CSVC_FIELD_UTF8 = 4,        /* proto3 string: checked; proto2 strings are not */
     CSVC_FIELD_MAP = 8,         /* repeated entries with a key and a value */
     CSVC_FIELD_PRESENCE = 16,   /* proto3 `optional`: its oneof is not the user's */
-    CSVC_FIELD_PTR_DEFAULT = 32 /* a proto2 string default: absent is not "" */
+    CSVC_FIELD_PTR_DEFAULT = 32 /* a proto2 string default: a pointer to it is absence */
 };
 
 typedef enum csvc_well_known {
@@ -82,12 +85,17 @@ typedef enum csvc_well_known {
 
 enum {
     CSVC_MESSAGE_MAP_ENTRY = 1,
-    CSVC_MESSAGE_REQUIRED = 2, /* it, or a message in it, has required fields */
+    CSVC_MESSAGE_REQUIRED = 2, /* it, or a message however deep in it, has required fields */
 };
 
 typedef struct csvc_message_type csvc_message_type;
 
-/* One field, as the codec wants it; the name and the default are in descriptor->fields, same index.
+/*
+ * One field, as the codec wants it; the name and the default are in descriptor->fields, same
+ * index. All of it is a constant expression in C: offsetof()s and addresses.
+ *
+ *     {17, offsetof(User__User, email), 0, CSVC_KIND_STRING, CSVC_LABEL_IMPLICIT, CSVC_FIELD_UTF8,
+ *      NULL}
  */
 typedef struct csvc_field {
     uint32_t number;
@@ -115,14 +123,19 @@ struct csvc_message_type {
     const ProtobufCMessageDescriptor *descriptor;
     const void *initial;      /* an initialised struct of `size` bytes, to copy from */
     const csvc_field *fields; /* by number, as descriptor->fields */
-    const char *const
-        *json_names; /* same index; NULL: none differs from lowerCamelCase of the name */
+    /* Same index; NULL, here or in an element: lowerCamelCase of the name. */
+    const char *const *json_names;
+};
+
+enum {
+    /* Messages within messages, groups too; nothing here reads, writes or copies deeper ones. */
+    CSVC_MAX_DEPTH = 100
 };
 
 /* Limits of a decode. Zero means the default. */
 typedef struct csvc_decode_options {
     size_t struct_size;
-    uint32_t max_depth; /* messages within messages; default 100 */
+    uint32_t max_depth; /* default and largest: CSVC_MAX_DEPTH */
 } csvc_decode_options;
 
 #define CSVC_DECODE_OPTIONS_INIT .struct_size = sizeof(csvc_decode_options)
@@ -144,9 +157,10 @@ CSVC_API csvc_code csvc_decode_pieces(csvc_arena *a, const csvc_message_type *ty
                                       csvc_error *err) CSVC_MUST_CHECK;
 
 /*
- * Writes a message, once, from its end to its start, into memory of the arena. INTERNAL when the
- * message cannot be written: a string that is not UTF-8, a NULL within a repeated field, nested
- * deeper than 100 (a cycle, too), over 2 GiB.
+ * Writes a message, once, from its end to its start, into memory of the arena. A NULL string is an
+ * empty one. INTERNAL when the message cannot be written: a string that is not UTF-8, a NULL within
+ * a repeated field or for the chosen message of a oneof or a required one, a struct of another
+ * type, nested deeper than 100 (a cycle, too), over 2 GiB.
  */
 CSVC_API csvc_code csvc_encode(csvc_arena *a, const csvc_message_type *type, const void *message,
                                csvc_bytes *ret_bytes, csvc_error *err) CSVC_MUST_CHECK;
@@ -154,12 +168,17 @@ CSVC_API csvc_code csvc_encode(csvc_arena *a, const csvc_message_type *type, con
 /* A fresh message with every field at its default. NULL when memory is short. */
 CSVC_API void *csvc_message_new(csvc_arena *a, const csvc_message_type *type) CSVC_MUST_CHECK;
 
-/* A copy that shares nothing with the original, unknown fields included. NULL when memory is short.
+/*
+ * A copy that shares nothing with the original, unknown fields included. NULL when memory is short
+ * or when it is nested deeper than CSVC_MAX_DEPTH.
  */
 CSVC_API void *csvc_message_copy(csvc_arena *a, const csvc_message_type *type,
                                  const void *message) CSVC_MUST_CHECK;
 
-/* Whether two messages say the same: maps without regard to order, NaN equal to itself. */
+/*
+ * Whether two messages say the same: maps without regard to order, NaN equal to itself, 0 not to
+ * -0, unknown fields by their bytes. False for what is nested deeper than CSVC_MAX_DEPTH.
+ */
 CSVC_API bool csvc_message_equal(const csvc_message_type *type, const void *x, const void *y);
 
 /* Finds the type of the message in an Any by its full name; NULL when it is not known. */

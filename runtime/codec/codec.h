@@ -1,0 +1,29 @@
+/*
+ * codec/codec.h: what the codec offers to the layers above it, beyond csvc/message.h.
+ */
+#ifndef CSVC_CODEC_CODEC_H
+#define CSVC_CODEC_CODEC_H
+
+#include <csvc/message.h>
+
+/*
+ * csvc_encode for hot paths: the bytes end up in `scratch` when they fit there (at its end), else
+ * in the arena. `scratch` may be NULL, 0. Of the arena just the bytes are taken, and only when they
+ * did not fit.
+ */
+CSVC_API csvc_code csvc__encode_into(const csvc_message_type *type, const void *message,
+                                     uint8_t *scratch, size_t scratch_size, csvc_arena *overflow,
+                                     csvc_bytes *ret_bytes, csvc_error *err) CSVC_MUST_CHECK;
+
+/* The field with this number, or NULL. */
+CSVC_API const csvc_field *csvc__field_by_number(const csvc_message_type *type, uint32_t number);
+
+/* The value of an enum with this number, or NULL when it has no name. */
+CSVC_API const ProtobufCEnumValue *csvc__enum_value(const ProtobufCEnumDescriptor *type,
+                                                    int32_t number);
+
+/* Whether a field of a message is there: would be written. A repeated one is when it has values. */
+CSVC_API bool csvc__field_present(const csvc_message_type *type, const csvc_field *field,
+                                  const void *message);
+
+#endif /* CSVC_CODEC_CODEC_H */
