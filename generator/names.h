@@ -26,9 +26,9 @@ bool gen_name_model(gen_model *model, const char *c_package);
  *   service   P_ops, P_ops_register, P_ops_init, U(P)_OPS_INIT, P_service (csvc_service),
  *             P_client_R, P_client_R_async; streams: P_client_R_start, _send, _recv, _close_send,
  *             _finish, and P_R_send, P_R_recv, P_R_frame; in projects the handlers: P_R
- *   entity    S_entity, S_create, S_get, S_update, S_delete, S_list, S_batch_get, S_filter,
- *             S_filter_init, U(S)_FILTER_INIT, S_rows, S_scan, S_scan_start, S_scan_next,
- *             S_scan_end, and U(S)_COLUMN for each column
+ *   entity    S_entity, S_create, S_get, S_update, S_delete, S_list, S_list_all, S_rows, S_scan,
+ *             S_scan_start, S_scan_next, S_scan_end, and U(S)_COLUMN for each column (the upper
+ *             case of the field's c_name)
  */
 
 /* GetUser -> get_user, HTTPServer -> http_server, getUser2 -> get_user2, GetUserV2 -> get_user_v2,
