@@ -174,6 +174,32 @@ CSVC_API csvc_code csvc_store_list(csvc_db *db, csvc_ctx *ctx, const csvc_entity
                                    csvc_store_rows *ret_rows) CSVC_MUST_CHECK;
 
 /*
+ * All rows that a list wants, page after page, for callers that know no pages: page and page_size
+ * are not looked at. RESOURCE_EXHAUSTED when there are more than `max_rows`. Each page is of its
+ * own moment; `next_page_token` is "", `total` is how many there are.
+ */
+CSVC_API csvc_code csvc_store_list_all(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
+                                       const csvc_store_page *page, size_t max_rows,
+                                       csvc_store_rows *ret_rows) CSVC_MUST_CHECK;
+
+/*
+ * What an update with this message is about: the columns of fields that are there, and of those
+ * that cannot be absent (proto3 without `optional`, repeated ones). Never the key nor the times.
+ */
+CSVC_API csvc_column_set csvc_store_given(const csvc_entity *entity, const void *message);
+
+/*
+ * What an update with a google.protobuf.FieldMask is about, as https://google.aip.dev/134 has it:
+ * the columns its paths name, all of them for "*"; without a mask (NULL, or one without paths)
+ * those whose field in `message` is not at its default. Never the key nor the times, which a mask
+ * may name. INVALID_ARGUMENT for a path that is no field with a column in `allowed`, or that
+ * reaches into one.
+ */
+CSVC_API csvc_code csvc_store_mask(csvc_ctx *ctx, const csvc_entity *entity, const void *message,
+                                   csvc_column_set allowed, const void *field_mask,
+                                   csvc_column_set *ret_set) CSVC_MUST_CHECK;
+
+/*
  * Reads rows by key, a page at a time; nothing (no transaction, no connection) is held between
  * pages, so the caller may dawdle. `next` gives the next row, living until the next one, false at
  * the end or after a failure; `end` frees the scan and returns the first failure: the scan's own or
