@@ -1,6 +1,7 @@
 /* store/select.c: which columns an update is about, and lists for callers that know no pages. */
 #include <csvc/store.h>
 
+#include <codec/codec.h>
 #include <string.h>
 
 #include "base/banned.h"
@@ -14,53 +15,9 @@ static const void *at(const void *message, uint32_t offset)
     return (const char *)message + offset;
 }
 
-/* A value that is its own presence: not zero, not empty. */
-static bool is_nonzero(const csvc_field *field, const void *value)
+static const csvc_field *field_of(const csvc_entity *entity, uint32_t index)
 {
-    switch ((csvc_kind)field->kind) {
-    case CSVC_KIND_INT64:
-    case CSVC_KIND_UINT64:
-    case CSVC_KIND_SINT64:
-    case CSVC_KIND_FIXED64:
-    case CSVC_KIND_SFIXED64:
-        return *(const uint64_t *)value != 0;
-    case CSVC_KIND_FLOAT:
-        return *(const float *)value != 0;
-    case CSVC_KIND_DOUBLE:
-        return *(const double *)value != 0;
-    case CSVC_KIND_BOOL:
-        return *(const protobuf_c_boolean *)value != 0;
-    case CSVC_KIND_STRING:
-        return *(const char *const *)value != NULL && **(const char *const *)value != '\0';
-    case CSVC_KIND_BYTES:
-        return ((const ProtobufCBinaryData *)value)->len > 0;
-    case CSVC_KIND_MESSAGE:
-        return *(const void *const *)value != NULL;
-    default: /* 32 bits, enums too */
-        return *(const uint32_t *)value != 0;
-    }
-}
-
-/* Is it there (where that is noted), or else not at its default? */
-static bool is_populated(const csvc_field *field, const void *message)
-{
-    const void *value = at(message, field->offset);
-
-    switch ((csvc_label)field->label) {
-    case CSVC_LABEL_REPEATED:
-        return *(const size_t *)at(message, field->quantifier) > 0;
-    case CSVC_LABEL_ONEOF:
-        return *(const uint32_t *)at(message, field->quantifier) == field->number;
-    case CSVC_LABEL_OPTIONAL:
-        if (field->kind == CSVC_KIND_STRING || field->kind == CSVC_KIND_MESSAGE) {
-            return *(const void *const *)value != NULL;
-        }
-        return *(const protobuf_c_boolean *)at(message, field->quantifier) != 0;
-    case CSVC_LABEL_IMPLICIT:
-    case CSVC_LABEL_REQUIRED:
-        break;
-    }
-    return is_nonzero(field, value);
+    return &entity->type->fields[entity->columns[index].field];
 }
 
 static bool notes_presence(const csvc_field *field)
@@ -78,7 +35,7 @@ static bool is_fixed(const csvc_column *column)
 /* Setting one member of a oneof unsets its siblings, so their columns change, too. */
 static csvc_column_set with_siblings(const csvc_entity *entity, uint32_t index)
 {
-    const csvc_field *field = &entity->type->fields[entity->columns[index].field];
+    const csvc_field *field = field_of(entity, index);
     csvc_column_set set = (csvc_column_set)1 << index;
     uint32_t i;
 
@@ -86,7 +43,7 @@ static csvc_column_set with_siblings(const csvc_entity *entity, uint32_t index)
         return set;
     }
     for (i = 0; i < entity->n_columns; i++) {
-        const csvc_field *other = &entity->type->fields[entity->columns[i].field];
+        const csvc_field *other = field_of(entity, i);
 
         if (other->label == CSVC_LABEL_ONEOF && other->quantifier == field->quantifier) {
             set |= (csvc_column_set)1 << i;
@@ -101,10 +58,10 @@ csvc_column_set csvc_store_given(const csvc_entity *entity, const void *message)
     uint32_t i;
 
     for (i = 0; i < entity->n_columns; i++) {
-        const csvc_field *field = &entity->type->fields[entity->columns[i].field];
+        const csvc_field *field = field_of(entity, i);
 
         if (!is_fixed(&entity->columns[i]) &&
-            (!notes_presence(field) || is_populated(field, message))) {
+            (!notes_presence(field) || csvc__field_present(entity->type, field, message))) {
             set |= with_siblings(entity, i);
         }
     }
@@ -167,22 +124,23 @@ csvc_code csvc_store_mask(csvc_ctx *ctx, const csvc_entity *entity, const void *
     char *const *paths = NULL;
     size_t n_paths = mask_paths(field_mask, &paths);
     csvc_column_set set = 0;
-    size_t i;
+    size_t n;
+    uint32_t i;
 
-    for (i = 0; i < n_paths; i++) {
-        csvc_code code = add_path(ctx, entity, allowed, paths[i], &set);
+    for (n = 0; n < n_paths; n++) {
+        csvc_code code = add_path(ctx, entity, allowed, paths[n], &set);
 
         if (code != CSVC_OK) {
             return code;
         }
     }
     for (i = 0; i < entity->n_columns; i++) {
-        const csvc_field *field = &entity->type->fields[entity->columns[i].field];
+        const csvc_field *field = field_of(entity, i);
 
         if (is_fixed(&entity->columns[i])) {
             set &= ~((csvc_column_set)1 << i);
-        } else if (n_paths == 0 && is_populated(field, message)) {
-            set |= with_siblings(entity, (uint32_t)i) & allowed;
+        } else if (n_paths == 0 && csvc__field_present(entity->type, field, message)) {
+            set |= with_siblings(entity, i) & allowed;
         }
     }
     *ret_set = entity->n_columns < 64 ? set & (((csvc_column_set)1 << entity->n_columns) - 1) : set;
