@@ -8,6 +8,7 @@
  */
 #include <base/arena.h>
 #include <base/clock.h>
+#include <codec/codec.h>
 #include <csvc/alloc.h>
 #include <rpc/channel.h>
 #include <rpc/ctx.h>
@@ -25,6 +26,9 @@ struct csvc_rpc_result {
 };
 
 #define RESULT_MAX_MEMORY CSVC__CTX_MAX_MEMORY
+enum {
+    SCRATCH = 1024 /* of a request; a larger one is encoded in the result's arena first */
+};
 
 typedef struct waiter {
     csvc_channel *ch;
@@ -332,8 +336,10 @@ static csvc_code request_of(waiter *w, const void *request, csvc_outgoing *ret_m
     csvc_arena *a = &w->result->arena;
     csvc_error err;
     csvc_bytes bytes;
+    uint8_t scratch[SCRATCH];
     void *memory;
-    csvc_code code = csvc_encode(a, w->method->request, request, &bytes, &err);
+    csvc_code code =
+        csvc__encode_into(w->method->request, request, scratch, sizeof(scratch), a, &bytes, &err);
 
     if (code != CSVC_OK) {
         w->text = csvc_arena_printf(a, "the request cannot be encoded: %s", err.text);

@@ -8,6 +8,7 @@
  */
 #include <base/clock.h>
 #include <base/utf8.h>
+#include <codec/codec.h>
 #include <csvc/log.h>
 #include <rpc/server.h>
 
@@ -15,6 +16,10 @@
 #include <string.h>
 
 #include <base/banned.h>
+
+enum {
+    SCRATCH = 1024 /* of a reply; a larger one is encoded in the call's arena first */
+};
 
 typedef struct served {
     csvc_ctx ctx; /* first: dispose gets it */
@@ -180,8 +185,10 @@ static csvc_code encode(served *s, const csvc_method *method, const void *messag
     csvc_ctx *ctx = &s->ctx;
     csvc_error err;
     csvc_bytes bytes;
+    uint8_t scratch[SCRATCH];
     void *memory;
-    csvc_code code = csvc_encode(&ctx->arena, method->reply, message, &bytes, &err);
+    csvc_code code = csvc__encode_into(method->reply, message, scratch, sizeof(scratch),
+                                       &ctx->arena, &bytes, &err);
 
     if (code != CSVC_OK) {
         csvc_log(CSVC_LOG_ERROR, "a reply cannot be encoded", "method", ctx->path, "why", err.text,

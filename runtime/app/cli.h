@@ -1,0 +1,68 @@
+/* app/cli.h: the inside of a command-line client: cli.c drives, cli_field.c reads, cli_help.c
+ * prints. */
+#ifndef CSVC_APP_CLI_H
+#define CSVC_APP_CLI_H
+
+#include <csvc/app.h>
+
+enum {
+    CSVC__CLI_NAME = 256,  /* longest name of a flag or a command */
+    CSVC__CLI_DEPTH = 100, /* messages within messages */
+};
+
+/* ---- cli.c: commands ---- */
+
+/* "create-user" for CreateUser, "http-server" for HTTPServer. */
+void csvc__cli_kebab(const char *name, char ret_text[CSVC__CLI_NAME]);
+
+/* What to type for an rpc: its name, behind its service's where two services have one so called. */
+void csvc__cli_command(const csvc_cli_info *info, const csvc_service *service,
+                       const csvc_method *method, char ret_text[CSVC__CLI_NAME]);
+
+/* ---- cli_field.c: flags to fields ---- */
+
+/* The field a flag names: "id", "full-name", "fullName", "author.name", "items.0.name". */
+typedef struct csvc__cli_leaf {
+    const csvc_message_type *type; /* of the message it is in */
+    const csvc_field *field;
+    uint32_t index; /* of the field in its type */
+} csvc__cli_leaf;
+
+/* NOT_FOUND, with the nearest name in err, when there is none; INVALID_ARGUMENT for a bad index. */
+csvc_code csvc__cli_find(const csvc_message_type *type, const char *flag, csvc__cli_leaf *ret_leaf,
+                         csvc_error *err) CSVC_MUST_CHECK;
+
+/* Whether `--flag` alone says true. */
+bool csvc__cli_is_switch(const csvc__cli_leaf *leaf);
+
+/* Sets it from text. INVALID_ARGUMENT, saying what is wanted; RESOURCE_EXHAUSTED. */
+csvc_code csvc__cli_set(csvc_arena *a, const csvc_message_type *type, void *message,
+                        const char *flag, const char *value, csvc_error *err) CSVC_MUST_CHECK;
+
+/* Base64 of either alphabet, padded or not. */
+bool csvc__cli_base64(csvc_arena *a, const char *text, csvc_bytes *ret_bytes) CSVC_MUST_CHECK;
+
+/* The name of a field as a flag, without the dashes. */
+void csvc__cli_flag_name(const csvc_message_type *type, uint32_t index,
+                         char ret_text[CSVC__CLI_NAME]);
+
+/* ---- cli_value.c: text to one value ---- */
+
+/* Reads `text` into the memory of one value of the field's kind. INVALID_ARGUMENT says what is
+ * wanted: "a whole number from -128 to 127". */
+csvc_code csvc__cli_value(csvc_arena *a, const csvc_field *field, const char *text, void *ret_value,
+                          csvc_error *err) CSVC_MUST_CHECK;
+
+/* Bytes of one value of a kind in a struct or an array. */
+size_t csvc__cli_value_size(uint8_t kind);
+
+/* "a time such as 2026-11-21T09:00:00Z": what a value of the field looks like. */
+void csvc__cli_wanted(const csvc_field *field, char *ret_text, size_t size);
+
+/* ---- cli_help.c ---- */
+
+void csvc__cli_help(const csvc_cli_info *info);
+void csvc__cli_help_command(const csvc_cli_info *info, const csvc_service *service,
+                            const csvc_method *method);
+
+#endif /* CSVC_APP_CLI_H */

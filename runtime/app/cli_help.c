@@ -1,0 +1,190 @@
+/* app/cli_help.c: what a command-line client says about itself. */
+#include <app/cli.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <base/banned.h>
+
+enum {
+    SHOWN_DEPTH = 4 /* of messages within messages in a help */
+};
+
+static void global_flags(void)
+{
+    (void)printf("  %-26s %s\n", "--addr HOST:PORT",
+                 "the server (variable GRPC_ADDR; default 127.0.0.1:50051)");
+    (void)printf("  %-26s %s\n", "--timeout DURATION", "of the call; default 5s");
+    (void)printf("  %-26s %s\n", "--metadata 'KEY: VALUE'",
+                 "to send along; may be repeated; keys in -bin take base64");
+    (void)printf("  %-26s %s\n", "--help", "what you are reading; behind a RPC, its flags");
+    (void)printf("  %-26s %s\n", "--version", "the release of c-svc it was built with");
+}
+
+void csvc__cli_help(const csvc_cli_info *info)
+{
+    char command[CSVC__CLI_NAME];
+
+    (void)printf("usage: %s [FLAG]... RPC [--FIELD VALUE]...\n\n", info->name);
+    (void)printf("Calls an rpc and prints its reply as a line of JSON.\n");
+    for (size_t i = 0; info->services[i] != NULL; i++) {
+        const csvc_service *service = info->services[i];
+
+        (void)printf("\n%s\n", service->name);
+        for (uint32_t m = 0; m < service->n_methods; m++) {
+            const csvc_method *method = &service->methods[m];
+
+            csvc__cli_command(info, service, method, command);
+            (void)printf("  %-26s %s%s%s\n", command, method->name,
+                         (method->flags & CSVC_METHOD_DEPRECATED) != 0 ? ", deprecated" : "",
+                         method->kind != CSVC_RPC_UNARY ? ": has a stream, cannot be called yet"
+                                                        : "");
+        }
+    }
+    (void)printf("\nFlags\n");
+    global_flags();
+    (void)printf("\n`%s RPC --help` lists the fields of a request. Exit codes: 0, 2 for wrong "
+                 "usage,\nelse 64 and the number of the status.\n",
+                 info->name);
+}
+
+/* ---- the fields of a request ---- */
+
+static const char *type_name(const csvc_field *field)
+{
+    switch ((csvc_kind)field->kind) {
+    case CSVC_KIND_INT32:
+    case CSVC_KIND_SINT32:
+    case CSVC_KIND_SFIXED32:
+        return "int32";
+    case CSVC_KIND_INT64:
+    case CSVC_KIND_SINT64:
+    case CSVC_KIND_SFIXED64:
+        return "int64";
+    case CSVC_KIND_UINT32:
+    case CSVC_KIND_FIXED32:
+        return "uint32";
+    case CSVC_KIND_UINT64:
+    case CSVC_KIND_FIXED64:
+        return "uint64";
+    case CSVC_KIND_FLOAT:
+        return "float";
+    case CSVC_KIND_DOUBLE:
+        return "double";
+    case CSVC_KIND_BOOL:
+        return "bool";
+    case CSVC_KIND_ENUM:
+        return "enum";
+    case CSVC_KIND_STRING:
+        return "string";
+    case CSVC_KIND_BYTES:
+        return "bytes";
+    case CSVC_KIND_MESSAGE:
+        switch ((csvc_well_known)((const csvc_message_type *)field->sub)->well_known) {
+        case CSVC_WKT_TIMESTAMP:
+            return "time";
+        case CSVC_WKT_DURATION:
+            return "duration";
+        case CSVC_WKT_FIELD_MASK:
+            return "field mask";
+        case CSVC_WKT_WRAPPER:
+            return type_name(&((const csvc_message_type *)field->sub)->fields[0]);
+        default:
+            return "message";
+        }
+    }
+    return "?";
+}
+
+/* Whether a flag takes it as one text; else its fields have flags of their own. */
+static bool is_one_text(const csvc_field *field)
+{
+    const csvc_message_type *sub;
+
+    if (field->kind != CSVC_KIND_MESSAGE) {
+        return true;
+    }
+    sub = field->sub;
+    return sub->well_known == CSVC_WKT_TIMESTAMP || sub->well_known == CSVC_WKT_DURATION ||
+           sub->well_known == CSVC_WKT_FIELD_MASK || sub->well_known == CSVC_WKT_WRAPPER;
+}
+
+/* ", not with --b --c" for the members of a oneof. */
+static void print_rivals(const csvc_message_type *type, const csvc_field *field, const char *prefix)
+{
+    bool first = true;
+
+    if (field->label != CSVC_LABEL_ONEOF || (field->flags & CSVC_FIELD_PRESENCE) != 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < type->n_fields; i++) {
+        const csvc_field *other = &type->fields[i];
+        char name[CSVC__CLI_NAME];
+
+        if (other != field && other->label == CSVC_LABEL_ONEOF &&
+            other->quantifier == field->quantifier) {
+            csvc__cli_flag_name(type, i, name);
+            (void)printf("%s --%s%s", first ? "; not with" : "", prefix, name);
+            first = false;
+        }
+    }
+}
+
+static void print_field(const csvc_message_type *type, uint32_t index, const char *prefix,
+                        const char *name)
+{
+    const csvc_field *field = &type->fields[index];
+    char flag[2 * CSVC__CLI_NAME], values[400] = "";
+
+    (void)snprintf(flag, sizeof(flag), "--%s%s", prefix, name);
+    if ((field->flags & CSVC_FIELD_MAP) != 0) {
+        const csvc_message_type *entry = field->sub;
+
+        (void)snprintf(flag, sizeof(flag), "--%s%s KEY=VALUE", prefix, name);
+        (void)printf("  %-26s map of %s to %s, may be repeated\n", flag,
+                     type_name(&entry->fields[0]), type_name(&entry->fields[1]));
+        return;
+    }
+    if (field->kind == CSVC_KIND_ENUM ||
+        (field->kind == CSVC_KIND_MESSAGE && is_one_text(field) &&
+         ((const csvc_message_type *)field->sub)->well_known != CSVC_WKT_WRAPPER)) {
+        csvc__cli_wanted(field, values, sizeof(values));
+    }
+    (void)printf("  %-26s %s%s%s%s", flag, type_name(field), values[0] != '\0' ? ": " : "", values,
+                 field->label == CSVC_LABEL_REPEATED ? ", may be repeated" : "");
+    print_rivals(type, field, prefix);
+    (void)printf("\n");
+}
+
+static void print_fields(const csvc_message_type *type, const char *prefix, int depth)
+{
+    for (uint32_t i = 0; i < type->n_fields; i++) {
+        const csvc_field *field = &type->fields[i];
+        char name[CSVC__CLI_NAME], inner[2 * CSVC__CLI_NAME];
+
+        csvc__cli_flag_name(type, i, name);
+        if (is_one_text(field) || (field->flags & CSVC_FIELD_MAP) != 0 || depth == SHOWN_DEPTH) {
+            print_field(type, i, prefix, name);
+            continue;
+        }
+        (void)snprintf(inner, sizeof(inner), "%s%s.%s", prefix, name,
+                       field->label == CSVC_LABEL_REPEATED ? "0." : "");
+        print_fields(field->sub, inner, depth + 1);
+    }
+}
+
+void csvc__cli_help_command(const csvc_cli_info *info, const csvc_service *service,
+                            const csvc_method *method)
+{
+    char command[CSVC__CLI_NAME];
+
+    csvc__cli_command(info, service, method, command);
+    (void)printf("usage: %s [FLAG]... %s [--FIELD VALUE]...\n\nCalls %s.\n\nFields\n", info->name,
+                 command, method->path);
+    print_fields(method->request, "", 0);
+    if (method->request->n_fields == 0) {
+        (void)printf("  none\n");
+    }
+    (void)printf("\nFlags\n");
+    global_flags();
+}
