@@ -77,4 +77,14 @@ gen_value *gen_scope_message(csvc_arena *a, const gen_message *message);
 /* What gen/store.[ch].tmpl take: the file's names and its entities (scope_store.c). */
 gen_value *gen_scope_store(csvc_arena *a, const gen_model *model, const gen_file *file);
 
+/*
+ * What project/server/PREFIX/RPC.c.tmpl and project/tests/PREFIX/RPC_test.c.tmpl take: an rpc and
+ * what it does with the store, if anything (scope_crud.c, scope_test.c). Unary rpcs only.
+ */
+gen_value *gen_scope_handler(csvc_arena *a, const gen_model *model, const gen_rpc *rpc);
+
+/* What project/migrations/sqlite/VERSION_TABLE.sql.tmpl takes, to become
+ * migrations/sqlite/0001_users.sql (scope_store.c). */
+gen_value *gen_scope_migration(csvc_arena *a, const gen_entity *entity);
+
 #endif /* GEN_OUTPUT_H */
