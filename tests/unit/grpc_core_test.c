@@ -76,8 +76,8 @@ static void check_echo(scene *sc, const char *path, size_t len, const peer_optio
         bytes[i] = (uint8_t)(i * 31 + len);
     }
     call(sc, path, (csvc_bytes){.len = len, .data = bytes}, options, &result);
-    assert_int_equal(CSVC_OK, result.code);
     assert_string_equal("", result.text);
+    assert_int_equal(CSVC_OK, result.code);
     assert_true(result.has_message);
     assert_int_equal(len, result.len);
     assert_memory_equal(bytes, result.message, len);
@@ -210,9 +210,9 @@ static void deadline_arrives_and_passes(void **state)
     peer_result result;
 
     check_echo(sc, "/t.T/Echo", 5, NULL);
-    assert_true(sc->srv.deadline == INT64_MAX);
+    assert_true(peer_server_deadline(&sc->srv) == INT64_MAX);
     check_echo(sc, "/t.T/Echo", 5, &options);
-    left = sc->srv.deadline - csvc__now();
+    left = peer_server_deadline(&sc->srv) - csvc__now();
     /* the core rounds a timeout up on the wire, by a hundredth at most */
     assert_in_range(left, 40 * CSVC__SECOND, 51 * CSVC__SECOND);
 
@@ -273,19 +273,32 @@ static void too_long_messages(void **state)
     csvc_grpc_core.channel_free(small);
 }
 
+/* Headers that span frames end their connection too, sooner or later: docs/deviations.md. */
 static void too_much_metadata(void **state)
 {
     scene *sc = *state;
-    char *value = malloc(60001);
-    csvc_md md = {peer_text("x-long"), {.len = 60000, .data = (const uint8_t *)value}};
+    char *value = malloc(60000);
+    csvc_md md = {peer_text("x-long"), {.len = 20000, .data = (const uint8_t *)value}};
     peer_options options = {.metadata = {.entries = &md, .n_entries = 1}};
+    peer_options patient = {.wait_for_ready = true};
     peer_result result;
+    int tries = 0;
 
     memset(value, 'v', 60000);
     call(sc, "/t.T/Echo", peer_text("x"), &options, &result);
     assert_int_equal(CSVC_RESOURCE_EXHAUSTED, result.code);
-    free(value);
     check_echo(sc, "/t.T/Echo", 9, NULL);
+
+    md.value.len = 60000;
+    call(sc, "/t.T/Echo", peer_text("x"), &options, &result);
+    assert_int_equal(CSVC_RESOURCE_EXHAUSTED, result.code);
+    do {
+        call(sc, "/t.T/Echo", peer_text("x"), &patient, &result);
+        peer_result_release(&result);
+        tries++;
+    } while (result.code == CSVC_UNAVAILABLE && tries < 5);
+    assert_int_equal(CSVC_OK, result.code);
+    free(value);
 }
 
 static void large_replies_keep_their_bytes(void **state)

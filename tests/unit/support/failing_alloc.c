@@ -1,18 +1,18 @@
-/* support/failing_alloc.c: see the header. Not for several threads. */
+/* support/failing_alloc.c: see the header. Any thread may allocate in between. */
 #include "failing_alloc.h"
 
 #include <csvc/alloc.h>
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
-static size_t calls;
+static atomic_size_t calls;
 static size_t fail_at;
-static long live;
+static atomic_long live;
 
 static int fails(void)
 {
-    calls++;
-    return calls == fail_at;
+    return atomic_fetch_add(&calls, 1) + 1 == fail_at;
 }
 
 static void *counted_malloc(size_t size)
@@ -41,7 +41,7 @@ void failing_alloc_begin(size_t n)
 {
     const csvc_allocator counted = {counted_malloc, counted_realloc, counted_free};
 
-    calls = 0;
+    atomic_store(&calls, 0);
     fail_at = n;
     csvc_set_allocator(&counted);
 }
@@ -49,10 +49,10 @@ void failing_alloc_begin(size_t n)
 size_t failing_alloc_end(void)
 {
     csvc_set_allocator(NULL);
-    return calls;
+    return atomic_load(&calls);
 }
 
 long failing_alloc_live(void)
 {
-    return live;
+    return atomic_load(&live);
 }

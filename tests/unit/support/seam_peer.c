@@ -521,6 +521,16 @@ void peer_server_start(peer_server *srv, const csvc_transport *transport, uint32
     CHECK(pthread_create(&srv->worker, NULL, work, srv) == 0);
 }
 
+int64_t peer_server_deadline(peer_server *srv)
+{
+    int64_t deadline = 0;
+
+    pthread_mutex_lock(&srv->lock);
+    deadline = srv->deadline;
+    pthread_mutex_unlock(&srv->lock);
+    return deadline;
+}
+
 void peer_server_wait(peer_server *srv, const int *counter, int at_least)
 {
     pthread_mutex_lock(&srv->lock);

@@ -47,6 +47,7 @@ typedef struct peer_server {
 void peer_server_start(peer_server *srv, const csvc_transport *transport, uint32_t loops,
                        size_t extra);
 void peer_server_let_go(peer_server *srv);
+int64_t peer_server_deadline(peer_server *srv);
 void peer_server_wait(peer_server *srv, const int *counter, int at_least);
 /* Drains, lets held calls go, joins, frees. */
 void peer_server_stop(peer_server *srv);
