@@ -27,7 +27,7 @@ verdict "layer rule over #include" $?
 
 # Every source of the library and the generator ends its includes with the list of banned functions.
 without=$(ours 'runtime/*.c' 'generator/*.c' | grep -v -E '^runtime/base/alloc\.c$|^generator/tools/' |
-    xargs grep -L '"base/banned.h"')
+    xargs grep -LE '[<"]base/banned\.h[>"]')
 [ -z "$without" ]
 verdict "no base/banned.h in: $without" $?
 
@@ -39,7 +39,7 @@ long=$(ours '*.c' '*.h' | xargs wc -l | awk '$2 != "total" && $1 > 1000 {print $
 [ -z "$long" ]
 verdict "files of more than 1,000 lines: $long" $?
 
-blanks=$(git ls-files | grep -v -E '^tests/(golden|fuzz/corpus|protos)/' | xargs grep -lI -E '[[:blank:]]+$' 2>/dev/null | grep -v -E '\.md$')
+blanks=$(git ls-files | grep -v -E '^tests/(golden|fuzz/corpus|protos)/|\.pb-c\.[ch]$' | xargs grep -lI -E '[[:blank:]]+$' 2>/dev/null | grep -v -E '\.md$')
 [ -z "$blanks" ]
 verdict "trailing blanks in: $blanks" $?
 
