@@ -44,12 +44,12 @@ static void *take(maker *m, size_t count, size_t size)
     return memory;
 }
 
-static bool add_extension(maker *m, void *options, const gen_pb_type *type, const void *rule)
+static bool add_extension(maker *m, void *options, const csvc_message_type *type, const void *rule)
 {
     csvc_error err = {CSVC_ERROR_INIT};
     csvc_bytes bytes;
 
-    if (gen_pb_encode(m->a, type, rule, &bytes, &err) != CSVC_OK ||
+    if (csvc_encode(m->a, type, rule, &bytes, &err) != CSVC_OK ||
         !gen_pb_add_extension(m->a, options, GEN_EXT_PB_C, bytes)) {
         m->no_memory = true;
         return false;
@@ -222,7 +222,7 @@ static csvc_code make_request(maker *m, csvc_bytes *ret_bytes, size_t *ret_n_fil
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
     *ret_n_files = request.n_file_to_generate;
-    return gen_pb_encode(m->a, GEN_PB(code_generator_request), &request, ret_bytes, err);
+    return csvc_encode(m->a, GEN_PB(code_generator_request), &request, ret_bytes, err);
 }
 
 /* ---- what comes back ---- */
@@ -321,7 +321,7 @@ csvc_code gen_messages(gen_plan *plan, const gen_model *model, const gen_request
     if (code != CSVC_OK) {
         return explain(program, &why, code, err);
     }
-    code = gen_pb_decode(m.a, GEN_PB(code_generator_response), output, &response, &why);
+    code = csvc_decode(m.a, GEN_PB(code_generator_response), output, NULL, &response, &why);
     if (code != CSVC_OK) {
         return csvc_error_set(err, code, "%.100s answered with something else: %.300s", program,
                               why.text);

@@ -56,7 +56,7 @@ static void keep_descriptor(gen_builder *b, gen_file *file)
     csvc_code code;
 
     bare.source_code_info = NULL;
-    code = gen_pb_encode(b->a, GEN_PB(file_descriptor_proto), &bare, &file->descriptor, &err);
+    code = csvc_encode(b->a, GEN_PB(file_descriptor_proto), &bare, &file->descriptor, &err);
     if (code == CSVC_RESOURCE_EXHAUSTED) {
         b->no_memory = true;
     } else if (code != CSVC_OK) {

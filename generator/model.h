@@ -136,9 +136,9 @@ struct gen_message {
     const char *entity_name; /* the option's name; NULL: not given */
     const char *table;       /* NULL: not given */
     bool has_entity_option, entity_option;
-    gen_entity *entity;      /* NULL: it is none */
+    gen_entity *entity;        /* NULL: it is none */
     const char *entity_reason; /* infer.h: why it is none; NULL: nobody would expect one */
-    const char *base_option; /* (pb_c_msg).base_field_name; NULL: not given */
+    const char *base_option;   /* (pb_c_msg).base_field_name; NULL: not given */
     const struct CsvcPb__DescriptorProto *proto;
     gen_place place;
     gen_comments comments;
@@ -214,6 +214,7 @@ struct gen_file {
     const struct CsvcPb__FileDescriptorProto *proto;
     gen_place place; /* line 0 */
     gen_place package_place, syntax_place;
+    gen_place pb_c_place; /* of the first of its pb_c_file options */
     bool deprecated;
     gen_comments comments; /* of the syntax line */
 };

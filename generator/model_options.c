@@ -8,7 +8,7 @@
 /* Decodes an extension that is a message; NULL when it is not there. What does not decode is
  * reported. */
 static void *read_message(gen_builder *b, const void *options, uint32_t number,
-                          const gen_pb_type *type, const char *name, gen_place place)
+                          const csvc_message_type *type, const char *name, gen_place place)
 {
     csvc_error err = {CSVC_ERROR_INIT};
     csvc_bytes bytes;
@@ -19,7 +19,7 @@ static void *read_message(gen_builder *b, const void *options, uint32_t number,
         b->no_memory |= code == CSVC_RESOURCE_EXHAUSTED;
         return NULL;
     }
-    code = gen_pb_decode(b->a, type, bytes, &message, &err);
+    code = csvc_decode(b->a, type, bytes, NULL, &message, &err);
     if (code == CSVC_RESOURCE_EXHAUSTED) {
         b->no_memory = true;
     } else if (code != CSVC_OK) {
@@ -43,7 +43,9 @@ void gen_read_file_options(gen_builder *b, gen_file *file)
     file->deprecated = options->deprecated;
     file->code_size = options->has_optimize_for &&
                       options->optimize_for == CSVC_PB__FILE_OPTIONS__OPTIMIZE_MODE__CODE_SIZE;
-    rule = read_message(b, options, GEN_EXT_PB_C, GEN_PB(file_rule), "(pb_c_file)", file->place);
+    file->pb_c_place = gen_place_of_options(b, GEN_EXT_PB_C, 6);
+    rule =
+        read_message(b, options, GEN_EXT_PB_C, GEN_PB(file_rule), "(pb_c_file)", file->pb_c_place);
     if (rule != NULL) {
         file->no_code = rule->no_generate;
         file->const_strings = rule->const_strings;

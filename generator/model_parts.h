@@ -43,6 +43,7 @@ bool gen_places_read(gen_builder *b, const CsvcPb__FileDescriptorProto *proto);
 /* Where the node at the builder's path has its name, else where it starts. */
 gen_place gen_place_here(const gen_builder *b);
 gen_place gen_place_of(const gen_builder *b, int32_t field); /* of a top-level field of the file */
+gen_place gen_place_of_options(const gen_builder *b, int32_t extension, int32_t max_field);
 gen_comments gen_comments_here(const gen_builder *b, bool trailing);
 
 /* ---- model_options.c ---- */

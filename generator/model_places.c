@@ -86,6 +86,20 @@ gen_place gen_place_of(const gen_builder *b, int32_t field)
     return place(&b->places, find(&b->places, &field, 1));
 }
 
+gen_place gen_place_of_options(const gen_builder *b, int32_t extension, int32_t max_field)
+{
+    int32_t path[] = {8, extension, 0}; /* FileDescriptorProto.options */
+
+    for (path[2] = 1; path[2] <= max_field; path[2]++) {
+        const CsvcPb__SourceCodeInfo__Location *location = find(&b->places, path, 3);
+
+        if (location != NULL) {
+            return place(&b->places, location);
+        }
+    }
+    return place(&b->places, find(&b->places, path, 2));
+}
+
 gen_comments gen_comments_here(const gen_builder *b, bool trailing)
 {
     const CsvcPb__SourceCodeInfo__Location *location = find(&b->places, b->path.at, b->path.n);

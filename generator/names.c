@@ -183,7 +183,7 @@ static bool name_field(csvc_arena *a, gen_field *field)
     field->renamed = false;
     if (gen_name_escaped(name)) {
         memcpy(name + len, "_", 2);
-    } else if (gen_name_reserved(name) || gen_name_macro(name)) {
+    } else if ((gen_name_reserved(name) && name[0] != '_') || gen_name_macro(name)) {
         /* As protobuf-c would, did it know the word; messages.c has it believe so. */
         memcpy(name + len, "_", 2);
         field->renamed = true;
@@ -330,6 +330,36 @@ static const char *service_prefix(csvc_arena *a, const gen_service *service)
     return csvc_arena_printf(a, "%s_%s", package, name);
 }
 
+/*
+ * The rpc's name within longer ones. An rpc may be called as what stands behind the service's own
+ * prefix: its handler would be PREFIX_ops.
+ */
+static const char *rpc_name(csvc_arena *a, const gen_rpc *rpc)
+{
+    static const char *const taken[] = {"ops", "ops_init", "ops_register", "service"};
+    const char *name = gen_snake(a, rpc->name);
+
+    for (size_t i = 0; name != NULL && i < sizeof(taken) / sizeof(taken[0]); i++) {
+        if (strcmp(name, taken[i]) == 0) {
+            return csvc_arena_printf(a, "%s_rpc", name);
+        }
+    }
+    return name;
+}
+
+static bool is_member(const char *name)
+{
+    /* <assert.h> comes with protobuf-c, and a slot is called */
+    static const char *const functions[] = {"assert", "offsetof", "struct_size"};
+
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+        if (strcmp(name, functions[i]) == 0) {
+            return false;
+        }
+    }
+    return !gen_name_reserved(name) && !gen_name_macro(name);
+}
+
 static bool name_service(csvc_arena *a, gen_service *service)
 {
     service->prefix =
@@ -341,16 +371,13 @@ static bool name_service(csvc_arena *a, gen_service *service)
     for (size_t i = 0; i < service->n_rpcs; i++) {
         gen_rpc *rpc = &service->rpcs[i];
 
-        rpc->c_name = gen_snake(a, rpc->name);
+        rpc->c_name = rpc_name(a, rpc);
         rpc->path = csvc_arena_printf(a, "/%s/%s", service->full_name, rpc->name);
         if (rpc->c_name == NULL || rpc->path == NULL) {
             return false;
         }
-        rpc->member = rpc->c_name;
-        if (gen_name_reserved(rpc->c_name) || gen_name_macro(rpc->c_name) ||
-            strcmp(rpc->c_name, "struct_size") == 0) {
-            rpc->member = csvc_arena_printf(a, "%s_", rpc->c_name);
-        }
+        rpc->member =
+            is_member(rpc->c_name) ? rpc->c_name : csvc_arena_printf(a, "%s_", rpc->c_name);
         if (rpc->member == NULL) {
             return false;
         }

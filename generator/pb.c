@@ -1,48 +1,9 @@
-/* pb.c: decoding and encoding protobuf's own messages, and the options within them. */
+/* pb.c: the options that a message of options keeps as unknown fields. */
 #include "pb.h"
 
 #include <string.h>
 
 #include "base/banned.h"
-
-static void *arena_alloc(void *self, size_t size)
-{
-    return csvc_arena_alloc(self, size);
-}
-
-static void arena_free(void *self, void *memory)
-{
-    (void)self;
-    (void)memory;
-}
-
-csvc_code gen_pb_decode(csvc_arena *a, const gen_pb_type *type, csvc_bytes bytes,
-                        void **ret_message, csvc_error *err)
-{
-    ProtobufCAllocator allocator = {arena_alloc, arena_free, a};
-    void *message = protobuf_c_message_unpack(type, &allocator, bytes.len, bytes.data);
-
-    if (message == NULL) {
-        return csvc_error_set(err, CSVC_INTERNAL, "not a %s", type->name);
-    }
-    *ret_message = message;
-    return CSVC_OK;
-}
-
-csvc_code gen_pb_encode(csvc_arena *a, const gen_pb_type *type, const void *message,
-                        csvc_bytes *ret_bytes, csvc_error *err)
-{
-    size_t len = protobuf_c_message_get_packed_size(message);
-    uint8_t *data = csvc_arena_alloc(a, len);
-
-    (void)type;
-    if (data == NULL) {
-        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
-    }
-    (void)protobuf_c_message_pack(message, data);
-    *ret_bytes = (csvc_bytes){len, data};
-    return CSVC_OK;
-}
 
 /* The bytes behind the length prefix that unknown fields keep; false when it is broken. */
 static bool payload(const ProtobufCMessageUnknownField *field, csvc_bytes *ret_bytes)

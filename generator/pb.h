@@ -10,10 +10,10 @@
 #include <csvc/arena.h>
 #include <csvc/code.h>
 
-#include "c_svc/options.pb-c.h"
-#include "google/protobuf/compiler/plugin.pb-c.h"
-#include "google/protobuf/descriptor.pb-c.h"
-#include "pb_c/options.pb-c.h"
+#include "c_svc/options.csvc.h"
+#include "google/protobuf/compiler/plugin.csvc.h"
+#include "google/protobuf/descriptor.csvc.h"
+#include "pb_c/options.csvc.h"
 
 /* Extension numbers of the options we read. */
 enum {
@@ -24,13 +24,8 @@ enum {
     GEN_EXT_RPC = 57303,
 };
 
-#define GEN_PB(name) (&csvc_pb__##name##__descriptor)
-typedef ProtobufCMessageDescriptor gen_pb_type;
-
-csvc_code gen_pb_decode(csvc_arena *a, const gen_pb_type *type, csvc_bytes bytes,
-                        void **ret_message, csvc_error *err);
-csvc_code gen_pb_encode(csvc_arena *a, const gen_pb_type *type, const void *message,
-                        csvc_bytes *ret_bytes, csvc_error *err);
+/* The type of a message, for csvc_decode and csvc_encode: GEN_PB(file_descriptor_proto). */
+#define GEN_PB(name) (&csvc_pb__##name##__type)
 
 /*
  * The value of a length-delimited extension that an options message kept among its unknown fields;

@@ -13,7 +13,7 @@ csvc_code gen_request_read(gen_request *request, csvc_arena *a, csvc_bytes bytes
     void *message = NULL;
     CsvcPb__CodeGeneratorRequest *proto;
     gen_parameters parameters = gen_parameters_default();
-    csvc_code code = gen_pb_decode(a, GEN_PB(code_generator_request), bytes, &message, &why);
+    csvc_code code = csvc_decode(a, GEN_PB(code_generator_request), bytes, NULL, &message, &why);
 
     if (code != CSVC_OK) {
         if (code != CSVC_RESOURCE_EXHAUSTED) {
@@ -39,7 +39,7 @@ csvc_code gen_request_from_set(gen_request *request, csvc_arena *a, csvc_bytes f
     CsvcPb__CodeGeneratorRequest *proto;
     char **names = csvc_arena_calloc(a, n_files, sizeof(*names));
     csvc_code code =
-        gen_pb_decode(a, GEN_PB(file_descriptor_set), file_descriptor_set, &message, &why);
+        csvc_decode(a, GEN_PB(file_descriptor_set), file_descriptor_set, NULL, &message, &why);
 
     if (code != CSVC_OK) {
         return csvc_error_set(err, code, "not a FileDescriptorSet: %s", why.text);

@@ -31,5 +31,5 @@ csvc_code gen_response_write(csvc_arena *a, const gen_plan *plan, const char *er
     response.has_supported_features = true;
     response.supported_features =
         CSVC_PB__CODE_GENERATOR_RESPONSE__FEATURE__FEATURE_PROTO3_OPTIONAL;
-    return gen_pb_encode(a, GEN_PB(code_generator_response), &response, ret_bytes, err);
+    return csvc_encode(a, GEN_PB(code_generator_response), &response, ret_bytes, err);
 }
