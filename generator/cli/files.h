@@ -74,8 +74,18 @@ typedef struct files_tree files_tree;
 csvc_code files_tree_begin(csvc_arena *a, const char *target, files_tree **ret_tree,
                            csvc_error *err);
 
+/* Whether a tree could stand at `target`: what files_tree_begin would refuse. */
+csvc_code files_tree_check(const char *target, csvc_error *err);
+
+/* A tree in the folder for temporary files, never to be committed: for who needs files, but not for
+ * long. */
+csvc_code files_tree_scratch(csvc_arena *a, files_tree **ret_tree, csvc_error *err);
+
 /* Adds a file below it; `path` is relative. CANCELLED when the program was told to stop. */
 csvc_code files_tree_add(files_tree *tree, const char *path, csvc_bytes content, csvc_error *err);
+
+/* The folder it is made in, until then. */
+const char *files_tree_folder(const files_tree *tree);
 
 /* Moves it to its place. */
 csvc_code files_tree_commit(files_tree *tree, csvc_error *err);

@@ -126,24 +126,51 @@ static bool is_empty(const char *folder)
     return empty;
 }
 
+csvc_code files_tree_check(const char *target, csvc_error *err)
+{
+    if (!files_exists(target)) {
+        return CSVC_OK;
+    }
+    if (!files_is_folder(target)) {
+        return csvc_error_set(err, CSVC_ALREADY_EXISTS, "%s: is there already, and is no folder",
+                              target);
+    }
+    if (!is_empty(target)) {
+        return csvc_error_set(err, CSVC_ALREADY_EXISTS, "%s: is there already, and is not empty",
+                              target);
+    }
+    return CSVC_OK;
+}
+
+csvc_code files_tree_scratch(csvc_arena *a, files_tree **ret_tree, csvc_error *err)
+{
+    files_tree *tree = cli_must(csvc_arena_calloc(a, 1, sizeof(*tree)));
+    const char *folder = getenv("TMPDIR");
+
+    tree->a = a;
+    tree->target = folder != NULL && folder[0] == '/' ? folder : "/tmp";
+    tree->making = cli_printf(a, "%s/c-svc-XXXXXX", tree->target);
+    if (mkdtemp(tree->making) == NULL) {
+        return files__failed(err, "write in", tree->target);
+    }
+    unfinished_tree = tree;
+    *ret_tree = tree;
+    return CSVC_OK;
+}
+
 csvc_code files_tree_begin(csvc_arena *a, const char *target, files_tree **ret_tree,
                            csvc_error *err)
 {
     files_tree *tree = cli_must(csvc_arena_calloc(a, 1, sizeof(*tree)));
-    csvc_code code;
+    csvc_code code = files_tree_check(target, err);
     mode_t mask;
 
+    if (code != CSVC_OK) {
+        return code;
+    }
     tree->a = a;
     tree->target = target;
     tree->was_there = files_exists(target);
-    if (tree->was_there && !files_is_folder(target)) {
-        return csvc_error_set(err, CSVC_ALREADY_EXISTS, "%s: is there already, and is no folder",
-                              target);
-    }
-    if (tree->was_there && !is_empty(target)) {
-        return csvc_error_set(err, CSVC_ALREADY_EXISTS, "%s: is there already, and is not empty",
-                              target);
-    }
     unfinished_tree = tree;
     code = files__make_folders(a, files_folder(a, target), &tree->made, err);
     if (code != CSVC_OK) {
@@ -189,6 +216,11 @@ csvc_code files_tree_add(files_tree *tree, const char *path, csvc_bytes content,
         code = files__failed(err, "write", shown);
     }
     return code;
+}
+
+const char *files_tree_folder(const files_tree *tree)
+{
+    return tree->making;
 }
 
 static csvc_code move_entries(files_tree *tree, csvc_error *err)

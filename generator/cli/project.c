@@ -19,6 +19,15 @@ const char *project_test_path(csvc_arena *a, const gen_rpc *rpc)
     return cli_printf(a, "tests/%s/%s_test.c", rpc->service->prefix, rpc->c_name);
 }
 
+void project_print_error(const csvc_error *err)
+{
+    if (strstr(err->text, ": error: ") != NULL) {
+        fprintf(stderr, "%s\n", err->text);
+    } else {
+        cli_error("%s", err->text);
+    }
+}
+
 /* ---- what is there ---- */
 
 static const gen_output *find_output(const project *p, const char *path)
@@ -85,7 +94,10 @@ void project_count(const project *p, project_counts *ret_counts)
             counts.services++;
             counts.rpcs += file->services[k].n_rpcs;
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                counts.streams += file->services[k].rpcs[n].kind != CSVC_RPC_UNARY ? 1 : 0;
+                bool unary = file->services[k].rpcs[n].kind == CSVC_RPC_UNARY;
+
+                counts.streams += unary ? 0 : 1;
+                counts.stubs += unary && file->services[k].rpcs[n].crud == NULL ? 1 : 0;
             }
         }
     }
@@ -97,7 +109,7 @@ void project_count(const project *p, project_counts *ret_counts)
 
 /* ---- adding to the plan ---- */
 
-static void add_content(project *p, const char *path, gen_owner owner, csvc_bytes content)
+void project_add(project *p, const char *path, gen_owner owner, csvc_bytes content)
 {
     bool ok = gen_plan_add(p->a, &p->plan,
                            (gen_output){.path = path,
@@ -121,7 +133,7 @@ static csvc_code add_rendered(project *p, const char *path, gen_owner owner, con
         const char *content =
             cli_must(csvc_arena_strndup(p->a, text.data != NULL ? text.data : "", text.len));
 
-        add_content(p, path, owner,
+        project_add(p, path, owner,
                     (csvc_bytes){.len = text.len, .data = (const uint8_t *)content});
     }
     csvc__buffer_release(&text);
@@ -162,7 +174,7 @@ csvc_code project_plan_sources(project *p, const protoc_file *copies, size_t n_c
 
         code = files_read(a, copies[i].path, PROJECT_MAX_FILE, &content, err);
         if (code == CSVC_OK) {
-            add_content(p, copies[i].name, GEN_BORN_ONCE, content);
+            project_add(p, copies[i].name, GEN_BORN_ONCE, content);
         }
     }
     return code;
@@ -231,7 +243,7 @@ csvc_code project_plan_own(project *p, csvc_error *err)
             code = project_read(p, merged[i], &content, err);
         }
         if (code == CSVC_OK) { /* what a later c-svc merges from */
-            add_content(p, cli_printf(p->a, ".c-svc/base/%s", merged[i]), GEN_MACHINE, content);
+            project_add(p, cli_printf(p->a, ".c-svc/base/%s", merged[i]), GEN_MACHINE, content);
         }
     }
     return code;
@@ -282,7 +294,7 @@ static csvc_code plan_sets(project *p, csvc_error *err)
         code = gen_plan_render(p->a, &sets, &p->templates, err);
     }
     for (size_t i = 0; code == CSVC_OK && i < sets.n_outputs; i++) {
-        add_content(p, cli_printf(p->a, "gen/%s", sets.outputs[i].path), GEN_MACHINE,
+        project_add(p, cli_printf(p->a, "gen/%s", sets.outputs[i].path), GEN_MACHINE,
                     (csvc_bytes){.len = sets.outputs[i].len,
                                  .data = (const uint8_t *)sets.outputs[i].content});
     }
@@ -343,7 +355,7 @@ csvc_code project_plan_gen(project *p, csvc_error *err)
         code = lock_text(p, &lock, err);
     }
     if (code == CSVC_OK) {
-        add_content(p, ".c-svc/lock.json", GEN_MACHINE, lock);
+        project_add(p, ".c-svc/lock.json", GEN_MACHINE, lock);
     }
     return code;
 }

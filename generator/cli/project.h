@@ -26,10 +26,23 @@ enum {
     PROJECT_MAX_FILE = 64 << 20
 };
 
+/* Fills project and pipeline from the c-svc.yaml here or above (generate.c). */
+csvc_code project_open(csvc_arena *a, project *p, pipeline *pipeline, csvc_error *err);
+
+/* Finds the protos that the configuration lists. */
+csvc_code project_name_protos(project *p, csvc_error *err);
+
+/* What went wrong, on standard error: as it is when it begins with a place, else behind `c-svc: `.
+ */
+void project_print_error(const csvc_error *err);
+
 /* c-svc.yaml, and copies of the protos: what the rest is made from. `copies` are pairs of path in
  * the project and path on disk. */
 csvc_code project_plan_sources(project *p, const protoc_file *copies, size_t n_copies,
                                csvc_error *err);
+
+/* One file more, ready-made. */
+void project_add(project *p, const char *path, gen_owner owner, csvc_bytes content);
 
 /* Handlers, migrations, tests, main.c, Makefile, README.md... and their recorded bases. */
 csvc_code project_plan_own(project *p, csvc_error *err);
@@ -47,6 +60,7 @@ void project_protos(project *p, cli_list *ret_paths);
 /* The entities, services and unary rpcs that code is made for. */
 typedef struct project_counts {
     size_t services, rpcs, streams;
+    size_t stubs;      /* unary rpcs that c-svc does not serve */
     cli_list entities; /* names of their messages */
 } project_counts;
 void project_count(const project *p, project_counts *ret_counts);

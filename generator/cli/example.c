@@ -1,0 +1,187 @@
+/* example.c: a command of the client to try, for `Next:` and the README. */
+#include "project.h"
+
+#include <string.h>
+
+#include "names.h"
+#include <csvc/store.h>
+
+#include "base/banned.h"
+
+enum {
+    MAX_FLAGS = 3
+};
+
+typedef struct flags {
+    csvc_arena *a;
+    cli_list words;
+    size_t n;
+} flags;
+
+/* Something that a field of this name would hold. */
+static const char *sample_text(const gen_field *field)
+{
+    static const char *const samples[][2] = {
+        {"email", "ada@example.org"},
+        {"mail", "ada@example.org"},
+        {"url", "https://example.org"},
+        {"phone", "555-0100"},
+        {"name", "ada"},
+        {"title", "first"},
+        {"currency", "EUR"},
+        {"time", "2026-01-01T00:00:00Z"},
+    };
+
+    for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        if (strstr(field->name, samples[i][0]) != NULL) {
+            return samples[i][1];
+        }
+    }
+    return "hello";
+}
+
+/* NULL: no flag of the client takes it in one word. */
+static const char *sample_value(const gen_field *field)
+{
+    if (field->label == CSVC_LABEL_REPEATED) {
+        return NULL;
+    }
+    switch (field->kind) {
+    case CSVC_KIND_STRING:
+        return sample_text(field);
+    case CSVC_KIND_BOOL:
+        return "true";
+    case CSVC_KIND_FLOAT:
+    case CSVC_KIND_DOUBLE:
+        return "1.5";
+    case CSVC_KIND_ENUM:
+        return field->enumeration->values[field->enumeration->n_values > 1 ? 1 : 0].name;
+    case CSVC_KIND_BYTES:
+    case CSVC_KIND_MESSAGE:
+        return NULL;
+    default:
+        return "1";
+    }
+}
+
+static void add(flags *f, const gen_field *within, const gen_field *field, const char *value)
+{
+    const char *name = cli_must(gen_kebab(f->a, field->name));
+
+    if (value == NULL || f->n >= MAX_FLAGS) {
+        return;
+    }
+    f->n++;
+    if (within != NULL) {
+        cli_list_add(f->a, &f->words,
+                     cli_printf(f->a, "--%s.%s %s",
+                                (const char *)cli_must(gen_kebab(f->a, within->name)), name,
+                                value));
+    } else {
+        cli_list_add(f->a, &f->words, cli_printf(f->a, "--%s %s", name, value));
+    }
+}
+
+/* Keys are numbers we give, from 1, or texts nobody knows before. */
+static const char *sample_key(const gen_field *field)
+{
+    return field->kind == CSVC_KIND_STRING ? "ID" : "1";
+}
+
+static const gen_field *source_of(const gen_crud *crud, const gen_column *column)
+{
+    for (size_t i = 0; i < crud->n_assigns; i++) {
+        if (crud->assigns[i].to == column) {
+            return crud->assigns[i].from;
+        }
+    }
+    return NULL;
+}
+
+/* The columns that a row needs, or else two that it may have. */
+static void add_columns(flags *f, const gen_crud *crud)
+{
+    const uint32_t own = CSVC_COLUMN_KEY | CSVC_COLUMN_CREATED_AT | CSVC_COLUMN_UPDATED_AT;
+    const gen_entity *entity = crud->entity;
+    bool whole = crud->entity_field != NULL || crud->request_is_entity;
+
+    for (int required = 1; required >= 0; required--) {
+        for (size_t i = 0; i < entity->n_columns; i++) {
+            const gen_column *column = &entity->columns[i];
+            bool is_required = (column->flags & CSVC_COLUMN_REQUIRED) != 0;
+            const gen_field *field = whole ? column->field : source_of(crud, column);
+
+            if (field == NULL || (column->flags & own) != 0 || is_required != (required == 1) ||
+                (required == 0 && f->n >= 2)) {
+                continue;
+            }
+            add(f, crud->entity_field, field, sample_value(field));
+        }
+    }
+}
+
+static void add_crud(flags *f, const gen_crud *crud)
+{
+    const gen_field *key = crud->key_field != NULL ? crud->key_field : crud->entity->key->field;
+    const gen_field *within = crud->key_field == NULL ? crud->entity_field : NULL;
+
+    switch (crud->role) {
+    case GEN_CRUD_CREATE:
+        add_columns(f, crud);
+        break;
+    case GEN_CRUD_UPDATE:
+        add(f, within, key, sample_key(key));
+        add_columns(f, crud);
+        break;
+    case GEN_CRUD_GET:
+    case GEN_CRUD_DELETE:
+        add(f, within, key, sample_key(key));
+        break;
+    case GEN_CRUD_BATCH_GET:
+        if (crud->keys_field != NULL) {
+            add(f, NULL, crud->keys_field, sample_key(crud->keys_field));
+        }
+        break;
+    case GEN_CRUD_LIST:
+        break;
+    }
+}
+
+const char *project_example_rpc(csvc_arena *a, const gen_rpc *rpc)
+{
+    flags f = {.a = a};
+
+    cli_list_add(a, &f.words, cli_must(gen_kebab(a, rpc->c_name)));
+    if (rpc->crud != NULL) {
+        add_crud(&f, rpc->crud);
+    } else {
+        for (size_t i = 0; i < rpc->request->n_fields && f.n < 2; i++) {
+            add(&f, NULL, rpc->request->fields[i], sample_value(rpc->request->fields[i]));
+        }
+    }
+    return cli_list_join(a, &f.words, " ");
+}
+
+const char *project_example(project *p)
+{
+    const gen_model *model = p->pipeline->model;
+    const gen_rpc *best = NULL;
+
+    for (size_t i = 0; i < model->n_files; i++) {
+        const gen_file *file = model->files[i];
+
+        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
+                const gen_rpc *rpc = &file->services[k].rpcs[n];
+                bool creates = rpc->crud != NULL && rpc->crud->role == GEN_CRUD_CREATE;
+
+                if (rpc->kind == CSVC_RPC_UNARY &&
+                    (best == NULL || (creates && best->crud == NULL) ||
+                     (creates && best->crud->role != GEN_CRUD_CREATE))) {
+                    best = rpc;
+                }
+            }
+        }
+    }
+    return best != NULL ? project_example_rpc(p->a, best) : NULL;
+}

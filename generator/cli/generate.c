@@ -1,0 +1,230 @@
+/* generate.c: c-svc generate: brings gen/ up to date, and touches nothing else. */
+#include "cli.h"
+#include "files.h"
+#include "project.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+
+/* The nearest folder at or above this one with a c-svc.yaml: "", "../", "../../"; NULL: none. */
+static const char *find_project(csvc_arena *a)
+{
+    const char *up = "";
+    char here[4096];
+
+    if (getcwd(here, sizeof(here)) == NULL) {
+        return NULL;
+    }
+    for (const char *c = here; c != NULL; c = strchr(c + 1, '/')) {
+        if (files_exists(cli_printf(a, "%s" CONFIG_FILE, up))) {
+            return up;
+        }
+        up = cli_printf(a, "%s../", up);
+    }
+    return NULL;
+}
+
+csvc_code project_open(csvc_arena *a, project *pr, pipeline *p, csvc_error *err)
+{
+    const char *up = find_project(a);
+    const char *path;
+    csvc_bytes text;
+    csvc_code code;
+
+    if (up == NULL) {
+        return csvc_error_set(err, CSVC_NOT_FOUND,
+                              "there is no " CONFIG_FILE " here or above; go to a project, or "
+                              "begin one: c-svc new-service NAME");
+    }
+    path = cli_printf(a, "%s" CONFIG_FILE, up);
+    code = files_read(a, path, CONFIG_MAX_BYTES, &text, err);
+    code = code == CSVC_OK ? config_parse(a, path, text, &pr->config, err) : code;
+    if (code != CSVC_OK) {
+        return code;
+    }
+    pr->a = a;
+    pr->pipeline = p;
+    pr->root = up;
+    p->a = a;
+    p->inference = pr->config.inference;
+    p->no_storage = pr->config.storage == CONFIG_NONE;
+    for (size_t i = 0; i < pr->config.include.len; i++) {
+        const char *folder = pr->config.include.items[i];
+        const char *shown = strcmp(folder, ".") == 0 ? (up[0] != '\0' ? up : ".")
+                                                     : cli_printf(a, "%s%s", up, folder);
+
+        cli_list_add(a, &p->folders, folder[0] == '/' ? folder : shown);
+    }
+    return CSVC_OK;
+}
+
+/* "proto/a/user.proto" below the include folder "proto" is imported as "a/user.proto". */
+static const char *import_name(const config *c, const char *path)
+{
+    for (size_t i = 0; i < c->include.len; i++) {
+        const char *folder = c->include.items[i];
+        size_t len = strlen(folder);
+
+        if (strcmp(folder, ".") == 0) {
+            return path;
+        }
+        while (len > 0 && folder[len - 1] == '/') {
+            len--;
+        }
+        if (strncmp(path, folder, len) == 0 && path[len] == '/') {
+            return path + len + 1;
+        }
+    }
+    return NULL;
+}
+
+csvc_code project_name_protos(project *pr, csvc_error *err)
+{
+    pipeline *p = pr->pipeline;
+    const config *c = &pr->config;
+
+    p->files = cli_must(csvc_arena_calloc(pr->a, c->protos.len, sizeof(*p->files)));
+    p->n_files = c->protos.len;
+    for (size_t i = 0; i < c->protos.len; i++) {
+        const char *path = c->protos.items[i];
+        const char *name = import_name(c, path);
+
+        if (name == NULL) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                  "%s" CONFIG_FILE ": error: %s lies in none of the include "
+                                  "folders (%s)",
+                                  pr->root, path, cli_list_join(pr->a, &c->include, ", "));
+        }
+        if (!files_exists(files_join(pr->a, pr->root, path))) {
+            return csvc_error_set(err, CSVC_NOT_FOUND, "%s" CONFIG_FILE ": error: %s is not there",
+                                  pr->root, path);
+        }
+        p->files[i] = (protoc_file){.path = files_join(pr->a, pr->root, path), .name = name};
+    }
+    return CSVC_OK;
+}
+
+/* gen/project.mk last: make trusts it, so a run cut short is run again. */
+static int by_write_order(const void *x, const void *y)
+{
+    const gen_output *a = x;
+    const gen_output *b = y;
+    int last_a = strcmp(a->path, "gen/project.mk") == 0;
+    int last_b = strcmp(b->path, "gen/project.mk") == 0;
+
+    return last_a != last_b ? last_a - last_b : strcmp(a->path, b->path);
+}
+
+static csvc_code write_all(project *pr, size_t *ret_written, csvc_error *err)
+{
+    csvc_code code = CSVC_OK;
+
+    for (size_t i = 0; code == CSVC_OK && i < pr->plan.n_outputs; i++) {
+        const gen_output *output = &pr->plan.outputs[i];
+        files_change change = FILES_SAME;
+
+        code =
+            files_write(pr->a, files_join(pr->a, pr->root, output->path),
+                        (csvc_bytes){.len = output->len, .data = (const uint8_t *)output->content},
+                        &change, err);
+        if (code == CSVC_OK && change != FILES_SAME) {
+            cli_status(change == FILES_CREATED ? "create" : "update",
+                       files_join(pr->a, pr->root, output->path));
+            ++*ret_written;
+        }
+    }
+    return code;
+}
+
+/* What an earlier run made and this one does not. */
+static csvc_code remove_stale(project *pr, const cli_list *stale, size_t *ret_written,
+                              csvc_error *err)
+{
+    for (size_t i = 0; i < stale->len; i++) {
+        const char *path = files_join(pr->a, pr->root, stale->items[i]);
+
+        if (unlink(path) != 0) {
+            return csvc_error_set(err, CSVC_UNAVAILABLE, "%s: cannot remove it", path);
+        }
+        cli_status("remove", path);
+        for (path = files_folder(pr->a, path); rmdir(path) == 0; path = files_folder(pr->a, path)) {
+        }
+        ++*ret_written;
+    }
+    return CSVC_OK;
+}
+
+static void tell_of_handlers(project *pr)
+{
+    const gen_model *model = pr->pipeline->model;
+
+    for (size_t i = 0; i < model->n_files; i++) {
+        const gen_file *file = model->files[i];
+
+        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
+                const gen_rpc *rpc = &file->services[k].rpcs[n];
+                const char *path = project_handler_path(pr->a, rpc);
+
+                if (rpc->kind == CSVC_RPC_UNARY && !project_has(pr, path)) {
+                    printf("todo: %s: write it; until then %s answers UNIMPLEMENTED "
+                           "(its prototype is in gen/services.h)\n",
+                           files_join(pr->a, pr->root, path), rpc->name);
+                }
+            }
+        }
+    }
+}
+
+static int run_generate(csvc_arena *a, const cli_args *args)
+{
+    csvc_error err = {CSVC_ERROR_INIT};
+    pipeline p = {.a = a};
+    project pr = {.a = a};
+    cli_list stale = {0};
+    size_t written = 0;
+    csvc_code code = project_open(a, &pr, &p, &err);
+
+    (void)args;
+    code = code == CSVC_OK ? project_name_protos(&pr, &err) : code;
+    code = code == CSVC_OK ? pipeline_run(&p, &err) : code;
+    code = code == CSVC_OK ? project_plan_gen(&pr, &err) : code;
+    code = code == CSVC_OK ? lock_stale(&pr, &stale, &err) : code;
+    if (code == CSVC_OK) {
+        if (pr.config.storage == CONFIG_SQLITE) {
+            lock_warn_of_changed_entities(&pr);
+        }
+        qsort(pr.plan.outputs, pr.plan.n_outputs, sizeof(gen_output), by_write_order);
+        code = write_all(&pr, &written, &err);
+    }
+    code = code == CSVC_OK ? remove_stale(&pr, &stale, &written, &err) : code;
+    if (code != CSVC_OK) {
+        project_print_error(&err);
+        return CLI_FAILED;
+    }
+    tell_of_handlers(&pr);
+    if (written == 0) {
+        printf("%s: gen/ is up to date.\n", pr.config.name);
+    } else {
+        printf("%s: %zu file%s changed.\n", pr.config.name, written, written == 1 ? "" : "s");
+    }
+    return CLI_OK;
+}
+
+const cli_command cli_generate = {
+    .name = "generate",
+    .operands = "",
+    .summary = "brings gen/ up to date with the protos",
+    .text =
+        "In a project or below it: reads c-svc.yaml, the protos and the migrations, and writes\n"
+        "what changed in gen/ and .c-svc/, nothing else. Files that are as they should be keep\n"
+        "their dates. `make` runs it by itself when the content of one of them has changed.\n"
+        "\n"
+        "Handlers, tests and migrations are yours: for an rpc that has no handler yet there is\n"
+        "a `todo:` line, for a table that has to change a warning.\n",
+    .run = run_generate,
+};

@@ -1,0 +1,611 @@
+/* new_service.c: c-svc new-service: a project from nothing, or nothing. */
+#include "cli.h"
+#include "files.h"
+#include "names.h"
+#include "project.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+typedef struct request {
+    csvc_arena *a;
+    const cli_args *args;
+    const char *name;
+    const char *target; /* as it is shown */
+    const char *const *protos;
+    size_t n_protos;
+    const char *const *folders;
+    size_t n_folders;
+    bool has_storage;
+    config_storage storage;
+    bool dry_run;
+} request;
+
+/* ---- what was asked for ---- */
+
+static int check_name(const request *r)
+{
+    const char *better = NULL;
+    const char *problem = config_name_problem(r->a, r->name, &better);
+
+    if (problem == NULL) {
+        return CLI_OK;
+    }
+    if (better != NULL) {
+        return cli_usage(r->args->command, "the name '%s' %s; try %s", r->name, problem, better);
+    }
+    return cli_usage(r->args->command, "the name '%s' %s", r->name, problem);
+}
+
+static int check_storage(request *r)
+{
+    const char *word = cli_args_option(r->args, "storage", 0);
+
+    r->has_storage = word != NULL;
+    if (word == NULL || strcmp(word, "sqlite") == 0) {
+        r->storage = CONFIG_SQLITE;
+    } else if (strcmp(word, "none") == 0) {
+        r->storage = CONFIG_NONE;
+    } else {
+        return cli_usage(r->args->command, "--storage is sqlite or none, not '%s'", word);
+    }
+    return CLI_OK;
+}
+
+/* The real path of a file, in the arena; NULL when there is none. */
+static const char *real_path(csvc_arena *a, const char *path)
+{
+    char *real = realpath(path, NULL);
+    const char *copy = real != NULL ? cli_must(csvc_arena_strdup(a, real)) : NULL;
+
+    (free)(real);
+    return copy;
+}
+
+static int check_protos(const request *r)
+{
+    cli_list seen = {0};
+
+    for (size_t i = 0; i < r->n_folders; i++) {
+        if (!files_is_folder(r->folders[i])) {
+            cli_error("-I %s: there is no such folder", r->folders[i]);
+            return CLI_FAILED;
+        }
+    }
+    for (size_t i = 0; i < r->n_protos; i++) {
+        const char *path = r->protos[i];
+        size_t len = strlen(path);
+        const char *real = real_path(r->a, path);
+
+        if (real == NULL) {
+            cli_error("--proto %s: %s", path, strerror(errno));
+            return CLI_FAILED;
+        }
+        if (files_is_folder(path)) {
+            cli_error("--proto %s: is a folder; name the files", path);
+            return CLI_FAILED;
+        }
+        if (len < 7 || strcmp(path + len - 6, ".proto") != 0) {
+            cli_error("--proto %s: its name does not end in .proto", path);
+            return CLI_FAILED;
+        }
+        if (cli_list_has(&seen, real)) {
+            return cli_usage(r->args->command, "--proto %s is given twice", path);
+        }
+        cli_list_add(r->a, &seen, real);
+    }
+    return CLI_OK;
+}
+
+static int read_request(csvc_arena *a, const cli_args *args, request *r)
+{
+    const char *dir = cli_args_option(args, "dir", 0);
+    int rc;
+
+    *r = (request){.a = a, .args = args, .name = args->operands[0]};
+    r->n_protos = cli_args_options(a, args, "proto", &r->protos);
+    r->n_folders = cli_args_options(a, args, "I", &r->folders);
+    r->dry_run = cli_args_option(args, "dry-run", 0) != NULL;
+    rc = check_name(r);
+    rc = rc == CLI_OK ? check_storage(r) : rc;
+    if (rc == CLI_OK) {
+        char *target = cli_must(csvc_arena_strdup(a, dir != NULL ? dir : r->name));
+
+        for (size_t len = strlen(target); len > 1 && target[len - 1] == '/'; len--) {
+            target[len - 1] = '\0';
+        }
+        r->target = target;
+        rc = check_protos(r);
+    }
+    return rc;
+}
+
+/* ---- which folder imports start from ---- */
+
+/* What follows the folder in the path, or NULL when the path is not below it. */
+static const char *below(csvc_arena *a, const char *folder, const char *path)
+{
+    const char *real_folder = real_path(a, folder);
+    const char *real = real_path(a, path);
+    size_t len = real_folder != NULL ? strlen(real_folder) : 0;
+
+    if (len == 0 || real == NULL || strncmp(real, real_folder, len) != 0) {
+        return NULL;
+    }
+    if (len == 1) {
+        return real + 1; /* the root */
+    }
+    return real[len] == '/' ? real + len + 1 : NULL;
+}
+
+/* The folder of a path, `depth` further up; NULL when the path does not reach so far. */
+static const char *folder_above(csvc_arena *a, const char *path, size_t depth)
+{
+    const char *folder = files_folder(a, path);
+
+    for (; depth > 0; depth--) {
+        const char *last = strrchr(folder, '/');
+
+        last = last != NULL ? last + 1 : folder;
+        if (strcmp(folder, ".") == 0 || strcmp(folder, "/") == 0 || strcmp(last, "..") == 0) {
+            return NULL;
+        }
+        folder = files_folder(a, folder);
+    }
+    return folder;
+}
+
+static void add_file(pipeline *p, size_t i, const char *folder, const char *name)
+{
+    if (!cli_list_has(&p->folders, folder)) {
+        cli_list_add(p->a, &p->folders, folder);
+    }
+    p->files[i] = (protoc_file){.path = files_join(p->a, folder, name), .name = name};
+}
+
+/* With -I: a proto is named by what follows the first of them it lies below; one that lies below
+ * none, by its own name. */
+static void name_by_folders(const request *r, pipeline *p)
+{
+    for (size_t i = 0; i < r->n_folders; i++) {
+        cli_list_add(p->a, &p->folders, r->folders[i]);
+    }
+    for (size_t i = 0; i < r->n_protos; i++) {
+        const char *name = NULL;
+        size_t k = 0;
+
+        while (k < r->n_folders && name == NULL) {
+            name = below(p->a, r->folders[k++], r->protos[i]);
+        }
+        if (name != NULL) {
+            add_file(p, i, r->folders[k - 1], name);
+        } else {
+            const char *slash = strrchr(r->protos[i], '/');
+
+            add_file(p, i, files_folder(p->a, r->protos[i]),
+                     slash != NULL ? slash + 1 : r->protos[i]);
+        }
+    }
+}
+
+/* Without -I: every proto's own folder, or the one `depth` further up. */
+static bool name_by_depth(const request *r, pipeline *p, size_t depth)
+{
+    bool reached = false;
+
+    p->folders.len = 0;
+    for (size_t i = 0; i < r->n_protos; i++) {
+        const char *path = r->protos[i];
+        const char *folder = NULL;
+        size_t d = depth + 1;
+
+        while (folder == NULL && d-- > 0) {
+            folder = folder_above(p->a, path, d);
+        }
+        reached = reached || d == depth;
+        add_file(p, i, folder,
+                 strcmp(folder, ".") == 0   ? path + (strncmp(path, "./", 2) == 0 ? 2 : 0)
+                 : strcmp(folder, "/") == 0 ? path + 1
+                                            : path + strlen(folder) + 1);
+    }
+    return reached;
+}
+
+static csvc_code compile(const request *r, pipeline *p, csvc_error *err)
+{
+    csvc_code code;
+
+    if (r->n_folders > 0) {
+        name_by_folders(r, p);
+        return pipeline_compile(p, false, err);
+    }
+    for (size_t depth = 0; name_by_depth(r, p, depth); depth++) {
+        code = pipeline_compile(p, true, err);
+        if (code != CSVC_INVALID_ARGUMENT) {
+            return code;
+        }
+    }
+    (void)name_by_depth(r, p, 0);
+    code = pipeline_compile(p, false, err);
+    if (code == CSVC_INVALID_ARGUMENT) {
+        cli_hint("imports start from the folder that -I DIR names; without it, from the folder of "
+                 "the proto or one above it");
+    }
+    return code;
+}
+
+static csvc_code check_import_names(const pipeline *p, csvc_error *err)
+{
+    for (size_t i = 0; i < p->n_files; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(p->files[i].name, p->files[k].name) == 0) {
+                return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                      "%s and %s would both be proto/%s; tell them apart with -I, "
+                                      "the folder their import paths start from",
+                                      p->files[k].path, p->files[i].path, p->files[i].name);
+            }
+        }
+    }
+    for (size_t i = 0; i < p->model->n_files; i++) {
+        const char *name = p->model->files[i]->name;
+
+        if (!config_path_is_plain(name)) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                  "the import path \"%s\" holds a character that make cannot "
+                                  "stand; letters, digits and _ . / + - may be in it",
+                                  name);
+        }
+    }
+    return CSVC_OK;
+}
+
+/* ---- the proto to begin with ---- */
+
+/* user-service, users -> user: what the service is about. */
+static const char *subject(csvc_arena *a, const char *name)
+{
+    static const char *const endings[] = {"-service", "-svc", "-server", "-api", "-grpc"};
+    char *word = cli_must(csvc_arena_strdup(a, name));
+    size_t len = strlen(word);
+
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        size_t ending = strlen(endings[i]);
+
+        if (len > ending && strcmp(word + len - ending, endings[i]) == 0) {
+            len -= ending;
+            word[len] = '\0';
+            break;
+        }
+    }
+    if (len > 4 && strcmp(word + len - 3, "ies") == 0) {
+        word[len - 3] = 'y';
+        word[len - 2] = '\0';
+    } else if (len > 3 && word[len - 1] == 's' && strchr("siu", word[len - 2]) == NULL) {
+        word[len - 1] = '\0';
+    }
+    for (char *c = word; *c != '\0'; c++) {
+        *c = *c == '-' ? '_' : *c;
+    }
+    return strcmp(word, "service") == 0 || strcmp(word, "api") == 0 || gen_name_reserved(word) ||
+                   gen_name_macro(word)
+               ? "item"
+               : word;
+}
+
+/* order_line -> OrderLine. */
+static const char *camel(csvc_arena *a, const char *snake)
+{
+    char *word = cli_must(csvc_arena_strdup(a, snake));
+    char *to = word;
+    bool upper = true;
+
+    for (const char *c = snake; *c != '\0'; c++) {
+        if (*c == '_') {
+            upper = true;
+            continue;
+        }
+        *to++ = upper && *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+        upper = false;
+    }
+    *to = '\0';
+    return word;
+}
+
+static const char *spaced(csvc_arena *a, const char *snake)
+{
+    char *words = cli_must(csvc_arena_strdup(a, snake));
+
+    for (char *c = words; *c != '\0'; c++) {
+        *c = *c == '_' ? ' ' : *c;
+    }
+    return words;
+}
+
+/* Renders it into a folder of its own, which goes again: protoc reads files. */
+static csvc_code compile_first_proto(const request *r, pipeline *p, const gen_templates *templates,
+                                     csvc_bytes *ret_text, csvc_error *err)
+{
+    csvc_arena *a = r->a;
+    const char *word = subject(a, r->name);
+    const char *plural = cli_must(gen_plural(a, word));
+    const char *file = cli_printf(a, "%s.proto", word);
+    gen_value *proto = gen_object(a);
+    gen_value *scope = gen_object(a);
+    files_tree *tree = NULL;
+    csvc__buffer text;
+    csvc_code code;
+
+    gen_set_text(a, proto, "package", word);
+    gen_set_text(a, proto, "service", cli_printf(a, "%sService", camel(a, word)));
+    gen_set_text(a, proto, "message", camel(a, word));
+    gen_set_text(a, proto, "messages", camel(a, plural));
+    gen_set_text(a, proto, "field", word);
+    gen_set_text(a, proto, "fields", plural);
+    gen_set_text(a, proto, "words", spaced(a, word));
+    gen_set_text(a, proto, "plural_words", spaced(a, plural));
+    gen_set(a, scope, "proto", proto);
+    csvc__buffer_init(&text, 1 << 20);
+    code = gen_render(templates, "project/proto/entity.proto.tmpl", scope, &text, err);
+    if (code == CSVC_OK) {
+        code = files_tree_scratch(a, &tree, err);
+    }
+    if (code == CSVC_OK) {
+        code = files_tree_add(
+            tree, file, (csvc_bytes){.len = text.len, .data = (const uint8_t *)text.data}, err);
+    }
+    if (code == CSVC_OK) {
+        add_file(p, 0, files_tree_folder(tree), file);
+        code = pipeline_compile(p, false, err);
+    }
+    if (code == CSVC_OK) {
+        *ret_text = (csvc_bytes){.len = text.len,
+                                 .data = cli_must(csvc_arena_strndup(a, text.data, text.len))};
+    }
+    files_tree_abandon(tree);
+    csvc__buffer_release(&text);
+    return code;
+}
+
+/* ---- the project ---- */
+
+static csvc_code plan(const request *r, pipeline *p, project *pr, csvc_error *err)
+{
+    csvc_arena *a = r->a;
+    csvc_bytes first_proto = {0};
+    protoc_file *copies;
+    size_t n_copies = 0;
+    csvc_code code;
+
+    p->files = cli_must(csvc_arena_calloc(a, r->n_protos + 1, sizeof(*p->files)));
+    p->n_files = r->n_protos > 0 ? r->n_protos : 1;
+    code = r->n_protos > 0 ? compile(r, p, err)
+                           : compile_first_proto(r, p, &pr->templates, &first_proto, err);
+    code = code == CSVC_OK ? pipeline_build(p, err) : code;
+    code = code == CSVC_OK ? check_import_names(p, err) : code;
+    if (code != CSVC_OK) {
+        return code;
+    }
+    pr->config.name = r->name;
+    pr->config.inference = CONFIG_INFERENCE;
+    pr->config.storage = r->storage;
+    if (!r->has_storage && p->model->n_entities == 0) {
+        pr->config.storage = CONFIG_NONE;
+    }
+    cli_list_add(a, &pr->config.include, "proto");
+    for (size_t i = 0; i < p->n_files; i++) {
+        cli_list_add(a, &pr->config.protos, cli_printf(a, "proto/%s", p->files[i].name));
+    }
+    copies = cli_must(csvc_arena_calloc(a, p->model->n_files + 1, sizeof(*copies)));
+    for (size_t i = 0; i < p->model->n_files && r->n_protos > 0; i++) {
+        const char *name = p->model->files[i]->name;
+
+        if (!pipeline_is_provided(name)) {
+            copies[n_copies++] = (protoc_file){.name = cli_printf(a, "proto/%s", name),
+                                               .path = protoc_find(a, &p->folders, name)};
+            (void)cli_must(copies[n_copies - 1].path);
+        }
+    }
+    code = project_plan_sources(pr, copies, n_copies, err);
+    if (code == CSVC_OK && r->n_protos == 0) {
+        project_add(pr, pr->config.protos.items[0], GEN_BORN_ONCE, first_proto);
+    }
+    code = code == CSVC_OK ? project_plan_own(pr, err) : code;
+    return code == CSVC_OK ? project_plan_gen(pr, err) : code;
+}
+
+/* The order a reader wants: what was asked for, what came of it, the rest. */
+static int rank(const char *path)
+{
+    static const char *const tops[] = {CONFIG_FILE, "proto/",      "gen/",   "server/",
+                                       "client/",   "migrations/", "tests/", "Makefile",
+                                       "README.md", ".gitignore",  ".clang", ".c-svc/"};
+    int n = 0;
+
+    while (n < 12 && strncmp(path, tops[n], strlen(tops[n])) != 0) {
+        n++;
+    }
+    return n;
+}
+
+static int by_rank(const void *x, const void *y)
+{
+    const char *a = ((const gen_output *)x)->path;
+    const char *b = ((const gen_output *)y)->path;
+
+    return rank(a) != rank(b) ? rank(a) - rank(b) : strcmp(a, b);
+}
+
+static csvc_code write_tree(const request *r, const project *pr, files_tree *tree, csvc_error *err)
+{
+    csvc_code code = CSVC_OK;
+
+    for (size_t i = 0; code == CSVC_OK && i < pr->plan.n_outputs; i++) {
+        const gen_output *output = &pr->plan.outputs[i];
+
+        code = files_tree_add(
+            tree, output->path,
+            (csvc_bytes){.len = output->len, .data = (const uint8_t *)output->content}, err);
+    }
+    (void)r;
+    return code == CSVC_OK ? files_tree_commit(tree, err) : code;
+}
+
+static void print_files(const request *r, const project *pr)
+{
+    bool bases = false;
+
+    for (size_t i = 0; i < pr->plan.n_outputs; i++) {
+        const char *path = pr->plan.outputs[i].path;
+
+        if (strncmp(path, ".c-svc/base/", 12) == 0) {
+            if (bases) {
+                continue; /* copies of what stands above */
+            }
+            bases = true;
+            path = ".c-svc/base/";
+        }
+        cli_status("create", files_join(r->a, r->target, path));
+    }
+}
+
+/* pkg-config has to find libcsvc for what `Next:` says. */
+static const char *missing_path(csvc_arena *a)
+{
+    const char *const argv[] = {"pkg-config", "--exists", "libcsvc", NULL};
+    csvc_error err = {CSVC_ERROR_INIT};
+    const char *own = protoc_own_folder(a);
+    const char *before = getenv("PKG_CONFIG_PATH");
+    spawn_result result;
+
+    if (own == NULL || spawn_run(a, argv, &result, &err) != CSVC_OK || result.exit_code == 0) {
+        return NULL;
+    }
+    own = files_folder(a, files_folder(a, files_folder(a, own)));
+    if (!files_exists(cli_printf(a, "%s/lib/pkgconfig/libcsvc.pc", own))) {
+        return NULL;
+    }
+    return cli_printf(a, "export PKG_CONFIG_PATH=%s/lib/pkgconfig%s", own,
+                      before != NULL && before[0] != '\0' ? ":$PKG_CONFIG_PATH" : "");
+}
+
+static void print_summary(const request *r, project *pr)
+{
+    csvc_arena *a = r->a;
+    project_counts counts;
+    size_t stubs = 0;
+    const char *example = project_example(pr);
+    const char *export = missing_path(a);
+    const char *run = cli_printf(a, "cd %s && make run", r->target);
+
+    project_count(pr, &counts);
+    stubs = counts.stubs;
+    printf("%s: %zu service%s, %zu rpc%s, ", r->name, counts.services,
+           counts.services == 1 ? "" : "s", counts.rpcs, counts.rpcs == 1 ? "" : "s");
+    if (pr->config.storage == CONFIG_NONE) {
+        printf("no storage.\n");
+    } else if (counts.entities.len == 0) {
+        printf("no entities, SQLite.\n");
+    } else {
+        printf("%s %s on SQLite.\n", counts.entities.len == 1 ? "entity" : "entities",
+               cli_list_join(a, &counts.entities, ", "));
+    }
+    if (stubs > 0) {
+        printf("%zu handler%s to write; make lists %s as todo:\n", stubs,
+               stubs == 1 ? " is yours" : "s are yours", stubs == 1 ? "it" : "them");
+    }
+    printf("Next:  ");
+    if (export != NULL) {
+        printf("%s\n       ", export);
+    }
+    if (example != NULL) {
+        printf("%-34s then, in another terminal:\n", run);
+        printf("       build/%s-client %s\n", r->name, example);
+    } else {
+        printf("%s\n", run);
+    }
+}
+
+static int run_new_service(csvc_arena *a, const cli_args *args)
+{
+    csvc_error err = {CSVC_ERROR_INIT};
+    files_tree *tree = NULL;
+    pipeline p = {.a = a, .inference = CONFIG_INFERENCE};
+    project pr = {.a = a, .pipeline = &p};
+    csvc_code code;
+    request r;
+    int rc = read_request(a, args, &r);
+
+    if (rc != CLI_OK) {
+        return rc;
+    }
+    p.no_storage = r.has_storage && r.storage == CONFIG_NONE;
+    code = files_tree_check(r.target, &err);
+    code = code == CSVC_OK ? plan(&r, &p, &pr, &err) : code;
+    if (code == CSVC_OK) {
+        qsort(pr.plan.outputs, pr.plan.n_outputs, sizeof(gen_output), by_rank);
+    }
+    if (code == CSVC_OK && !r.dry_run) {
+        code = files_tree_begin(a, r.target, &tree, &err);
+        code = code == CSVC_OK ? write_tree(&r, &pr, tree, &err) : code;
+        if (code != CSVC_OK) {
+            files_tree_abandon(tree);
+        }
+    }
+    if (code != CSVC_OK) {
+        project_print_error(&err);
+        if (code == CSVC_ALREADY_EXISTS && tree == NULL) {
+            cli_hint("choose another name, or another folder with --dir");
+        }
+        cli_hint("nothing was written");
+        return CLI_FAILED;
+    }
+    print_files(&r, &pr);
+    if (r.dry_run) {
+        printf("%s: %zu files would be written; --dry-run writes nothing.\n", r.name,
+               pr.plan.n_outputs);
+    } else {
+        print_summary(&r, &pr);
+    }
+    return CLI_OK;
+}
+
+static const cli_option options[] = {
+    {.name = "proto", .value = "FILE", .many = true},
+    {.name = "I", .value = "DIR", .many = true},
+    {.name = "storage", .value = "sqlite|none"},
+    {.name = "dir", .value = "DIR"},
+    {.name = "dry-run"},
+    {0},
+};
+
+const cli_command cli_new_service = {
+    .name = "new-service",
+    .operands = "NAME",
+    .min_operands = 1,
+    .max_operands = 1,
+    .summary = "makes a project that builds and runs at once",
+    .text =
+        "Makes a project in the folder NAME: contract, server, client, tests, Makefile, and for\n"
+        "every message that is created, read, updated, deleted and listed a table with handlers\n"
+        "that work. NAME is small letters, digits and dashes: user-service.\n"
+        "\n"
+        "  --proto FILE     the contract; again for more. Without it, c-svc writes a small one.\n"
+        "                   It is copied to proto/ with what it imports.\n"
+        "  -I DIR           where import paths start from; again for more. Without it, the\n"
+        "                   folder of each FILE or one above it.\n"
+        "  --storage sqlite|none\n"
+        "                   where rows are kept. Without it, sqlite when there is anything to\n"
+        "                   keep; with none all handlers are yours to write.\n"
+        "  --dir DIR        the project's folder, when it is not to be NAME\n"
+        "  --dry-run        says what would be written, and writes nothing\n"
+        "\n"
+        "The folder may not be there yet, or has to be empty. When anything fails, nothing is\n"
+        "left behind.\n",
+    .options = options,
+    .run = run_new_service,
+};
