@@ -175,7 +175,8 @@ static csvc_code each(render *r, const frame *loop, const gen_op *op, size_t bod
     if (list->type != GEN_VALUE_LIST) {
         return bad(r, op, "'%.*s' is no list", (int)op->path->len, op->path->text);
     }
-    for (size_t i = 0; i < list->len && code == CSVC_OK; i++) {
+    /* a full output ends the render; there is no sense in going on */
+    for (size_t i = 0; i < list->len && code == CSVC_OK && csvc__buffer_ok(r->out); i++) {
         inner.item = list->as.items[i];
         inner.first = i == 0;
         inner.last = i + 1 == list->len;
