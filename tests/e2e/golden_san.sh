@@ -9,7 +9,7 @@ protos='user.proto empty.proto kinds.proto legacy.proto shop.proto acme/types.pr
 diff -r once twice || { echo 'two runs differ'; exit 1; }
 diff -ru "$golden/gen" once || { echo 'when this is meant: tests/golden/regenerate.sh STAGE'; exit 1; }
 
-# With messages: the same, and protoc-gen-c's files beside them.
+# protoc-gen-c's files beside ours.
 mkdir on off types
 # shellcheck disable=SC2086
 protoc -I"$golden/proto" --plugin="$CSVC_STAGE/bin/protoc-gen-c-svc" --c-svc_out=on $protos
@@ -19,6 +19,19 @@ for f in $protos; do
         [ -s "on/${f%.proto}.$ending" ] || { echo "no ${f%.proto}.$ending"; exit 1; }
     done
 done
+
+# With messages=off: ours alone, and the same. kinds.proto has a field `base`, which only our own request to protoc-gen-c
+# makes room for, so it is refused.
+# shellcheck disable=SC2046
+protoc -I"$golden/proto" --plugin="$CSVC_STAGE/bin/protoc-gen-c-svc" --c-svc_out=messages=off:off \
+    $(printf '%s\n' $protos | grep -v kinds)
+if find off -name '*.pb-c.*' | grep .; then exit 1; fi
+find off -name '*.csvc.[ch]' | sed 's|^off/||' | while read -r f; do cmp "off/$f" "once/$f"; done
+if protoc -I"$golden/proto" --plugin="$CSVC_STAGE/bin/protoc-gen-c-svc" --c-svc_out=messages=off:off kinds.proto 2> refused; then
+    echo 'a field called base went through'
+    exit 1
+fi
+grep -q '^kinds.proto:[0-9]*:[0-9]*: error: ' refused
 
 # An imported file that only options use is part of the set, down to descriptor.proto, and its header is not asked for.
 mkdir options

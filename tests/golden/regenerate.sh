@@ -10,7 +10,7 @@ trap 'rm -rf "$made"' EXIT
 cd "$here/proto"
 find . -name '*.proto' ! -path ./acme/options.proto | sed 's|^\./||' | LC_ALL=C sort > "$made/protos"
 # shellcheck disable=SC2046 # names without blanks, one a line
-protoc -I. --plugin="$stage/bin/protoc-gen-c-svc" --c-svc_out=messages=off:"$made" $(cat "$made/protos")
+protoc -I. --plugin="$stage/bin/protoc-gen-c-svc" --c-svc_out="$made" $(cat "$made/protos")
 cd "$made"
 rm -rf "$out"
 find . -name '*.csvc.[ch]' | sed 's|^\./||' | while read -r f; do
