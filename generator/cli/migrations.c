@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "files.h"
+#include "names.h"
 #include "scope.h"
 
 #include "base/banned.h"
@@ -138,5 +139,25 @@ csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err)
         gen_push(p->a, steps, step);
     }
     gen_set(p->a, scope, "steps", steps);
+    return code;
+}
+
+csvc_code migrations_plan_first(project *p, csvc_error *err)
+{
+    const gen_model *model = p->pipeline->model;
+    csvc_code code = CSVC_OK;
+
+    if (model->n_entities > MAX_STEPS) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "more than %d entities", MAX_STEPS);
+    }
+    for (size_t i = 0; code == CSVC_OK && i < model->n_entities; i++) {
+        const gen_entity *entity = model->entities[i];
+
+        code = project_render(p,
+                              cli_printf(p->a, FOLDER "/%04zu_%s.sql", i + 1,
+                                         (const char *)cli_must(gen_snake(p->a, entity->table))),
+                              GEN_BORN_ONCE, "project/migrations/sqlite/VERSION_TABLE.sql.tmpl",
+                              gen_scope_migration(p->a, entity), err);
+    }
     return code;
 }

@@ -120,9 +120,8 @@ void project_add(project *p, const char *path, gen_owner owner, csvc_bytes conte
     (void)cli_must(ok ? p : NULL);
 }
 
-/* Renders at once: what comes later reads what came before. */
-static csvc_code add_rendered(project *p, const char *path, gen_owner owner, const char *template,
-                              const gen_value *scope, csvc_error *err)
+csvc_code project_render(project *p, const char *path, gen_owner owner, const char *template,
+                         const gen_value *scope, csvc_error *err)
 {
     csvc__buffer text;
     csvc_code code;
@@ -144,14 +143,14 @@ static csvc_code add_rendered(project *p, const char *path, gen_owner owner, con
 static csvc_code add_own(project *p, const char *path, gen_owner owner, const gen_value *scope,
                          csvc_error *err)
 {
-    return add_rendered(p, path, owner, cli_printf(p->a, "project/%s.tmpl", path), scope, err);
+    return project_render(p, path, owner, cli_printf(p->a, "project/%s.tmpl", path), scope, err);
 }
 
 /* `gen/NAME.tmpl` to gen/NAME. */
 static csvc_code add_gen(project *p, const char *name, const gen_value *scope, csvc_error *err)
 {
-    return add_rendered(p, cli_printf(p->a, "gen/%s", name), GEN_MACHINE,
-                        cli_printf(p->a, "gen/%s.tmpl", name), scope, err);
+    return project_render(p, cli_printf(p->a, "gen/%s", name), GEN_MACHINE,
+                          cli_printf(p->a, "gen/%s.tmpl", name), scope, err);
 }
 
 /* ---- the sources ---- */
@@ -202,11 +201,11 @@ static csvc_code plan_handlers(project *p, csvc_error *err)
                 }
                 scope = gen_scope_handler(a, model, rpc);
                 gen_set_truth(a, scope, "sqlite", sqlite);
-                code = add_rendered(p, project_handler_path(a, rpc), GEN_BORN_ONCE,
-                                    "project/server/PREFIX/RPC.c.tmpl", scope, err);
+                code = project_render(p, project_handler_path(a, rpc), GEN_BORN_ONCE,
+                                      "project/server/PREFIX/RPC.c.tmpl", scope, err);
                 if (code == CSVC_OK) {
-                    code = add_rendered(p, project_test_path(a, rpc), GEN_BORN_ONCE,
-                                        "project/tests/PREFIX/RPC_test.c.tmpl", scope, err);
+                    code = project_render(p, project_test_path(a, rpc), GEN_BORN_ONCE,
+                                          "project/tests/PREFIX/RPC_test.c.tmpl", scope, err);
                 }
             }
         }

@@ -44,6 +44,10 @@ csvc_code project_plan_sources(project *p, const protoc_file *copies, size_t n_c
 /* One file more, ready-made. */
 void project_add(project *p, const char *path, gen_owner owner, csvc_bytes content);
 
+/* One file more, from a template; rendered at once: what comes later reads what came before. */
+csvc_code project_render(project *p, const char *path, gen_owner owner, const char *template,
+                         const gen_value *scope, csvc_error *err);
+
 /* Handlers, migrations, tests, main.c, Makefile, README.md... and their recorded bases. */
 csvc_code project_plan_own(project *p, csvc_error *err);
 
@@ -83,6 +87,7 @@ gen_value *project_scope(project *p);
 /* The steps in migrations/sqlite/, from 1 without gaps; INVALID_ARGUMENT when they are not. */
 csvc_code migrations_list(project *p, cli_list *ret_paths, csvc_error *err);
 csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err);
+/* The first steps: a table for each entity. */
 csvc_code migrations_plan_first(project *p, csvc_error *err);
 
 /* ---- lock.c ---- */
