@@ -2,6 +2,7 @@
 #include <base/utf8.h>
 #include <codec/json_printer.h>
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -103,7 +104,8 @@ void csvc__json_double(struct csvc__printer *p, double value)
     if (put_special(p, value)) {
         return;
     }
-    for (int digits = 15; digits <= 17; digits++) {
+    /* what has 15 digits or fewer is found at once, unless it is too small to have that many */
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         (void)snprintf(text, sizeof(text), "%.*g", digits, value);
         if (strtod(text, NULL) == value) {
             break;
@@ -119,7 +121,7 @@ static void put_float(struct csvc__printer *p, float value)
     if (put_special(p, (double)value)) {
         return;
     }
-    for (int digits = 6; digits <= 9; digits++) {
+    for (int digits = fabsf(value) < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
         (void)snprintf(text, sizeof(text), "%.*g", digits, (double)value);
         if (strtof(text, NULL) == value) {
             break;
