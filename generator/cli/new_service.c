@@ -228,10 +228,9 @@ static csvc_code plan(const request *r, pipeline *p, project *pr, csvc_error *er
     size_t n_copies = 0;
     csvc_code code;
 
-    p->files = cli_must(csvc_arena_calloc(a, r->n_protos + 1, sizeof(*p->files)));
-    p->n_files = r->n_protos > 0 ? r->n_protos : 1;
-    code = r->n_protos > 0 ? compile(r, p, err)
-                           : compile_first_proto(r, p, &pr->templates, &first_proto, err);
+    code = r->n_protos > 0
+               ? protos_compile(p, r->protos, r->n_protos, r->folders, r->n_folders, err)
+               : compile_first_proto(r, p, &pr->templates, &first_proto, err);
     code = code == CSVC_OK ? pipeline_build(p, err) : code;
     code = code == CSVC_OK ? check_import_names(p, err) : code;
     if (code != CSVC_OK) {

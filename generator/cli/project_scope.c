@@ -211,6 +211,17 @@ static void set_files(project *p, gen_value *scope)
     gen_set(a, scope, "gen_inputs", make_list(a, &p->inputs));
 }
 
+/* The protos as Markdown links. */
+static const char *links(csvc_arena *a, const cli_list *paths)
+{
+    cli_list list = {0};
+
+    for (size_t i = 0; i < paths->len; i++) {
+        cli_list_add(a, &list, cli_printf(a, "[%s](%s)", paths->items[i], paths->items[i]));
+    }
+    return cli_list_join(a, &list, ", ");
+}
+
 gen_value *project_scope(project *p)
 {
     csvc_arena *a = p->a;
@@ -221,9 +232,12 @@ gen_value *project_scope(project *p)
     gen_set_text(a, scope, "name", p->config.name);
     gen_set_text(a, scope, "c_name", c_name);
     gen_set_text(a, scope, "c_upper", gen_upper(a, c_name));
+    gen_set_text(a, scope, "with_database",
+                 p->config.storage == CONFIG_SQLITE ? ", with an empty database in memory," : "");
     gen_set_text(a, scope, "storage", config_storage_name(p->config.storage));
     gen_set_truth(a, scope, "sqlite", p->config.storage == CONFIG_SQLITE);
     gen_set_text(a, scope, "protos", cli_list_join(a, &p->config.protos, ", "));
+    gen_set_text(a, scope, "proto_links", links(a, &p->config.protos));
     gen_set_text(a, scope, "example", example != NULL ? example : "");
     set_model(p, scope);
     set_born(p, scope, "handlers", "handlers_missing", project_handler_path);
