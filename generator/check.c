@@ -23,21 +23,21 @@ static const char *path_fault(const char *path)
     const char *part = path;
 
     for (const char *c = path; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f || *c == '"' || *c == '\\') {
-            return "has a control character, a quote or a backslash in its path";
+        if (*c == '"' || *c == '\\') {
+            return "has a quote or a backslash";
         }
     }
     if (strstr(path, "*/") != NULL || strstr(path, "/*") != NULL) {
-        return "has the mark of a C comment in its path";
+        return "has the mark of a C comment";
     }
     if (strstr(path, "?\?") != NULL) {
-        return "has two question marks in its path, which begin a trigraph in C";
+        return "has two question marks, which begin a trigraph in C";
     }
     for (;;) {
         size_t len = strcspn(part, "/");
 
         if (len == 0 || (len == 1 && part[0] == '.') || (len == 2 && memcmp(part, "..", 2) == 0)) {
-            return "is not a clean path below an import folder";
+            return "is not a clean one below an import folder";
         }
         if (part[len] == '\0') {
             return NULL;
@@ -232,8 +232,9 @@ void gen_check(const gen_model *model, const gen_parameters *parameters, gen_dia
             continue;
         }
         if (fault != NULL) {
-            gen_report(diag, GEN_ERROR, (gen_place){0}, "\"%.200s\" %s", file->name, fault);
-            gen_report(diag, GEN_NOTE, (gen_place){0}, "rename the file or its folder");
+            gen_report(diag, GEN_ERROR, file->place,
+                       "the path %s; it is pasted into comments and #include lines of C", fault);
+            gen_report(diag, GEN_NOTE, file->place, "rename the file or its folder");
         }
         check_syntax(&c, file);
         if (file->generate) {

@@ -6,6 +6,7 @@
 
 #include "check_parts.h"
 #include "names.h"
+#include "request_parts.h"
 
 #include "base/banned.h"
 
@@ -133,6 +134,15 @@ static void check_default(gen_checking *c, const gen_field *field)
         break;
     case CSVC_KIND_STRING:
     case CSVC_KIND_BYTES:
+        if (strchr(text, GEN_NUL_MARK) != NULL) {
+            gen_report(c->diag, GEN_ERROR, field->place,
+                       "field %s has a default with a NUL or with what is no UTF-8, where its C "
+                       "string would end",
+                       field->name);
+            gen_report(c->diag, GEN_NOTE, field->place,
+                       "declare it as bytes, or take the default out");
+            return;
+        }
         if (has_trigraph(text)) {
             why = "which holds a trigraph: C reads another character there";
         }
@@ -175,6 +185,11 @@ static void check_field(gen_checking *c, const gen_field *field)
                    "rename it: the wire knows only numbers, and [json_name = \"%.100s\"] keeps "
                    "what JSON calls it",
                    field->json_name);
+    }
+    if (strchr(field->json_name, GEN_NUL_MARK) != NULL) {
+        gen_report(c->diag, GEN_ERROR, field->place,
+                   "field %s has a json_name with a NUL or with what is no UTF-8", field->name);
+        gen_report(c->diag, GEN_NOTE, field->place, "give it another one");
     }
     if (field->renamed && !c->parameters->messages) {
         gen_report(c->diag, GEN_ERROR, field->place,

@@ -4,8 +4,8 @@
  * protobuf-c folds names by two rules (types lose underscores, functions and constants gain them),
  * we by a third, and the linker sees all files of a program at once. So everything emitted for
  * every file is put into one table: typedefs, functions, objects, enumerators and macros share
- * C's ordinary name space, macros all of them. Names in the table with a blank in front are no C
- * names: outputs and tables of the database.
+ * C's ordinary name space, macros all of them. Names in the table with a blank in front are
+ * outputs.
  */
 #include <string.h>
 
@@ -206,7 +206,8 @@ static void add_default(table *t, const gen_field *field)
         *at++ = capital ? (char)(*c - 'A' + 'a') : *c;
     }
     *at = '\0';
-    emit(t, o, csvc_arena_printf(t->c->a, "%s__%s", message->c_lower, name),
+    emit(t, o,
+         csvc_arena_printf(t->c->a, "%s__%s%s", message->c_lower, name, field->renamed ? "_" : ""),
          field->kind == CSVC_KIND_BYTES ? "__default_value_data" : "__default_value");
 }
 
@@ -302,12 +303,7 @@ static void add_entity(table *t, const gen_entity *entity)
     const gen_message *message = entity->message;
     owner *o = new_owner(t, "the store of", message->full_name, message->place, message->file,
                          "give an entity another name: option (c_svc.message).name = \"...\";");
-    owner *rows = new_owner(t, "entity", message->full_name, message->place, message->file,
-                            "name a table: option (c_svc.message).table = \"...\";");
 
-    if (o == NULL || rows == NULL) {
-        return;
-    }
     EMIT_ALL(t, o, entity->prefix, ends);
     for (size_t i = 0; i < entity->n_columns; i++) {
         const char *column =
@@ -315,7 +311,6 @@ static void add_entity(table *t, const gen_entity *entity)
 
         emit(t, o, column != NULL ? gen_upper(t->c->a, column) : NULL, "");
     }
-    emit(t, rows, " the table ", entity->table);
 }
 
 static void add_file(table *t, const gen_file *file)

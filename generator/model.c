@@ -8,6 +8,16 @@
 
 #include "base/banned.h"
 
+static bool is_printable(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f) {
+            return false;
+        }
+    }
+    return *name != '\0';
+}
+
 static gen_file *new_file(gen_builder *b, const CsvcPb__FileDescriptorProto *proto)
 {
     gen_file *file = gen_take(b, 1, sizeof(*file));
@@ -25,8 +35,10 @@ static gen_file *new_file(gen_builder *b, const CsvcPb__FileDescriptorProto *pro
         return NULL;
     }
     file->place = (gen_place){.file = file->name};
-    if (*file->name == '\0') {
-        gen_report(b->diag, GEN_ERROR, (gen_place){0}, "a file of the request has no name");
+    if (!is_printable(file->name)) { /* its name starts every report: nothing odd may be in it */
+        file->place.file = NULL;
+        gen_report(b->diag, GEN_ERROR, (gen_place){0},
+                   "a file of the request has no name, or one with control characters");
     } else if (old != NULL) {
         gen_report(b->diag, GEN_ERROR, file->place, "is twice in the request");
     }

@@ -4,8 +4,26 @@
 #include <string.h>
 
 #include "pb.h"
+#include "request_parts.h"
 
 #include "base/banned.h"
+
+/* Decodes; when that fails once more without NULs, for they are refused with their place later. */
+static csvc_code decode(csvc_arena *a, const csvc_message_type *type, csvc_bytes bytes, bool is_set,
+                        void **ret_message, csvc_error *err)
+{
+    csvc_code code = csvc_decode(a, type, bytes, NULL, ret_message, err);
+    csvc_error again = {CSVC_ERROR_INIT};
+    csvc_bytes marked;
+
+    if (code == CSVC_OK || code == CSVC_RESOURCE_EXHAUSTED) {
+        return code;
+    }
+    if (!gen_mark_nuls(a, bytes, is_set, &marked)) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    return csvc_decode(a, type, marked, NULL, ret_message, &again) == CSVC_OK ? CSVC_OK : code;
+}
 
 csvc_code gen_request_read(gen_request *request, csvc_arena *a, csvc_bytes bytes, csvc_error *err)
 {
@@ -13,7 +31,7 @@ csvc_code gen_request_read(gen_request *request, csvc_arena *a, csvc_bytes bytes
     void *message = NULL;
     CsvcPb__CodeGeneratorRequest *proto;
     gen_parameters parameters = gen_parameters_default();
-    csvc_code code = csvc_decode(a, GEN_PB(code_generator_request), bytes, NULL, &message, &why);
+    csvc_code code = decode(a, GEN_PB(code_generator_request), bytes, false, &message, &why);
 
     if (code != CSVC_OK) {
         if (code != CSVC_RESOURCE_EXHAUSTED) {
@@ -39,7 +57,7 @@ csvc_code gen_request_from_set(gen_request *request, csvc_arena *a, csvc_bytes f
     CsvcPb__CodeGeneratorRequest *proto;
     char **names = csvc_arena_calloc(a, n_files, sizeof(*names));
     csvc_code code =
-        csvc_decode(a, GEN_PB(file_descriptor_set), file_descriptor_set, NULL, &message, &why);
+        decode(a, GEN_PB(file_descriptor_set), file_descriptor_set, true, &message, &why);
 
     if (code != CSVC_OK) {
         return csvc_error_set(err, code, "not a FileDescriptorSet: %s", why.text);
