@@ -134,10 +134,8 @@ static const char *served_by(csvc_arena *a, const gen_rpc *rpc)
     if (rpc->kind != CSVC_RPC_UNARY) {
         return "nothing yet";
     }
-    if (rpc->crud == NULL) {
-        return rpc->is_inline ? "you, inline" : "you";
-    }
-    return cli_printf(a, "%s %s", gen_crud_role_name(rpc->crud->role), rpc->crud->entity->table);
+    return rpc->is_inline ? cli_printf(a, "%s, inline", project_served(a, rpc))
+                          : project_served(a, rpc);
 }
 
 static const char *why(csvc_arena *a, const gen_rpc *rpc, bool no_storage)

@@ -87,24 +87,28 @@ csvc_code migrations_list(project *p, cli_list *ret_paths, csvc_error *err)
     return code;
 }
 
-/* Each line of SQL as a C string of its own. */
+/* Each line of SQL as a C string of its own; bytes where that would be longer than C promises. */
 static void set_text(csvc_arena *a, gen_value *scope, csvc_bytes sql)
 {
     const char *at = (const char *)sql.data;
     gen_value *lines = gen_list(a);
+    bool is_short = sql.len <= MAX_LITERAL;
 
-    gen_set_truth(a, scope, "short", sql.len <= MAX_LITERAL);
-    if (sql.len > MAX_LITERAL) {
-        gen_push(a, lines, gen_text(a, gen_c_bytes(a, sql)));
-    }
-    while (sql.len <= MAX_LITERAL && *at != '\0') {
+    do {
         size_t len = strcspn(at, "\n");
+        bool ends = at[len] == '\n';
+        const char *text = cli_must(csvc_arena_strndup(a, at, len));
+        const char *quoted = cli_must(gen_c_string(a, text));
 
-        len += at[len] == '\n' ? 1 : 0;
-        gen_push(a, lines, gen_text(a, gen_c_string(a, cli_must(csvc_arena_strndup(a, at, len)))));
-        at += len;
-    }
+        if (ends) { /* "text" to "text\n" */
+            quoted = cli_printf(a, "%.*s\\n\"", (int)strlen(quoted) - 1, quoted);
+        }
+        gen_push(a, lines, gen_text(a, quoted));
+        at += len + (ends ? 1 : 0);
+    } while (is_short && *at != '\0');
     gen_set(a, scope, "lines", lines);
+    gen_set_truth(a, scope, "short", is_short);
+    gen_set_text(a, scope, "bytes", is_short ? "" : gen_c_bytes(a, sql));
 }
 
 csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err)

@@ -19,6 +19,19 @@ const char *project_test_path(csvc_arena *a, const gen_rpc *rpc)
     return cli_printf(a, "tests/%s/%s_test.c", rpc->service->prefix, rpc->c_name);
 }
 
+const char *project_served(csvc_arena *a, const gen_rpc *rpc)
+{
+    const gen_crud *crud = rpc->crud;
+    bool many = crud != NULL && (crud->role == GEN_CRUD_LIST || crud->role == GEN_CRUD_BATCH_GET);
+
+    if (crud == NULL) {
+        return "yours to write";
+    }
+    return cli_printf(a, "%s %s", gen_crud_role_name(crud->role),
+                      many ? (const char *)cli_must(gen_plural(a, crud->entity->name))
+                           : crud->entity->name);
+}
+
 void project_print_error(const csvc_error *err)
 {
     if (strstr(err->text, ": error: ") != NULL) {

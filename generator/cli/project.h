@@ -73,6 +73,9 @@ void project_count(const project *p, project_counts *ret_counts);
 const char *project_handler_path(csvc_arena *a, const gen_rpc *rpc);
 const char *project_test_path(csvc_arena *a, const gen_rpc *rpc);
 
+/* "create user", "list users", "yours to write". */
+const char *project_served(csvc_arena *a, const gen_rpc *rpc);
+
 /* A line to try: `create-user --username ada`; NULL when there is no unary rpc. */
 const char *project_example(project *p);
 const char *project_example_rpc(csvc_arena *a, const gen_rpc *rpc);

@@ -12,7 +12,7 @@
 static gen_value *make_list(csvc_arena *a, const cli_list *list)
 {
     return gen_text(
-        a, list->len > 0 ? cli_printf(a, "\\\n    %s", cli_list_join(a, list, " \\\n    ")) : "");
+        a, list->len > 0 ? cli_printf(a, " \\\n    %s", cli_list_join(a, list, " \\\n    ")) : "");
 }
 
 static gen_value *text_list(csvc_arena *a, const cli_list *list)
@@ -36,10 +36,7 @@ static gen_value *scope_of_rpc(project *p, const gen_rpc *rpc)
     gen_set_text(a, scope, "handler", project_handler_path(a, rpc));
     gen_set_text(a, scope, "test", project_test_path(a, rpc));
     gen_set_text(a, scope, "example", project_example_rpc(a, rpc));
-    gen_set_text(a, scope, "served",
-                 rpc->crud != NULL ? cli_printf(a, "%s %s", gen_crud_role_name(rpc->crud->role),
-                                                rpc->crud->entity->name)
-                                   : "yours to write");
+    gen_set_text(a, scope, "served", project_served(a, rpc));
     return scope;
 }
 
