@@ -1,0 +1,293 @@
+/* store/entity.c: create, get, update, delete: one statement each. */
+#include <base/arena.h>
+#include <base/clock.h>
+#include <store/db.h>
+#include <store/uuid.h>
+
+#include <string.h>
+
+#include <base/banned.h>
+
+/* One call; what the session needs, and what it gives. */
+struct entity_call {
+    const csvc__plan *plan;
+    csvc_ctx *ctx;
+    const void *message; /* for texts */
+    csvc__sql sql;
+    csvc_value *params;
+    size_t n_params;
+    unsigned flags;
+    bool wants_row;
+    void *row; /* NULL: there was none */
+    int64_t changed;
+};
+
+static csvc_code take_row(void *self, const csvc_value *values, size_t n_values)
+{
+    struct entity_call *call = self;
+
+    if (n_values != call->plan->entity->n_columns) {
+        return csvc_fail(call->ctx, CSVC_INTERNAL, "the row has %zu columns", n_values);
+    }
+    return csvc__value_row(call->plan, call->ctx, csvc_ctx_arena(call->ctx), values, &call->row);
+}
+
+static csvc_code run_call(csvc__conn *conn, csvc_ctx *ctx, void *self)
+{
+    struct entity_call *call = self;
+    csvc__problem problem;
+    csvc_code code;
+
+    call->row = NULL; /* a driver may run it again */
+    code = conn->driver->run(conn, ctx, call->flags, &call->sql, call->params, call->n_params,
+                             call->wants_row ? take_row : NULL, call, &call->changed, &problem);
+    if (code != CSVC_OK && problem.code != CSVC_OK) {
+        return csvc__fail_problem(ctx, call->plan, call->message, &problem);
+    }
+    return code;
+}
+
+static csvc_code start(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity, const void *message,
+                       csvc__plan **ret_plan)
+{
+    if (db == NULL || entity == NULL || message == NULL) {
+        return csvc_fail(ctx, CSVC_INVALID_ARGUMENT, "the %s is missing",
+                         db == NULL       ? "database"
+                         : entity == NULL ? "entity"
+                                          : "message");
+    }
+    return csvc__plan_of(db, ctx, entity, ret_plan);
+}
+
+/* The key of a row that is to be there. */
+static csvc_code get_key(const csvc__plan *plan, csvc_ctx *ctx, const void *message,
+                         csvc_value *ret_key)
+{
+    const csvc__column *c = &plan->columns[plan->key];
+    const bool is_unsigned =
+        c->field->kind == CSVC_KIND_UINT64 || c->field->kind == CSVC_KIND_FIXED64;
+    csvc_code code;
+
+    if (c->cell == CSVC__CELL_TEXT && csvc__value_is_zero(c, message)) {
+        return csvc_fail(ctx, CSVC_INVALID_ARGUMENT, "%s is required", c->def->name);
+    }
+    code = csvc__value_get(c, ctx, message, ret_key);
+    if (code != CSVC_OK) {
+        return code;
+    }
+    if (c->cell == CSVC__CELL_INT &&
+        (ret_key->type != CSVC_VALUE_INT || ret_key->i == 0 || (ret_key->i < 0 && !is_unsigned))) {
+        return csvc_fail(ctx, CSVC_INVALID_ARGUMENT, "%s must be positive", c->def->name);
+    }
+    return CSVC_OK;
+}
+
+/* A field's value, unless it is required and empty. */
+static csvc_code get_checked(const csvc__column *c, csvc_ctx *ctx, const void *message,
+                             csvc_value *ret_value)
+{
+    if ((c->def->flags & CSVC_COLUMN_REQUIRED) != 0 && csvc__value_is_zero(c, message)) {
+        return csvc_fail(ctx, CSVC_INVALID_ARGUMENT, "%s is required", c->def->name);
+    }
+    return csvc__value_get(c, ctx, message, ret_value);
+}
+
+/* ---- create ---- */
+
+static csvc_code create_key(const csvc__plan *plan, csvc_ctx *ctx, const void *message,
+                            csvc_value *ret_value)
+{
+    const csvc__column *c = &plan->columns[plan->key];
+    char *text;
+
+    if ((c->def->flags & CSVC_COLUMN_GENERATED) == 0 || !csvc__value_is_zero(c, message)) {
+        return get_key(plan, ctx, message, ret_value);
+    }
+    text = csvc_alloc(ctx, CSVC__UUID_SIZE);
+    if (text == NULL) {
+        return csvc__fail_memory(ctx);
+    }
+    if (!csvc__uuid_v7(text)) {
+        return csvc_fail(ctx, CSVC_UNAVAILABLE, "the system has no random numbers for a key");
+    }
+    *ret_value = (csvc_value){
+        .type = CSVC_VALUE_TEXT,
+        .bytes = {.len = CSVC__UUID_SIZE - 1, .data = (const uint8_t *)text},
+    };
+    return CSVC_OK;
+}
+
+/* Every column's value for a new row, in the order of plan->create. */
+static csvc_code create_params(const csvc__plan *plan, csvc_ctx *ctx, const void *message,
+                               csvc_value *params, size_t *ret_n)
+{
+    const int64_t now = csvc__unix_now();
+    size_t n = 0;
+    csvc_code code = CSVC_OK;
+
+    for (uint32_t i = 0; i < plan->entity->n_columns && code == CSVC_OK; i++) {
+        const csvc__column *c = &plan->columns[i];
+
+        if (i == plan->key) {
+            if (csvc__plan_numbered(plan)) {
+                continue;
+            }
+            code = create_key(plan, ctx, message, &params[n]);
+        } else if ((c->def->flags & (CSVC_COLUMN_CREATED_AT | CSVC_COLUMN_UPDATED_AT)) != 0) {
+            code = csvc__value_time(c, ctx, now, &params[n]);
+        } else {
+            code = get_checked(c, ctx, message, &params[n]);
+        }
+        n++;
+    }
+    *ret_n = n;
+    return code;
+}
+
+csvc_code csvc_store_create(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
+                            const void *message, void **ret_row)
+{
+    csvc__plan *plan;
+    csvc_value params[CSVC__STORE_MAX_COLUMNS];
+    struct entity_call call = {.ctx = ctx, .message = message, .params = params};
+    csvc_code code = start(db, ctx, entity, message, &plan);
+
+    if (code != CSVC_OK) {
+        return code;
+    }
+    code = create_params(plan, ctx, message, params, &call.n_params);
+    if (code != CSVC_OK) {
+        return code;
+    }
+    call.plan = plan;
+    call.sql = plan->create;
+    call.flags = CSVC__RUN_SHORT;
+    call.wants_row = true;
+    code = csvc__db_write(db, ctx, CSVC__WRITE_ATOMIC, run_call, &call);
+    if (code == CSVC_OK && call.row == NULL) {
+        return csvc_fail(ctx, CSVC_INTERNAL, "the database gave no row back");
+    }
+    if (code == CSVC_OK && ret_row != NULL) {
+        *ret_row = call.row;
+    }
+    return code;
+}
+
+/* ---- by key ---- */
+
+csvc_code csvc_store_get(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity, const void *message,
+                         void **ret_row)
+{
+    csvc__plan *plan;
+    csvc_value key;
+    struct entity_call call = {.ctx = ctx, .message = message, .params = &key, .n_params = 1};
+    csvc_code code = start(db, ctx, entity, message, &plan);
+
+    if (code != CSVC_OK) {
+        return code;
+    }
+    code = get_key(plan, ctx, message, &key);
+    if (code != CSVC_OK) {
+        return code;
+    }
+    call.plan = plan;
+    call.sql = plan->get;
+    call.flags = CSVC__RUN_READS | CSVC__RUN_SHORT;
+    call.wants_row = true;
+    code = csvc__db_read(db, ctx, 0, run_call, &call);
+    if (code == CSVC_OK && call.row == NULL) {
+        return csvc__fail_not_found(ctx, plan, &key);
+    }
+    if (code == CSVC_OK && ret_row != NULL) {
+        *ret_row = call.row;
+    }
+    return code;
+}
+
+/* The set's values and the times, in column order, then the key. */
+static csvc_code update_params(const csvc__plan *plan, csvc_ctx *ctx, const void *message,
+                               csvc_column_set set, const csvc_value *key, csvc_value *params,
+                               size_t *ret_n)
+{
+    const int64_t now = csvc__unix_now();
+    size_t n = 0;
+    csvc_code code = CSVC_OK;
+
+    for (uint32_t i = 0; i < plan->entity->n_columns && code == CSVC_OK; i++) {
+        if ((set >> i & 1) != 0) {
+            const csvc__column *c = &plan->columns[i];
+
+            code = (plan->touched >> i & 1) != 0 ? csvc__value_time(c, ctx, now, &params[n])
+                                                 : get_checked(c, ctx, message, &params[n]);
+            n++;
+        }
+    }
+    params[n] = *key;
+    *ret_n = n + 1;
+    return code;
+}
+
+csvc_code csvc_store_update(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
+                            const void *message, csvc_column_set set, void **ret_row)
+{
+    csvc__plan *plan;
+    csvc_value key;
+    csvc_value params[CSVC__STORE_MAX_COLUMNS + 1];
+    struct entity_call call = {.ctx = ctx, .message = message, .params = params};
+    csvc_code code = start(db, ctx, entity, message, &plan);
+
+    if (code != CSVC_OK) {
+        return code;
+    }
+    set &= plan->all & ~plan->fixed;
+    if (set == 0) { /* nothing to change is no change: the times stay */
+        return csvc_store_get(db, ctx, entity, message, ret_row);
+    }
+    set |= plan->touched;
+    code = get_key(plan, ctx, message, &key);
+    if (code == CSVC_OK) {
+        code = update_params(plan, ctx, message, set, &key, params, &call.n_params);
+    }
+    if (code == CSVC_OK) {
+        code = csvc__plan_variant(plan, ctx, CSVC__SHAPE_UPDATE, set, &call.sql);
+    }
+    if (code != CSVC_OK) {
+        return code;
+    }
+    call.plan = plan;
+    call.flags = CSVC__RUN_SHORT;
+    call.wants_row = true;
+    code = csvc__db_write(db, ctx, CSVC__WRITE_ATOMIC, run_call, &call);
+    if (code == CSVC_OK && call.row == NULL) {
+        return csvc__fail_not_found(ctx, plan, &key);
+    }
+    if (code == CSVC_OK && ret_row != NULL) {
+        *ret_row = call.row;
+    }
+    return code;
+}
+
+csvc_code csvc_store_delete(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
+                            const void *message)
+{
+    csvc__plan *plan;
+    csvc_value key;
+    struct entity_call call = {.ctx = ctx, .message = message, .params = &key, .n_params = 1};
+    csvc_code code = start(db, ctx, entity, message, &plan);
+
+    if (code != CSVC_OK) {
+        return code;
+    }
+    code = get_key(plan, ctx, message, &key);
+    if (code != CSVC_OK) {
+        return code;
+    }
+    call.plan = plan;
+    call.sql = plan->remove;
+    call.flags = CSVC__RUN_SHORT;
+    code = csvc__db_write(db, ctx, CSVC__WRITE_ATOMIC, run_call, &call);
+    if (code == CSVC_OK && call.changed == 0) {
+        return csvc__fail_not_found(ctx, plan, &key);
+    }
+    return code;
+}
