@@ -8,7 +8,21 @@ samples=$(cd "$(dirname "$0")" && pwd)
 export PATH="$stage/bin:$PATH"
 export PKG_CONFIG_PATH="$stage/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
 
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+# Shows a command as it would be typed: bold on a terminal, quoted where it must be.
+bold= plain=
+if [ -t 1 ]; then
+    bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+fi
+say() {
+    local word line=
+    for word in "$@"; do
+        case $word in
+        *[!A-Za-z0-9_./:=@%+-]*) line+=" \"$word\"" ;;
+        *) line+=" $word" ;;
+        esac
+    done
+    printf '\n%s$%s%s\n' "$bold" "$line" "$plain"
+}
 run() { say "$@"; "$@"; }
 client() {
     say build/user-service-client "$@"
@@ -45,7 +59,7 @@ client get-user --id 1
 client update-user --id 1 --username ada --email ada@example.org --full-name "Ada King"
 client list-users
 client delete-user --id 2
-say build/user-service-client get-user --id 2 "      # gone: the exit code says NOT_FOUND"
+say build/user-service-client get-user --id 2
 if build/user-service-client --addr "$address" get-user --id 2; then
     echo "get-user found a user that was deleted" >&2
     exit 1
