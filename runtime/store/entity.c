@@ -98,21 +98,23 @@ static csvc_code create_key(const csvc__plan *plan, csvc_ctx *ctx, const void *m
                             csvc_value *ret_value)
 {
     const csvc__column *c = &plan->columns[plan->key];
-    char *text;
+    const char *prefix = plan->entity->key_prefix;
+    char uuid[CSVC__UUID_SIZE];
+    const char *text;
 
     if ((c->def->flags & CSVC_COLUMN_GENERATED) == 0 || !csvc__value_is_zero(c, message)) {
         return get_key(plan, ctx, message, ret_value);
     }
-    text = csvc_alloc(ctx, CSVC__UUID_SIZE);
+    if (!csvc__uuid_v7(uuid)) {
+        return csvc_fail(ctx, CSVC_UNAVAILABLE, "the system has no random numbers for a key");
+    }
+    text = csvc_printf(ctx, "%s%s", prefix != NULL ? prefix : "", uuid);
     if (text == NULL) {
         return csvc__fail_memory(ctx);
     }
-    if (!csvc__uuid_v7(text)) {
-        return csvc_fail(ctx, CSVC_UNAVAILABLE, "the system has no random numbers for a key");
-    }
     *ret_value = (csvc_value){
         .type = CSVC_VALUE_TEXT,
-        .bytes = {.len = CSVC__UUID_SIZE - 1, .data = (const uint8_t *)text},
+        .bytes = {.len = strlen(text), .data = (const uint8_t *)text},
     };
     return CSVC_OK;
 }

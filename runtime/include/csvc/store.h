@@ -110,6 +110,7 @@ typedef struct csvc_entity {
     const csvc_message_type *type;
     const csvc_column *columns; /* the key is among them, once */
     uint32_t n_columns;
+    const char *key_prefix; /* before a string key that we make: "books/"; NULL: nothing */
 } csvc_entity;
 
 /* Which columns a call is about: bit i for columns[i]; entities have at most 64 columns. */
