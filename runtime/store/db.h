@@ -28,8 +28,8 @@ enum {
 typedef struct csvc__column {
     const csvc_column *def;
     const csvc_field *field;
-    const csvc_field *inner; /* of a wrapper: its `value`; else NULL */
-    const void *absent;      /* a proto2 string's default, which means absent */
+    const csvc_message_type *type; /* that has the field */
+    const csvc_field *inner;       /* of a wrapper: its `value`; else NULL */
     csvc__cell cell;
     bool nullable;
     csvc_message_type *only; /* FIELD: the entity's type with just this field */

@@ -60,7 +60,7 @@ static bool resolve_column(csvc__column *c, const csvc_message_type *type, const
     const csvc_field *f = &type->fields[def->field];
     const csvc_message_type *sub = f->sub;
 
-    *c = (csvc__column){.def = def, .field = f, .nullable = true};
+    *c = (csvc__column){.def = def, .field = f, .type = type, .nullable = true};
     if (f->label == CSVC_LABEL_REPEATED) {
         c->cell = CSVC__CELL_FIELD;
         c->only = type_of_one(type, def->field);
@@ -69,9 +69,6 @@ static bool resolve_column(csvc__column *c, const csvc_message_type *type, const
     if (f->kind != CSVC_KIND_MESSAGE) {
         c->cell = scalar_cell(f->kind);
         c->nullable = f->label != CSVC_LABEL_IMPLICIT && f->label != CSVC_LABEL_REQUIRED;
-        c->absent = (f->flags & CSVC_FIELD_PTR_DEFAULT) != 0
-                        ? type->descriptor->fields[def->field].default_value
-                        : NULL;
     } else if (sub->well_known == CSVC_WKT_WRAPPER) {
         c->inner = &sub->fields[0];
         c->cell = scalar_cell(c->inner->kind);

@@ -3,6 +3,7 @@
 #include <base/arena.h>
 #include <base/clock.h>
 #include <base/utf8.h>
+#include <codec/codec.h>
 #include <store/db.h>
 
 #include <inttypes.h>
@@ -28,7 +29,6 @@ static const char *name_of(const csvc__column *c)
 
 /* ---- presence ---- */
 
-/* What a pointer of the struct points to; NULL too for a proto2 default standing in for absence. */
 static const void *pointer_of(const csvc_field *f, const void *message)
 {
     const void *p;
@@ -37,36 +37,11 @@ static const void *pointer_of(const csvc_field *f, const void *message)
     return p;
 }
 
+/* A field that notes no presence is always there, even with its zero value. */
 static bool is_present(const csvc__column *c, const void *message)
 {
-    const csvc_field *f = c->field;
-    uint32_t n32;
-    size_t n;
-
-    switch ((csvc_label)f->label) {
-    case CSVC_LABEL_IMPLICIT:
-    case CSVC_LABEL_REQUIRED:
-        return f->kind != CSVC_KIND_MESSAGE || pointer_of(f, message) != NULL;
-    case CSVC_LABEL_REPEATED:
-        memcpy(&n, AT(message, f->quantifier), sizeof(n));
-        return n != 0;
-    case CSVC_LABEL_ONEOF:
-        memcpy(&n32, AT(message, f->quantifier), sizeof(n32));
-        if (n32 != f->number) {
-            return false;
-        }
-        return (f->kind != CSVC_KIND_MESSAGE && f->kind != CSVC_KIND_STRING) ||
-               pointer_of(f, message) != NULL;
-    case CSVC_LABEL_OPTIONAL:
-        break;
-    }
-    if (f->kind == CSVC_KIND_STRING || f->kind == CSVC_KIND_MESSAGE) {
-        const void *p = pointer_of(f, message);
-
-        return p != NULL && !((f->flags & CSVC_FIELD_PTR_DEFAULT) != 0 && p == c->absent);
-    }
-    memcpy(&n32, AT(message, f->quantifier), sizeof(n32));
-    return n32 != 0;
+    return (!c->nullable && c->field->kind != CSVC_KIND_MESSAGE) ||
+           csvc__field_present(c->type, c->field, message);
 }
 
 static void set_present(const csvc_field *f, void *message)
@@ -299,6 +274,7 @@ static csvc_code get_encoded(const csvc__column *c, csvc_ctx *ctx, const void *m
             return csvc__fail_memory(ctx);
         }
         memcpy(alone, message, type->size);
+        alone->descriptor = type->descriptor;
         alone->n_unknown_fields = 0;
         alone->unknown_fields = NULL;
         source = alone;
