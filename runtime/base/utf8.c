@@ -1,12 +1,7 @@
 /* base/utf8.c: well-formed UTF-8 as in table 3-7 of the Unicode standard. */
 #include <base/utf8.h>
 
-#include <string.h>
-
 #include <base/banned.h>
-
-#define ONES  UINT64_C(0x0101010101010101)
-#define HIGHS UINT64_C(0x8080808080808080)
 
 static bool is_tail(uint8_t byte)
 {
@@ -58,7 +53,7 @@ size_t csvc__utf8_valid(const void *data, size_t len)
             uint64_t word;
 
             memcpy(&word, p + at, 8);
-            if ((word & HIGHS) != 0) {
+            if ((word & CSVC__UTF8_HIGHS) != 0) {
                 break;
             }
             at += 8;
@@ -83,27 +78,6 @@ size_t csvc__utf8_valid(const void *data, size_t len)
 
 bool csvc__utf8_text(const void *data, size_t len)
 {
-    const uint8_t *p = data;
-    size_t at = 0;
-
-    /* for bytes below 0x80, byte - 1 has its high bit set when the byte is 0 */
-    while (len - at >= 8) {
-        uint64_t word;
-
-        memcpy(&word, p + at, 8);
-        if (((word | (word - ONES)) & HIGHS) != 0) {
-            break;
-        }
-        at += 8;
-    }
-    while (at < len && p[at] < 0x80) {
-        if (p[at] == 0) {
-            return false;
-        }
-        at++;
-    }
-    if (at == len) {
-        return true;
-    }
-    return memchr(p + at, 0, len - at) == NULL && csvc__utf8_valid(p + at, len - at) == len - at;
+    return csvc__utf8_plain(data, len, true) ||
+           (memchr(data, 0, len) == NULL && csvc__utf8_valid(data, len) == len);
 }

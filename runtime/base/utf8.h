@@ -4,10 +4,43 @@
 
 #include <csvc/common.h>
 
+#include <string.h>
+
 /* How many bytes of `data` are UTF-8: `len` when all are. */
 CSVC_API size_t csvc__utf8_valid(const void *data, size_t len);
 
 /* The same, and no NUL within: what a protobuf string in C must be. */
 CSVC_API bool csvc__utf8_text(const void *data, size_t len);
+
+#define CSVC__UTF8_ONES  UINT64_C(0x0101010101010101)
+#define CSVC__UTF8_HIGHS UINT64_C(0x8080808080808080)
+
+/*
+ * Whether it is plain ASCII, and with `no_nul` free of NULs, too: what most text is, asked inline.
+ * The last word overlaps the one before it, so no byte is looked at alone. Of a byte below 0x80,
+ * byte - 1 has the high bit exactly when the byte is 0.
+ */
+static inline bool csvc__utf8_plain(const void *data, size_t len, bool no_nul)
+{
+    const uint8_t *p = data;
+    uint64_t seen = 0;
+    uint64_t word;
+
+    if (len >= 8) {
+        const uint8_t *last = p + len - 8;
+
+        for (; p < last; p += 8) {
+            memcpy(&word, p, 8);
+            seen |= no_nul ? word | (word - CSVC__UTF8_ONES) : word;
+        }
+        memcpy(&word, last, 8);
+        seen |= no_nul ? word | (word - CSVC__UTF8_ONES) : word;
+        return (seen & CSVC__UTF8_HIGHS) == 0;
+    }
+    for (size_t i = 0; i < len; i++) {
+        seen |= no_nul ? p[i] | (p[i] - UINT64_C(1)) : p[i];
+    }
+    return (seen & 0x80) == 0;
+}
 
 #endif /* CSVC_BASE_UTF8_H */

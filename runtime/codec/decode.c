@@ -133,17 +133,12 @@ static inline void *place_pointer(struct csvc__decoder *d, const csvc_message_ty
 /* ---- values -----------------------------------------------------------------------------------
  */
 
-static inline uint32_t narrow(csvc_kind kind, uint64_t value)
+static inline uint32_t narrow(uint8_t kind, uint64_t value)
 {
     if (kind == CSVC_KIND_BOOL) {
         return value != 0;
     }
     return kind == CSVC_KIND_SINT32 ? csvc__unzigzag32((uint32_t)value) : (uint32_t)value;
-}
-
-static inline bool is_wide(csvc_kind kind)
-{
-    return kind == CSVC_KIND_INT64 || kind == CSVC_KIND_UINT64 || kind == CSVC_KIND_SINT64;
 }
 
 /* Whether a closed enum has no name for what came. */
@@ -156,9 +151,9 @@ static inline bool is_foreign(const csvc_field *field, uint64_t value)
 static inline bool store_varint(struct csvc__decoder *d, const csvc_message_type *type,
                                 uint8_t *message, const csvc_field *field, uint64_t value)
 {
-    csvc_kind kind = (csvc_kind)field->kind;
+    uint8_t kind = field->kind;
 
-    if (is_wide(kind)) {
+    if (csvc__is_one_of(kind, CSVC__KINDS_WIDE)) {
         void *wide = place(d, type, message, field, 8);
 
         if (CSVC__UNLIKELY(wide == NULL)) {
@@ -176,23 +171,8 @@ static inline bool store_varint(struct csvc__decoder *d, const csvc_message_type
     return true;
 }
 
-/* A short one is copied as sixteen bytes, where both sides have them: that takes no call. */
-static inline void copy_text(char *to, const uint8_t *from, size_t len, const uint8_t *end)
-{
-#if CSVC__ARENA_GAP == 0
-    if (CSVC__LIKELY(len < 16 && end - from >= 16)) {
-        memcpy(to, from, 16); /* an allocation of the arena has 16 bytes at least */
-        return;
-    }
-#else
-    (void)end;
-#endif
-    memcpy(to, from, len);
-}
-
 static bool store_string(struct csvc__decoder *d, const csvc_message_type *type, uint8_t *message,
-                         const csvc_field *field, const uint8_t *data, size_t len,
-                         const uint8_t *end)
+                         const csvc_field *field, const uint8_t *data, size_t len)
 {
     /* written only by who allocated it, as protobuf-c's own is; a default needs another address */
     char *text = (char *)(uintptr_t)protobuf_c_empty_string;
@@ -200,7 +180,7 @@ static bool store_string(struct csvc__decoder *d, const csvc_message_type *type,
 
     if (len > 0 || (field->flags & CSVC_FIELD_PTR_DEFAULT) != 0) {
         if ((field->flags & CSVC_FIELD_UTF8) != 0) {
-            if (CSVC__UNLIKELY(!csvc__utf8_text(data, len))) {
+            if (CSVC__UNLIKELY(!csvc__utf8_plain(data, len, true)) && !csvc__utf8_text(data, len)) {
                 return csvc__decode_refuse(d, type, field,
                                            memchr(data, 0, len) != NULL ? "a NUL within a string"
                                                                         : "not UTF-8");
@@ -212,7 +192,7 @@ static bool store_string(struct csvc__decoder *d, const csvc_message_type *type,
         if (CSVC__UNLIKELY(text == NULL)) {
             return csvc__decode_no_memory(d);
         }
-        copy_text(text, data, len, end);
+        csvc__copy(text, data, len);
         text[len] = '\0';
     }
     slot = place_pointer(d, type, message, field);
@@ -251,7 +231,7 @@ static bool store_bytes(struct csvc__decoder *d, const csvc_message_type *type, 
 static bool packed_fixed(struct csvc__decoder *d, const csvc_message_type *type, uint8_t *message,
                          const csvc_field *field, const uint8_t *p, const uint8_t *end)
 {
-    size_t size = csvc__size_of((csvc_kind)field->kind);
+    size_t size = csvc__size_of(field->kind);
     size_t n = (size_t)(end - p) / size;
     size_t *count = csvc__at(message, field->quantifier);
     uint8_t *values;
@@ -284,7 +264,7 @@ static bool packed_fixed(struct csvc__decoder *d, const csvc_message_type *type,
 static bool packed_varints(struct csvc__decoder *d, const csvc_message_type *type, uint8_t *message,
                            const csvc_field *field, const uint8_t *p, const uint8_t *end)
 {
-    csvc_kind kind = (csvc_kind)field->kind;
+    uint8_t kind = field->kind;
     size_t size = csvc__size_of(kind);
     size_t *count = csvc__at(message, field->quantifier);
     size_t n = 0;
@@ -439,9 +419,9 @@ static bool store_message(struct csvc__decoder *d, const csvc_message_type *type
  */
 
 /* A value with a length: `p` stands behind the tag. */
-static const uint8_t *decode_length(struct csvc__decoder *d, const csvc_message_type *type,
-                                    uint8_t *message, const csvc_field *field, uint32_t tag,
-                                    const uint8_t *p, const uint8_t *end, uint32_t depth)
+static inline const uint8_t *decode_length(struct csvc__decoder *d, const csvc_message_type *type,
+                                           uint8_t *message, const csvc_field *field, uint32_t tag,
+                                           const uint8_t *p, const uint8_t *end, uint32_t depth)
 {
     const uint8_t *raw = p;
     size_t len;
@@ -457,7 +437,7 @@ static const uint8_t *decode_length(struct csvc__decoder *d, const csvc_message_
     }
     switch (field->kind) {
     case CSVC_KIND_STRING:
-        ok = store_string(d, type, message, field, p, len, end);
+        ok = store_string(d, type, message, field, p, len);
         break;
     case CSVC_KIND_BYTES:
         ok = store_bytes(d, type, message, field, p, len);
@@ -474,7 +454,7 @@ static const uint8_t *decode_length(struct csvc__decoder *d, const csvc_message_
     default:
         if (field->label != CSVC_LABEL_REPEATED) {
             ok = csvc__decode_keep(d, message, tag, raw, p + len);
-        } else if (csvc__wire_of((csvc_kind)field->kind) == CSVC__WIRE_VARINT) {
+        } else if (csvc__wire_of(field->kind) == CSVC__WIRE_VARINT) {
             ok = packed_varints(d, type, message, field, p, p + len);
         } else {
             ok = packed_fixed(d, type, message, field, p, p + len);
@@ -484,9 +464,9 @@ static const uint8_t *decode_length(struct csvc__decoder *d, const csvc_message_
     return ok ? p + len : NULL;
 }
 
-static const uint8_t *decode_varint(struct csvc__decoder *d, const csvc_message_type *type,
-                                    uint8_t *message, const csvc_field *field, uint32_t tag,
-                                    const uint8_t *p, const uint8_t *end)
+static inline const uint8_t *decode_varint(struct csvc__decoder *d, const csvc_message_type *type,
+                                           uint8_t *message, const csvc_field *field, uint32_t tag,
+                                           const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *raw = p;
     uint64_t value;
@@ -498,7 +478,7 @@ static const uint8_t *decode_varint(struct csvc__decoder *d, const csvc_message_
         return NULL;
     }
     if (CSVC__UNLIKELY(field == NULL) ||
-        CSVC__UNLIKELY(csvc__wire_of((csvc_kind)field->kind) != CSVC__WIRE_VARINT) ||
+        CSVC__UNLIKELY(csvc__wire_of(field->kind) != CSVC__WIRE_VARINT) ||
         is_foreign(field, value)) {
         ok = csvc__decode_keep(d, message, tag, raw, p);
     } else {
@@ -507,9 +487,9 @@ static const uint8_t *decode_varint(struct csvc__decoder *d, const csvc_message_
     return ok ? p : NULL;
 }
 
-static const uint8_t *decode_fixed(struct csvc__decoder *d, const csvc_message_type *type,
-                                   uint8_t *message, const csvc_field *field, uint32_t tag,
-                                   const uint8_t *p, const uint8_t *end)
+static inline const uint8_t *decode_fixed(struct csvc__decoder *d, const csvc_message_type *type,
+                                          uint8_t *message, const csvc_field *field, uint32_t tag,
+                                          const uint8_t *p, const uint8_t *end)
 {
     csvc__wire wire = (csvc__wire)(tag & 7);
     size_t size = wire == CSVC__WIRE_32 ? 4 : 8;
@@ -519,7 +499,7 @@ static const uint8_t *decode_fixed(struct csvc__decoder *d, const csvc_message_t
         (void)csvc__decode_refuse(d, type, field, "cut off in the middle of a number");
         return NULL;
     }
-    if (field == NULL || csvc__wire_of((csvc_kind)field->kind) != wire) {
+    if (field == NULL || csvc__wire_of(field->kind) != wire) {
         return csvc__decode_keep(d, message, tag, p, p + size) ? p + size : NULL;
     }
     slot = place(d, type, message, field, size);
@@ -556,8 +536,7 @@ static const uint8_t *decode_message(struct csvc__decoder *d, const csvc_message
             p = decode_varint(d, type, message, field, tag, p, end);
             break;
         case CSVC__WIRE_LEN:
-            if (CSVC__UNLIKELY(field != NULL &&
-                               csvc__wire_of((csvc_kind)field->kind) != CSVC__WIRE_LEN &&
+            if (CSVC__UNLIKELY(field != NULL && csvc__wire_of(field->kind) != CSVC__WIRE_LEN &&
                                field->label != CSVC_LABEL_REPEATED)) {
                 field = NULL;
             }

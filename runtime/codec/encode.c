@@ -14,7 +14,6 @@
 #include <base/banned.h>
 
 struct encoder {
-    uint8_t *at; /* what is written begins here */
     uint8_t *start;
     uint8_t *end;
     uint8_t *block; /* malloc's, once the scratch memory is full */
@@ -22,39 +21,38 @@ struct encoder {
     csvc_error *err;
 };
 
+/*
+ * Functions that write take `at`, where what is written already begins, and return where it begins
+ * now; NULL after a failure.
+ */
 enum {
     FIRST_BLOCK = 4096,
     SCALAR_ROOM = CSVC__TAG_MAX + CSVC__VARINT_MAX,
 };
 
-static bool encode_message(struct encoder *e, const csvc_message_type *type, const void *message,
-                           uint32_t depth);
+static uint8_t *encode_message(struct encoder *e, uint8_t *at, const csvc_message_type *type,
+                               const void *message, uint32_t depth);
 
-static CSVC__COLD bool refuse(struct encoder *e, const csvc_message_type *type,
-                              const csvc_field *field, const char *why)
+static CSVC__COLD uint8_t *refuse(struct encoder *e, const csvc_message_type *type,
+                                  const csvc_field *field, const char *why)
 {
     const char *dot = field != NULL ? "." : "";
     const char *name = field != NULL ? type->descriptor->fields[field - type->fields].name : "";
 
     e->code =
         csvc_error_set(e->err, CSVC_INTERNAL, "%s%s%s: %s", type->descriptor->name, dot, name, why);
-    return false;
+    return NULL;
 }
 
-static size_t written(const struct encoder *e)
+static CSVC__COLD uint8_t *grow(struct encoder *e, uint8_t *at, size_t n)
 {
-    return (size_t)(e->end - e->at);
-}
-
-static CSVC__COLD bool grow(struct encoder *e, size_t n)
-{
-    size_t len = written(e);
+    size_t len = (size_t)(e->end - at);
     size_t size = (size_t)(e->end - e->start) * 2;
     uint8_t *block;
 
     if (n > INT32_MAX || len > INT32_MAX - n) {
         e->code = csvc_error_set(e->err, CSVC_INTERNAL, "a message of more than 2 GiB");
-        return false;
+        return NULL;
     }
     if (size < FIRST_BLOCK) {
         size = FIRST_BLOCK;
@@ -65,64 +63,62 @@ static CSVC__COLD bool grow(struct encoder *e, size_t n)
     block = csvc__malloc(size);
     if (block == NULL) {
         e->code = csvc_error_set(e->err, CSVC_RESOURCE_EXHAUSTED, "no memory for a message");
-        return false;
+        return NULL;
     }
     if (len > 0) {
-        memcpy(block + size - len, e->at, len);
+        memcpy(block + size - len, at, len);
     }
     csvc__free(e->block);
     e->block = block;
     e->start = block;
     e->end = block + size;
-    e->at = e->end - len;
-    return true;
+    return e->end - len;
 }
 
-static inline bool room(struct encoder *e, size_t n)
+/* `at`, with room for `n` bytes in front of it. */
+static inline uint8_t *room(struct encoder *e, uint8_t *at, size_t n)
 {
-    return CSVC__LIKELY((size_t)(e->at - e->start) >= n) || grow(e, n);
+    return CSVC__LIKELY((size_t)(at - e->start) >= n) ? at : grow(e, at, n);
 }
 
 /* The put_ functions need room to have been made. */
-static inline void put_varint(struct encoder *e, uint64_t value)
+static inline uint8_t *put_varint(uint8_t *at, uint64_t value)
 {
     if (CSVC__LIKELY(value < 0x80)) {
-        *--e->at = (uint8_t)value;
-    } else {
-        e->at -= csvc__varint_size(value);
-        (void)csvc__varint_write(e->at, value);
+        *--at = (uint8_t)value;
+        return at;
     }
+    at -= csvc__varint_size(value);
+    (void)csvc__varint_write(at, value);
+    return at;
 }
 
-static inline void put_tag(struct encoder *e, uint32_t number, csvc__wire wire)
+static inline uint8_t *put_tag(uint8_t *at, uint32_t number, csvc__wire wire)
 {
-    put_varint(e, number << 3 | (uint32_t)wire);
+    return put_varint(at, number << 3 | (uint32_t)wire);
 }
 
-static inline void put_bytes(struct encoder *e, const void *data, size_t len)
+/* The length of what was written since `before` bytes were, and the tag of the field it is. */
+static inline uint8_t *put_length(struct encoder *e, uint8_t *at, const csvc_field *field,
+                                  size_t before)
 {
-    e->at -= len;
-    if (len > 0) {
-        memcpy(e->at, data, len);
-    }
+    size_t len = (size_t)(e->end - at) - before;
+
+    at = room(e, at, SCALAR_ROOM);
+    return at != NULL ? put_tag(put_varint(at, len), field->number, CSVC__WIRE_LEN) : NULL;
 }
 
 /* The varint of a value in memory. */
-static inline uint64_t varint_of(csvc_kind kind, const void *value)
+static inline uint64_t varint_of(uint8_t kind, const void *value)
 {
-    uint32_t narrow;
-    uint64_t wide;
+    if (csvc__is_one_of(kind, CSVC__KINDS_WIDE)) {
+        uint64_t wide = csvc__get64(value, 0);
 
+        return kind == CSVC_KIND_SINT64 ? csvc__zigzag64(wide) : wide;
+    }
     switch (kind) {
-    case CSVC_KIND_INT64:
-    case CSVC_KIND_UINT64:
-        return csvc__get64(value, 0);
-    case CSVC_KIND_SINT64:
-        wide = csvc__get64(value, 0);
-        return csvc__zigzag64(wide);
     case CSVC_KIND_SINT32:
-        narrow = csvc__get32(value, 0);
-        return csvc__zigzag32(narrow);
+        return csvc__zigzag32(csvc__get32(value, 0));
     case CSVC_KIND_UINT32:
         return csvc__get32(value, 0);
     case CSVC_KIND_BOOL:
@@ -132,57 +128,64 @@ static inline uint64_t varint_of(csvc_kind kind, const void *value)
     }
 }
 
-static inline void put_fixed(struct encoder *e, const void *value, size_t size)
+static inline uint8_t *put_fixed(uint8_t *at, const void *value, size_t size)
 {
-    e->at -= size;
+    at -= size;
     if (size == 4) {
-        csvc__store32(e->at, csvc__get32(value, 0));
+        csvc__store32(at, csvc__get32(value, 0));
     } else {
-        csvc__store64(e->at, csvc__get64(value, 0));
+        csvc__store64(at, csvc__get64(value, 0));
     }
+    return at;
 }
 
 /* ---- one value, with its tag ------------------------------------------------------------------
  */
 
-static bool encode_string(struct encoder *e, const csvc_message_type *type, const csvc_field *field,
-                          const char *text)
+static inline uint8_t *encode_run(struct encoder *e, uint8_t *at, const csvc_message_type *type,
+                                  const csvc_field *field, const void *data, size_t len)
 {
-    size_t len = text != NULL ? strlen(text) : 0;
-
-    if ((field->flags & CSVC_FIELD_UTF8) != 0 &&
-        CSVC__UNLIKELY(csvc__utf8_valid(text, len) != len)) {
-        return refuse(e, type, field, "not UTF-8");
+    if (CSVC__UNLIKELY(len > INT32_MAX)) {
+        return refuse(e, type, field, "more than 2 GiB");
     }
-    if (CSVC__UNLIKELY(len > INT32_MAX) || !room(e, len + SCALAR_ROOM)) {
-        return e->code != CSVC_OK ? false : refuse(e, type, field, "more than 2 GiB");
+    at = room(e, at, len + SCALAR_ROOM);
+    if (CSVC__UNLIKELY(at == NULL)) {
+        return NULL;
     }
-    put_bytes(e, text, len);
-    put_varint(e, len);
-    put_tag(e, field->number, CSVC__WIRE_LEN);
-    return true;
+    at -= len;
+    csvc__copy(at, data, len);
+    return put_tag(put_varint(at, len), field->number, CSVC__WIRE_LEN);
 }
 
-static bool encode_bytes(struct encoder *e, const csvc_message_type *type, const csvc_field *field,
-                         ProtobufCBinaryData bytes)
+static inline uint8_t *encode_string(struct encoder *e, uint8_t *at, const csvc_message_type *type,
+                                     const csvc_field *field, const char *text)
+{
+    size_t len;
+
+    if (CSVC__UNLIKELY(text == NULL)) {
+        text = "";
+    }
+    len = strlen(text);
+    if ((field->flags & CSVC_FIELD_UTF8) != 0 &&
+        CSVC__UNLIKELY(!csvc__utf8_plain(text, len, false)) && csvc__utf8_valid(text, len) != len) {
+        return refuse(e, type, field, "not UTF-8");
+    }
+    return encode_run(e, at, type, field, text, len);
+}
+
+static uint8_t *encode_bytes(struct encoder *e, uint8_t *at, const csvc_message_type *type,
+                             const csvc_field *field, ProtobufCBinaryData bytes)
 {
     if (CSVC__UNLIKELY(bytes.data == NULL && bytes.len > 0)) {
         return refuse(e, type, field, "a length without data");
     }
-    if (CSVC__UNLIKELY(bytes.len > INT32_MAX) || !room(e, bytes.len + SCALAR_ROOM)) {
-        return e->code != CSVC_OK ? false : refuse(e, type, field, "more than 2 GiB");
-    }
-    put_bytes(e, bytes.data, bytes.len);
-    put_varint(e, bytes.len);
-    put_tag(e, field->number, CSVC__WIRE_LEN);
-    return true;
+    return encode_run(e, at, type, field, bytes.data, bytes.len);
 }
 
-static bool encode_sub(struct encoder *e, const csvc_message_type *type, const csvc_field *field,
-                       const void *sub, uint32_t depth)
+static uint8_t *encode_sub(struct encoder *e, uint8_t *at, const csvc_message_type *type,
+                           const csvc_field *field, const void *sub, uint32_t depth)
 {
-    size_t before = written(e);
-    size_t len;
+    size_t before = (size_t)(e->end - at);
 
     if (CSVC__UNLIKELY(depth == 0)) {
         return refuse(e, type, field, "messages are nested too deep");
@@ -191,121 +194,148 @@ static bool encode_sub(struct encoder *e, const csvc_message_type *type, const c
         if ((type->flags & CSVC_MESSAGE_MAP_ENTRY) == 0) {
             return refuse(e, type, field, "a message that is NULL");
         }
-    } else if (!encode_message(e, field->sub, sub, depth - 1)) {
-        return false;
+    } else {
+        at = encode_message(e, at, field->sub, sub, depth - 1);
+        if (CSVC__UNLIKELY(at == NULL)) {
+            return NULL;
+        }
     }
-    len = written(e) - before;
-    if (!room(e, SCALAR_ROOM)) {
-        return false;
+    return put_length(e, at, field, before);
+}
+
+static inline uint8_t *encode_varint(struct encoder *e, uint8_t *at, const csvc_field *field,
+                                     uint64_t value)
+{
+    at = room(e, at, SCALAR_ROOM);
+    if (CSVC__UNLIKELY(at == NULL)) {
+        return NULL;
     }
-    put_varint(e, len);
-    put_tag(e, field->number, CSVC__WIRE_LEN);
-    return true;
+    return put_tag(put_varint(at, value), field->number, CSVC__WIRE_VARINT);
+}
+
+static inline uint8_t *encode_fixed(struct encoder *e, uint8_t *at, const csvc_field *field,
+                                    const void *value)
+{
+    bool wide = csvc__is_one_of(field->kind, CSVC__KINDS_WIDE);
+
+    at = room(e, at, SCALAR_ROOM);
+    if (CSVC__UNLIKELY(at == NULL)) {
+        return NULL;
+    }
+    return put_tag(put_fixed(at, value, wide ? 8 : 4), field->number,
+                   wide ? CSVC__WIRE_64 : CSVC__WIRE_32);
 }
 
 /* The value at `value`, which is there. */
-static inline bool encode_value(struct encoder *e, const csvc_message_type *type,
-                                const csvc_field *field, const void *value, uint32_t depth)
+static uint8_t *encode_value(struct encoder *e, uint8_t *at, const csvc_message_type *type,
+                             const csvc_field *field, const void *value, uint32_t depth)
 {
-    csvc_kind kind = (csvc_kind)field->kind;
-    csvc__wire wire = csvc__wire_of(kind);
-
-    switch (kind) {
+    switch (field->kind) {
     case CSVC_KIND_STRING:
-        return encode_string(e, type, field, csvc__get_pointer(value, 0));
+        return encode_string(e, at, type, field, csvc__get_pointer(value, 0));
     case CSVC_KIND_BYTES:
-        return encode_bytes(e, type, field, csvc__get_bytes(value, 0));
+        return encode_bytes(e, at, type, field, csvc__get_bytes(value, 0));
     case CSVC_KIND_MESSAGE:
-        return encode_sub(e, type, field, csvc__get_pointer(value, 0), depth);
+        return encode_sub(e, at, type, field, csvc__get_pointer(value, 0), depth);
     default:
-        if (!room(e, SCALAR_ROOM)) {
-            return false;
-        }
-        if (wire == CSVC__WIRE_VARINT) {
-            put_varint(e, varint_of(kind, value));
-        } else {
-            put_fixed(e, value, wire == CSVC__WIRE_32 ? 4 : 8);
-        }
-        put_tag(e, field->number, wire);
-        return true;
+        return csvc__is_one_of(field->kind, CSVC__KINDS_FIXED)
+                   ? encode_fixed(e, at, field, value)
+                   : encode_varint(e, at, field, varint_of(field->kind, value));
     }
+}
+
+/* The same for a field without presence of its own: zero is not written. -0.0 is not zero. */
+static inline uint8_t *encode_implicit(struct encoder *e, uint8_t *at,
+                                       const csvc_message_type *type, const csvc_field *field,
+                                       const void *value, uint32_t depth)
+{
+    const char *text;
+
+    if (field->kind == CSVC_KIND_STRING) {
+        text = csvc__get_pointer(value, 0);
+        return text == NULL || text[0] == '\0' ? at : encode_string(e, at, type, field, text);
+    }
+    if (field->kind > CSVC_KIND_STRING) {
+        return csvc__get_pointer(value, 0) != NULL &&
+                       (field->kind != CSVC_KIND_BYTES || csvc__get_bytes(value, 0).len > 0)
+                   ? encode_value(e, at, type, field, value, depth)
+                   : at;
+    }
+    if (csvc__is_one_of(field->kind, CSVC__KINDS_WIDE) ? csvc__get64(value, 0) == 0
+                                                       : csvc__get32(value, 0) == 0) {
+        return at;
+    }
+    return csvc__is_one_of(field->kind, CSVC__KINDS_FIXED)
+               ? encode_fixed(e, at, field, value)
+               : encode_varint(e, at, field, varint_of(field->kind, value));
 }
 
 /* ---- repeated ---------------------------------------------------------------------------------
  */
 
-static bool encode_packed(struct encoder *e, const csvc_field *field, const uint8_t *values,
-                          size_t n)
+static uint8_t *encode_packed(struct encoder *e, uint8_t *at, const csvc_field *field,
+                              const uint8_t *values, size_t n)
 {
-    csvc_kind kind = (csvc_kind)field->kind;
+    uint8_t kind = field->kind;
     size_t size = csvc__size_of(kind);
-    size_t before = written(e);
-    size_t len;
+    size_t before = (size_t)(e->end - at);
 
-    if (csvc__wire_of(kind) != CSVC__WIRE_VARINT) {
-        if (n > INT32_MAX / size) {
-            return grow(e, SIZE_MAX); /* says why */
-        }
-        if (!room(e, n * size)) {
-            return false;
+    if (csvc__is_one_of(kind, CSVC__KINDS_FIXED)) {
+        at = room(e, at, n > INT32_MAX / size ? SIZE_MAX : n * size);
+        if (at == NULL) {
+            return NULL;
         }
         if (CSVC__LITTLE_ENDIAN) {
-            put_bytes(e, values, n * size);
+            at -= n * size;
+            memcpy(at, values, n * size);
         } else {
             for (size_t i = n; i-- > 0;) {
-                put_fixed(e, values + i * size, size);
+                at = put_fixed(at, values + i * size, size);
             }
         }
     } else {
         for (size_t i = n; i-- > 0;) {
-            if (!room(e, CSVC__VARINT_MAX)) {
-                return false;
+            at = room(e, at, CSVC__VARINT_MAX);
+            if (CSVC__UNLIKELY(at == NULL)) {
+                return NULL;
             }
-            put_varint(e, varint_of(kind, values + i * size));
+            at = put_varint(at, varint_of(kind, values + i * size));
         }
     }
-    len = written(e) - before;
-    if (!room(e, SCALAR_ROOM)) {
-        return false;
-    }
-    put_varint(e, len);
-    put_tag(e, field->number, CSVC__WIRE_LEN);
-    return true;
+    return put_length(e, at, field, before);
 }
 
-static bool encode_repeated(struct encoder *e, const csvc_message_type *type,
-                            const csvc_field *field, const void *message, uint32_t depth)
+static uint8_t *encode_repeated(struct encoder *e, uint8_t *at, const csvc_message_type *type,
+                                const csvc_field *field, const void *message, uint32_t depth)
 {
     size_t n = csvc__get_size(message, field->quantifier);
     const uint8_t *values = csvc__get_pointer(message, field->offset);
-    size_t size = csvc__size_of((csvc_kind)field->kind);
+    size_t size = csvc__size_of(field->kind);
 
     if (n == 0) {
-        return true;
+        return at;
     }
     if (CSVC__UNLIKELY(values == NULL)) {
         return refuse(e, type, field, "a count without values");
     }
     if ((field->flags & CSVC_FIELD_PACKED) != 0) {
-        return encode_packed(e, field, values, n);
+        return encode_packed(e, at, field, values, n);
     }
-    for (size_t i = n; i-- > 0;) {
+    for (size_t i = n; at != NULL && i-- > 0;) {
         if (CSVC__UNLIKELY(field->kind == CSVC_KIND_STRING &&
                            csvc__get_pointer(values + i * size, 0) == NULL)) {
             return refuse(e, type, field, "a string that is NULL");
         }
-        if (!encode_value(e, type, field, values + i * size, depth)) {
-            return false;
-        }
+        at = encode_value(e, at, type, field, values + i * size, depth);
     }
-    return true;
+    return at;
 }
 
 /* ---- messages ---------------------------------------------------------------------------------
  */
 
-static bool encode_unknown(struct encoder *e, const csvc_message_type *type,
-                           const ProtobufCMessage *base)
+static uint8_t *encode_unknown(struct encoder *e, uint8_t *at, const csvc_message_type *type,
+                               const ProtobufCMessage *base)
 {
     for (unsigned i = base->n_unknown_fields; i-- > 0;) {
         const ProtobufCMessageUnknownField *field = &base->unknown_fields[i];
@@ -313,17 +343,19 @@ static bool encode_unknown(struct encoder *e, const csvc_message_type *type,
         if (field->len > INT32_MAX) {
             return refuse(e, type, NULL, "more than 2 GiB");
         }
-        if (!room(e, field->len + SCALAR_ROOM)) {
-            return false;
+        at = room(e, at, field->len + SCALAR_ROOM);
+        if (at == NULL) {
+            return NULL;
         }
-        put_bytes(e, field->data, field->len);
-        put_tag(e, field->tag, (csvc__wire)field->wire_type);
+        at -= field->len;
+        csvc__copy(at, field->data, field->len);
+        at = put_tag(at, field->tag, (csvc__wire)field->wire_type);
     }
-    return true;
+    return at;
 }
 
-static bool encode_message(struct encoder *e, const csvc_message_type *type, const void *message,
-                           uint32_t depth)
+static uint8_t *encode_message(struct encoder *e, uint8_t *at, const csvc_message_type *type,
+                               const void *message, uint32_t depth)
 {
     const ProtobufCMessage *base = message;
     bool is_entry = (type->flags & CSVC_MESSAGE_MAP_ENTRY) != 0;
@@ -331,25 +363,29 @@ static bool encode_message(struct encoder *e, const csvc_message_type *type, con
     if (CSVC__UNLIKELY(base->descriptor != type->descriptor)) {
         return refuse(e, type, NULL, "the struct is of another type or was never initialised");
     }
-    if (CSVC__UNLIKELY(base->n_unknown_fields > 0) && !encode_unknown(e, type, base)) {
-        return false;
+    if (CSVC__UNLIKELY(base->n_unknown_fields > 0)) {
+        at = encode_unknown(e, at, type, base);
     }
-    for (uint32_t i = type->n_fields; i-- > 0;) {
+    for (uint32_t i = type->n_fields; at != NULL && i-- > 0;) {
         const csvc_field *field = &type->fields[i];
         const void *value = csvc__const_at(message, field->offset);
 
         if (field->label == CSVC_LABEL_REPEATED) {
-            if (!encode_repeated(e, type, field, message, depth)) {
-                return false;
-            }
-        } else if (is_entry || csvc__field_present(type, field, message)) {
+            at = encode_repeated(e, at, type, field, message, depth);
+        } else if (CSVC__UNLIKELY(is_entry)) {
             /* an entry has both its key and its value, whatever they are */
-            if (!encode_value(e, type, field, value, depth)) {
-                return false;
-            }
+            at = encode_value(e, at, type, field, value, depth);
+        } else if (field->label == CSVC_LABEL_IMPLICIT) {
+            at = encode_implicit(e, at, type, field, value, depth);
+        } else if (field->kind == CSVC_KIND_MESSAGE && field->label == CSVC_LABEL_OPTIONAL) {
+            const void *sub = csvc__get_pointer(value, 0);
+
+            at = sub != NULL ? encode_sub(e, at, type, field, sub, depth) : at;
+        } else if (csvc__field_present(type, field, message)) {
+            at = encode_value(e, at, type, field, value, depth);
         }
     }
-    return true;
+    return at;
 }
 
 csvc_code csvc__encode_into(const csvc_message_type *type, const void *message, uint8_t *scratch,
@@ -357,35 +393,33 @@ csvc_code csvc__encode_into(const csvc_message_type *type, const void *message, 
                             csvc_error *err)
 {
     uint8_t none[1];
-    struct encoder e = {.err = err, .start = none, .end = none, .at = none};
+    struct encoder e = {.err = err, .start = none, .end = none};
+    uint8_t *at;
     uint8_t *copy;
+    size_t len;
 
     if (scratch_size > 0) {
         e.start = scratch;
         e.end = scratch + scratch_size;
-        e.at = e.end;
     }
-    if (!encode_message(&e, type, message, CSVC_MAX_DEPTH)) {
+    at = encode_message(&e, e.end, type, message, CSVC_MAX_DEPTH);
+    if (CSVC__UNLIKELY(at == NULL)) {
         csvc__free(e.block);
         return e.code;
     }
-    if (e.block == NULL) {
-        *ret_bytes = (csvc_bytes){written(&e), written(&e) > 0 ? e.at : NULL};
+    len = (size_t)(e.end - at);
+    if (CSVC__LIKELY(e.block == NULL)) {
+        *ret_bytes = (csvc_bytes){len, len > 0 ? at : NULL};
         return CSVC_OK;
     }
-    if (written(&e) > INT32_MAX) {
-        csvc__free(e.block);
-        return csvc_error_set(err, CSVC_INTERNAL, "a message of more than 2 GiB");
+    copy = csvc__arena_take(overflow, len);
+    if (copy != NULL) {
+        memcpy(copy, at, len);
+        *ret_bytes = (csvc_bytes){len, copy};
     }
-    copy = csvc__arena_take(overflow, written(&e));
-    if (copy == NULL) {
-        csvc__free(e.block);
-        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "no memory for a message");
-    }
-    memcpy(copy, e.at, written(&e));
-    *ret_bytes = (csvc_bytes){written(&e), copy};
     csvc__free(e.block);
-    return CSVC_OK;
+    return copy != NULL ? CSVC_OK
+                        : csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "no memory for a message");
 }
 
 csvc_code csvc_encode(csvc_arena *a, const csvc_message_type *type, const void *message,

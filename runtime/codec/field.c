@@ -75,9 +75,8 @@ bool csvc__field_present(const csvc_message_type *type, const csvc_field *field,
     case CSVC_KIND_BYTES:
         return csvc__get_bytes(message, field->offset).len > 0;
     default:
-        return csvc__size_of((csvc_kind)field->kind) == 8
-                   ? csvc__get64(message, field->offset) != 0
-                   : csvc__get32(message, field->offset) != 0;
+        return csvc__size_of(field->kind) == 8 ? csvc__get64(message, field->offset) != 0
+                                               : csvc__get32(message, field->offset) != 0;
     }
 }
 

@@ -259,7 +259,7 @@ static bool put_map_key(struct csvc__printer *p, const csvc_message_type *entry_
 {
     const csvc_field *key = &entry_type->fields[0];
     const void *value = csvc__const_at(entry, key->offset);
-    size_t size = csvc__size_of((csvc_kind)key->kind);
+    size_t size = csvc__size_of(key->kind);
 
     if (key->kind == CSVC_KIND_STRING) {
         if (!put_string(p, entry_type, csvc__get_pointer(value, 0))) {
@@ -281,7 +281,7 @@ static bool put_repeated(struct csvc__printer *p, const csvc_message_type *type,
 {
     bool is_map = (field->flags & CSVC_FIELD_MAP) != 0;
     size_t n = csvc__get_size(message, field->quantifier);
-    size_t size = csvc__size_of((csvc_kind)field->kind);
+    size_t size = csvc__size_of(field->kind);
     const uint8_t *values = csvc__get_pointer(message, field->offset);
 
     if (n > 0 && values == NULL) {

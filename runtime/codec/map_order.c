@@ -21,7 +21,7 @@ int csvc__map_compare(const csvc_message_type *entry_type, const void *x, const 
     if (key->kind == CSVC_KIND_BOOL) {
         a = csvc__get32(x, key->offset) != 0;
         b = csvc__get32(y, key->offset) != 0;
-    } else if (csvc__size_of((csvc_kind)key->kind) == 8) {
+    } else if (csvc__size_of(key->kind) == 8) {
         a = csvc__get64(x, key->offset);
         b = csvc__get64(y, key->offset);
     } else {

@@ -36,7 +36,7 @@ static void *copy_memory(csvc_arena *a, const void *from, size_t len)
 static bool copy_value(csvc_arena *a, const csvc_field *field, void *to, const void *from,
                        uint32_t depth)
 {
-    size_t size = csvc__size_of((csvc_kind)field->kind);
+    size_t size = csvc__size_of(field->kind);
     ProtobufCBinaryData bytes;
     const void *pointer;
     void *copy;
@@ -77,7 +77,7 @@ static bool copy_repeated(csvc_arena *a, const csvc_field *field, void *copy, co
                           uint32_t depth)
 {
     size_t n = csvc__get_size(message, field->quantifier);
-    size_t size = csvc__size_of((csvc_kind)field->kind);
+    size_t size = csvc__size_of(field->kind);
     const uint8_t *from = csvc__get_pointer(message, field->offset);
     uint8_t *to;
 
@@ -206,7 +206,7 @@ static bool equal_values(const csvc_field *field, const void *x, const void *y, 
         memcpy(&f[1], y, sizeof(f[1]));
         return memcmp(&f[0], &f[1], sizeof(f[0])) == 0 || (f[0] != f[0] && f[1] != f[1]);
     default:
-        return memcmp(x, y, csvc__size_of((csvc_kind)field->kind)) == 0;
+        return memcmp(x, y, csvc__size_of(field->kind)) == 0;
     }
 }
 
@@ -238,7 +238,7 @@ static bool equal_maps(const csvc_message_type *entry, void *const *x, void *con
 static bool equal_repeated(const csvc_field *field, const void *x, const void *y, uint32_t depth)
 {
     size_t n = csvc__get_size(x, field->quantifier);
-    size_t size = csvc__size_of((csvc_kind)field->kind);
+    size_t size = csvc__size_of(field->kind);
     const uint8_t *a = csvc__get_pointer(x, field->offset);
     const uint8_t *b = csvc__get_pointer(y, field->offset);
 

@@ -30,46 +30,39 @@ enum {
 #define CSVC__COLD
 #endif
 
-/* How a value of this kind travels. */
-static inline csvc__wire csvc__wire_of(csvc_kind kind)
+/* A set of kinds is a word with a bit for each. */
+#define CSVC__KINDS_WIDE                                                                           \
+    (1u << CSVC_KIND_INT64 | 1u << CSVC_KIND_UINT64 | 1u << CSVC_KIND_SINT64 |                     \
+     1u << CSVC_KIND_FIXED64 | 1u << CSVC_KIND_SFIXED64 | 1u << CSVC_KIND_DOUBLE)
+#define CSVC__KINDS_FIXED                                                                          \
+    (1u << CSVC_KIND_FIXED32 | 1u << CSVC_KIND_SFIXED32 | 1u << CSVC_KIND_FLOAT |                  \
+     1u << CSVC_KIND_FIXED64 | 1u << CSVC_KIND_SFIXED64 | 1u << CSVC_KIND_DOUBLE)
+
+static inline bool csvc__is_one_of(uint8_t kind, uint32_t kinds)
 {
-    switch (kind) {
-    case CSVC_KIND_FIXED32:
-    case CSVC_KIND_SFIXED32:
-    case CSVC_KIND_FLOAT:
-        return CSVC__WIRE_32;
-    case CSVC_KIND_FIXED64:
-    case CSVC_KIND_SFIXED64:
-    case CSVC_KIND_DOUBLE:
-        return CSVC__WIRE_64;
-    case CSVC_KIND_STRING:
-    case CSVC_KIND_BYTES:
-    case CSVC_KIND_MESSAGE:
+    return (kinds >> kind & 1) != 0;
+}
+
+/* How a value of this kind travels. */
+static inline csvc__wire csvc__wire_of(uint8_t kind)
+{
+    if (kind >= CSVC_KIND_STRING) {
         return CSVC__WIRE_LEN;
-    default:
+    }
+    if (!csvc__is_one_of(kind, CSVC__KINDS_FIXED)) {
         return CSVC__WIRE_VARINT;
     }
+    return csvc__is_one_of(kind, CSVC__KINDS_WIDE) ? CSVC__WIRE_64 : CSVC__WIRE_32;
 }
 
 /* sizeof one value of this kind in the struct, in an array too. */
-static inline size_t csvc__size_of(csvc_kind kind)
+static inline size_t csvc__size_of(uint8_t kind)
 {
-    switch (kind) {
-    case CSVC_KIND_INT64:
-    case CSVC_KIND_UINT64:
-    case CSVC_KIND_SINT64:
-    case CSVC_KIND_FIXED64:
-    case CSVC_KIND_SFIXED64:
-    case CSVC_KIND_DOUBLE:
-        return 8;
-    case CSVC_KIND_STRING:
-    case CSVC_KIND_MESSAGE:
-        return sizeof(void *);
-    case CSVC_KIND_BYTES:
-        return sizeof(ProtobufCBinaryData);
-    default:
-        return 4; /* an enum and protobuf_c_boolean are ints */
+    if (kind >= CSVC_KIND_STRING) {
+        return kind == CSVC_KIND_BYTES ? sizeof(ProtobufCBinaryData) : sizeof(void *);
     }
+    /* an enum and protobuf_c_boolean are ints */
+    return csvc__is_one_of(kind, CSVC__KINDS_WIDE) ? 8 : 4;
 }
 
 /* The kinds whose values on the wire and in memory are the same bytes, on this machine. */
@@ -159,6 +152,10 @@ static inline uint8_t *csvc__varint_write(uint8_t *p, uint64_t value)
 
 static inline size_t csvc__varint_size(uint64_t value)
 {
+#if defined(__GNUC__)
+    /* highest bit / 7 + 1, with 9 / 64 for 1 / 7 */
+    return (size_t)((63 - __builtin_clzll(value | 1)) * 9 + 73) / 64;
+#else
     size_t size = 1;
 
     while (value >= 0x80) {
@@ -166,6 +163,48 @@ static inline size_t csvc__varint_size(uint64_t value)
         size++;
     }
     return size;
+#endif
+}
+
+/* memcpy for what is short, mostly: two copies that overlap, and no call. */
+static inline void csvc__copy(void *to, const void *from, size_t len)
+{
+    uint8_t *t = to;
+    const uint8_t *f = from;
+
+    if (CSVC__LIKELY(len <= 32)) {
+        if (len >= 16) {
+            uint64_t a[2];
+            uint64_t b[2];
+
+            memcpy(a, f, 16);
+            memcpy(b, f + len - 16, 16);
+            memcpy(t, a, 16);
+            memcpy(t + len - 16, b, 16);
+        } else if (len >= 8) {
+            uint64_t a;
+            uint64_t b;
+
+            memcpy(&a, f, 8);
+            memcpy(&b, f + len - 8, 8);
+            memcpy(t, &a, 8);
+            memcpy(t + len - 8, &b, 8);
+        } else if (len >= 4) {
+            uint32_t a;
+            uint32_t b;
+
+            memcpy(&a, f, 4);
+            memcpy(&b, f + len - 4, 4);
+            memcpy(t, &a, 4);
+            memcpy(t + len - 4, &b, 4);
+        } else if (len > 0) {
+            t[0] = f[0];
+            t[len / 2] = f[len / 2];
+            t[len - 1] = f[len - 1];
+        }
+        return;
+    }
+    memcpy(to, from, len);
 }
 
 /* ---- memory of a struct, by offset ------------------------------------------------------------

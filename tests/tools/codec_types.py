@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the messages of the codec's tests: tests/unit/support/codec*.pb-c.[ch] and codec_types.[ch].
+"""Makes the messages of the codec's tests and of its benchmark: codec*.pb-c.[ch], codec_*types.[ch].
 
-Run by hand, from the top of the tree, when tests/unit/support/proto/ or csvc_message_type changed:
+Run by hand, from the top of the tree, when one of the protos (SETS, below) or csvc_message_type changed:
 
     tests/tools/codec_types.py          needs protoc, protoc-gen-c and Python's protobuf
 
@@ -17,8 +17,12 @@ import tempfile
 from google.protobuf import descriptor_pb2
 from google.protobuf.compiler import plugin_pb2
 
-SUPPORT = "tests/unit/support"
-PROTOS = ["codec2.proto", "codec3.proto", "codec_wkt.proto"]
+# folder of the output, folder of the protos, the protos, name of the tables
+SETS = [
+    ("tests/unit/support", "tests/unit/support/proto", ["codec2.proto", "codec3.proto", "codec_wkt.proto"],
+     "codec_types"),
+    ("tests/bench/support", "tests/bench/support", ["codec_bench.proto"], "codec_bench_types"),
+]
 WELL_KNOWN = {
     "Any": "ANY", "Timestamp": "TIMESTAMP", "Duration": "DURATION", "Empty": "EMPTY", "Struct": "STRUCT",
     "Value": "VALUE", "ListValue": "LIST_VALUE", "FieldMask": "FIELD_MASK",
@@ -173,11 +177,10 @@ def flat(name):
     return "codec_" + name.split("/")[-1] if name.startswith("google/") else name
 
 
-def main():
-    here = os.path.join(SUPPORT, "proto")
+def make(support, here, protos, tables):
     with tempfile.TemporaryDirectory() as scratch:
         out = os.path.join(scratch, "set")
-        subprocess.run(["protoc", "-I", here, "--include_imports", "-o", out] + PROTOS, check=True)
+        subprocess.run(["protoc", "-I", here, "--include_imports", "-o", out] + protos, check=True)
         files = descriptor_pb2.FileDescriptorSet.FromString(open(out, "rb").read()).file
     messages, enums = collect(files)
 
@@ -197,22 +200,25 @@ def main():
     if response.error:
         sys.exit(response.error)
     for file in response.file:
-        with open(os.path.join(SUPPORT, file.name), "w") as f:
+        with open(os.path.join(support, file.name), "w") as f:
             if file.name.endswith(".h"):  # an INIT with a oneof that begins with bytes warns
                 f.write('#pragma GCC diagnostic ignored "-Wmissing-braces"\n')
             f.write(re.sub(r"[ \t]+\n", "\n", file.content))
 
+    header, source = (os.path.join(support, tables + end) for end in (".h", ".c"))
+    guard = "TESTS_%s_H" % tables.upper()
     head = "/* Made by tests/tools/codec_types.py; do not edit. */\n"
-    with open(os.path.join(SUPPORT, "codec_types.h"), "w") as f:
-        f.write(head + "#ifndef TESTS_CODEC_TYPES_H\n#define TESTS_CODEC_TYPES_H\n\n#include <csvc/message.h>\n\n")
+    with open(header, "w") as f:
+        f.write(head + "#ifndef %s\n#define %s\n\n#include <csvc/message.h>\n\n" % (guard, guard))
         f.write("".join('#include "%s"\n' % flat(x.name).replace(".proto", ".pb-c.h") for x in files))
         f.write("\n" + "".join("extern const csvc_message_type %s__type;\n" % m.c_name for m in messages.values()))
-        f.write("\n#endif /* TESTS_CODEC_TYPES_H */\n")
-    with open(os.path.join(SUPPORT, "codec_types.c"), "w") as f:
-        f.write(head + '#include "codec_types.h"\n\n')
+        f.write("\n#endif /* %s */\n" % guard)
+    with open(source, "w") as f:
+        f.write(head + '#include "%s.h"\n\n' % tables)
         for m in messages.values():
             f.write("\n".join(message_tables(m, messages, enums)) + "\n")
-    subprocess.run(["clang-format-14", "-i", SUPPORT + "/codec_types.h", SUPPORT + "/codec_types.c"], check=True)
+    subprocess.run(["clang-format-14", "-i", header, source], check=True)
 
 
-main()
+for one in SETS:
+    make(*one)
