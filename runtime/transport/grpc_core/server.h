@@ -20,7 +20,7 @@ enum {
     GC_MAX_SPARE = 512,     /* calls a loop keeps for reuse */
     GC_MAX_REGISTERED = 64, /* more methods than this are looked up in our own table */
     GC_MAX_POSTED = 64,     /* requests posted on a queue, at least one a method */
-    GC_POSTED_EACH = 4,     /* of them for a method, when there is room */
+    GC_POSTED_EACH = 16,    /* of them for a method, when there is room: fewer make calls queue */
     GC_POSTED_CATCH_ALL = 2,
     GC_POSTED_GENERIC = 32 /* when all methods go through the catch-all */
 };
