@@ -116,6 +116,10 @@ static bool check_type(table *t, const owner *o, const char *c_type, const char 
 {
     const char *why = NULL;
 
+    if (o->file->c_package != NULL && *o->file->c_package != '\0' &&
+        !gen_name_package(o->file->c_package)) {
+        return false; /* reported already */
+    }
     if (!gen_name_identifier(c_type)) {
         why = *c_type == '\0' ? "is empty: protobuf-c takes out underscores"
                               : "is no identifier: protobuf-c takes out underscores";

@@ -162,6 +162,50 @@ static void make_file_options(maker *m, const gen_file *file, CsvcPb__FileDescri
     }
 }
 
+/* Comments are copied into C by protoc-gen-c, which knows of end marks, but not of trigraphs. */
+static char *clean(maker *m, char *comment)
+{
+    char *copy = comment;
+
+    for (char *at = comment; at != NULL && (at = strstr(at, "?\?")) != NULL; at++) {
+        if (copy == comment) {
+            copy = csvc_arena_strdup(m->a, comment);
+            if (copy == NULL) {
+                m->no_memory = true;
+                return NULL;
+            }
+        }
+        copy[at + 1 - comment] = '.';
+    }
+    return copy;
+}
+
+static CsvcPb__SourceCodeInfo *clean_comments(maker *m, CsvcPb__SourceCodeInfo *info)
+{
+    CsvcPb__SourceCodeInfo *copy = copy_of(m, info, sizeof(*copy));
+    CsvcPb__SourceCodeInfo__Location **locations =
+        take(m, info->n_location, sizeof(CsvcPb__SourceCodeInfo__Location *));
+
+    for (size_t i = 0; i < info->n_location && !m->no_memory; i++) {
+        CsvcPb__SourceCodeInfo__Location *location = info->location[i];
+        char *leading = clean(m, location->leading_comments);
+        char *trailing = clean(m, location->trailing_comments);
+
+        locations[i] = location;
+        if (leading != location->leading_comments || trailing != location->trailing_comments) {
+            locations[i] = copy_of(m, location, sizeof(*location));
+            if (locations[i] != NULL) {
+                locations[i]->leading_comments = leading;
+                locations[i]->trailing_comments = trailing;
+            }
+        }
+    }
+    if (copy != NULL) {
+        copy->location = locations;
+    }
+    return copy;
+}
+
 static CsvcPb__FileDescriptorProto *make_file(maker *m, const gen_file *file)
 {
     CsvcPb__FileDescriptorProto *copy = copy_of(m, file->proto, sizeof(*copy));
@@ -179,6 +223,9 @@ static CsvcPb__FileDescriptorProto *make_file(maker *m, const gen_file *file)
         copy->dependency[i] = (char *)(uintptr_t)file->field_uses[i]->name;
     }
     make_file_options(m, file, copy);
+    if (copy->source_code_info != NULL) {
+        copy->source_code_info = clean_comments(m, copy->source_code_info);
+    }
     copy->message_type = take(m, file->n_messages, sizeof(*copy->message_type));
     for (size_t i = 0; i < file->n_messages && !m->no_memory; i++) {
         copy->message_type[i] = make_message(m, file->messages[i]);

@@ -186,7 +186,7 @@ struct gen_file {
     const char *c_lower;   /* of the file, for what is one a file: user; a/b_c.proto: a__b_c */
     int syntax;            /* 2, 3; 0: neither */
     uint32_t order;        /* in the model */
-    bool is_used;          /* a field in another file is of one of its types */
+    bool provides_types;   /* `import public` of it hands its C on */
     bool generate;         /* asked for, not only imported */
     bool no_code;          /* (pb_c_file).no_generate: there is no C of it, ours neither */
     bool code_size;        /* optimize_for = CODE_SIZE: protobuf-c leaves the names out */

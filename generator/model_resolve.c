@@ -150,6 +150,23 @@ static gen_file **found_files(users *u)
     return files;
 }
 
+/* Is a file there for its types? Not when it defines options (google/api/annotations.proto): nobody
+ * makes C of those. Those it imports stand before it, so they are known. */
+static bool provides_types(const gen_file *file)
+{
+    if (file->proto->n_extension > 0) {
+        return false;
+    }
+    for (size_t i = 0; i < file->proto->n_public_dependency; i++) {
+        size_t at = (size_t)file->proto->public_dependency[i];
+
+        if (at < file->n_imports && file->imports[at]->provides_types) {
+            return true;
+        }
+    }
+    return file->n_messages > 0 || file->n_enums > 0;
+}
+
 static void find_uses(users *u, gen_file *file)
 {
     u->n_found = 0;
@@ -165,11 +182,12 @@ static void find_uses(users *u, gen_file *file)
             }
         }
     }
-    /* `import public` hands on somebody's C as well, unless that file is there for options. */
+    /* `import public` hands on somebody's C as well. What decides is in the files themselves, never
+     * what else is generated in this run. */
     for (size_t i = 0; i < file->proto->n_public_dependency; i++) {
         size_t at = (size_t)file->proto->public_dependency[i];
 
-        if (at < file->n_imports && (file->imports[at]->generate || file->imports[at]->is_used)) {
+        if (at < file->n_imports && file->imports[at]->provides_types) {
             use(u, file, file->imports[at]);
         }
     }
@@ -183,22 +201,6 @@ static void find_uses(users *u, gen_file *file)
     }
     file->n_uses = u->n_found;
     file->uses = found_files(u);
-}
-
-static void mark_used(gen_file *file)
-{
-    for (size_t i = 0; i < file->n_all_messages; i++) {
-        const gen_message *message = file->all_messages[i];
-
-        for (size_t k = 0; k < message->n_fields; k++) {
-            gen_file *other =
-                message->fields[k]->message != NULL       ? message->fields[k]->message->file
-                : message->fields[k]->enumeration != NULL ? message->fields[k]->enumeration->file
-                                                          : file;
-
-            other->is_used |= other != file;
-        }
-    }
 }
 
 /* ---- required fields, through messages within messages ---- */
@@ -277,9 +279,7 @@ void gen_resolve(gen_builder *b)
     u.marks = gen_take(b, model->n_files, sizeof(*u.marks));
     u.found = gen_take(b, model->n_files, sizeof(gen_file *));
     for (size_t i = 0; i < model->n_files && !b->no_memory; i++) {
-        mark_used(model->files[i]);
-    }
-    for (size_t i = 0; i < model->n_files && !b->no_memory; i++) {
+        model->files[i]->provides_types = provides_types(model->files[i]);
         find_uses(&u, model->files[i]);
     }
 }
