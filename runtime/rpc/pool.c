@@ -1,4 +1,5 @@
 /* rpc/pool.c: the threads that handlers run on. */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include <base/clock.h>
 #include <csvc/alloc.h>
 #include <csvc/log.h>
@@ -6,17 +7,20 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <base/banned.h>
 
 enum {
     IDLE_SECONDS = 10,
     QUICK_BACKLOG = 16, /* quick jobs waiting for each worker awake before one more is woken */
+    MAX_OWED = 8,       /* loops a worker owes a wake at a time */
+    MAX_UNTOLD = 64,    /* results posted without one */
+    LINGER = 3,         /* times a worker lets others run before it sleeps */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     STACK_SIZE = 2048 * 1024, /* instrumented frames are several times as large */
 #else
@@ -30,6 +34,12 @@ struct csvc__worker {
     pthread_cond_t wake;
     csvc__worker *next; /* among the idle or the dead */
     bool idle;
+
+    /* its own thread's */
+    bool quick; /* the job that runs is */
+    uint32_t n_untold;
+    uint32_t n_owed;
+    csvc_loop *owed[MAX_OWED];
 };
 
 struct csvc__pool {
@@ -50,17 +60,27 @@ struct csvc__pool {
     bool ending;
 };
 
+uint32_t csvc__cpus(void)
+{
+    cpu_set_t set;
+    int n = 0;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        n = CPU_COUNT(&set);
+    }
+    return n > 0 ? (uint32_t)n : 1;
+}
+
 csvc__pool *csvc__pool_new(uint32_t max_workers, uint32_t max_queued)
 {
     csvc__pool *pool = csvc__calloc(1, sizeof(*pool));
-    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
     if (pool == NULL) {
         return NULL;
     }
     pool->max_workers = max_workers;
     pool->max_queued = max_queued;
-    pool->max_awake = cpus > 0 ? (uint32_t)cpus : 1;
+    pool->max_awake = csvc__cpus();
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_cond_init(&pool->left, NULL);
     return pool;
@@ -102,6 +122,29 @@ static void forget_idle(csvc__pool *pool, csvc__worker *w)
     pool->n_idle--;
 }
 
+/* Wakes the loops that results wait at. Not under the lock. */
+static void tell_loops(csvc__worker *w)
+{
+    for (uint32_t i = 0; i < w->n_owed; i++) {
+        csvc__loop_post_end(w->owed[i]);
+    }
+    w->n_owed = 0;
+    w->n_untold = 0;
+}
+
+void csvc__worker_post(csvc__worker *w, csvc_loop *loop, csvc_task *task)
+{
+    w->n_untold++;
+    if (!csvc__loop_post_begin(loop, task)) {
+        return; /* whoever found its queue empty wakes it */
+    }
+    if (!w->quick || w->n_owed == MAX_OWED) {
+        csvc__loop_post_end(loop);
+    } else {
+        w->owed[w->n_owed++] = loop;
+    }
+}
+
 /* Sleeps until woken; false when it has slept long enough to end. */
 static bool sleep_idle(csvc__pool *pool, csvc__worker *w)
 {
@@ -123,6 +166,41 @@ static bool sleep_idle(csvc__pool *pool, csvc__worker *w)
     return true;
 }
 
+/* After quick work more of it is likely on its way; on a busy CPU letting the loop run first saves
+ * a sleep and a wake. Under the lock, which it gives away meanwhile. */
+static void linger(csvc__pool *pool, csvc__worker *w)
+{
+    (void)pthread_mutex_unlock(&pool->lock);
+    tell_loops(w);
+    for (int i = 0; i < LINGER && w->quick; i++) {
+        (void)sched_yield();
+        (void)pthread_mutex_lock(&pool->lock);
+        if (pool->first != NULL) {
+            return;
+        }
+        (void)pthread_mutex_unlock(&pool->lock);
+    }
+    (void)pthread_mutex_lock(&pool->lock);
+}
+
+static void run_job(csvc__pool *pool, csvc__worker *w, csvc__job *job)
+{
+    const bool quick = job->quick;
+
+    dequeue(pool, job);
+    pool->n_taken++;
+    pool->n_slow += !quick;
+    (void)pthread_mutex_unlock(&pool->lock);
+    /* nobody waits for a slow job to hear of an earlier result */
+    if (w->n_owed > 0 && (!quick || w->n_untold >= MAX_UNTOLD)) {
+        tell_loops(w);
+    }
+    w->quick = quick;
+    job->run(job, w); /* its memory may be gone when it returns */
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->n_slow -= !quick;
+}
+
 static void *worker_main(void *arg)
 {
     csvc__worker *w = arg;
@@ -132,18 +210,12 @@ static void *worker_main(void *arg)
     (void)pthread_mutex_lock(&pool->lock);
     pool->n_coming--;
     while (stay) {
-        csvc__job *job = pool->first;
-
-        if (job != NULL) {
-            const bool quick = job->quick;
-
-            dequeue(pool, job);
-            pool->n_taken++;
-            pool->n_slow += !quick;
-            (void)pthread_mutex_unlock(&pool->lock);
-            job->run(job, w); /* the job's memory may be gone when it returns */
-            (void)pthread_mutex_lock(&pool->lock);
-            pool->n_slow -= !quick;
+        if (pool->first == NULL && (w->n_owed > 0 || w->quick)) {
+            linger(pool, w);
+            w->quick = false;
+        }
+        if (pool->first != NULL) {
+            run_job(pool, w, pool->first);
         } else {
             stay = !pool->ending && sleep_idle(pool, w);
         }
@@ -307,10 +379,4 @@ void csvc__pool_free(csvc__pool *pool)
     (void)pthread_cond_destroy(&pool->left);
     (void)pthread_mutex_destroy(&pool->lock);
     csvc__free(pool);
-}
-
-void csvc__worker_post(csvc__worker *w, csvc_loop *loop, csvc_task *task)
-{
-    (void)w;
-    csvc__loop_post(loop, task);
 }

@@ -26,6 +26,9 @@ typedef struct csvc__job {
     bool quick;
 } csvc__job;
 
+/* CPUs this process may run on; at least 1. */
+uint32_t csvc__cpus(void);
+
 /* No thread yet. NULL when memory is short. */
 csvc__pool *csvc__pool_new(uint32_t max_workers, uint32_t max_queued);
 

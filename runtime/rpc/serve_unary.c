@@ -9,6 +9,7 @@
 #include <base/clock.h>
 #include <base/utf8.h>
 #include <codec/codec.h>
+#include <csvc/alloc.h>
 #include <csvc/log.h>
 #include <rpc/server.h>
 
@@ -18,15 +19,18 @@
 #include <base/banned.h>
 
 enum {
-    SCRATCH = 1024 /* of a reply; a larger one is encoded in the call's arena first */
+    SCRATCH = 1024,    /* of a reply; a larger one is encoded in the call's arena first */
+    QUICK_MICROS = 20, /* handlers that usually take less are quick jobs */
+    WATCH_TICKS = 5,   /* a quick job that is out for so many is watched after all */
 };
+#define GUARD_EVERY CSVC__MS
 
 typedef struct served {
     csvc_ctx ctx; /* first: dispose gets it */
     csvc_server *srv;
-    const csvc__served_method *sm; /* NULL: nobody registered the path */
-    csvc_payload *request;         /* until it is decoded */
-    void *states;                  /* of the interceptors */
+    csvc__served_method *sm; /* NULL: nobody registered the path */
+    csvc_payload *request;   /* until it is decoded */
+    void *states;            /* of the interceptors */
     uint32_t begun;
     csvc_code code; /* what the finish says */
     bool has_reply;
@@ -34,6 +38,8 @@ typedef struct served {
     const void *reply_message; /* as the handler filled it; for the interceptors */
     int64_t arrived;           /* when the chain is timed */
     csvc__job job;
+    struct served *next_out, *prev_out; /* quick jobs of this loop */
+    uint32_t ticks_out;
     csvc_task task; /* the finish a worker posts, later the release another thread posts */
     _Alignas(16) uint8_t first_chunk[CSVC__CTX_FIRST_CHUNK];
 } served;
@@ -107,7 +113,11 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
         }
         csvc__chain_end(chain, &s->ctx, s->states, s->begun, &outcome);
     }
-    (void)csvc_ctx_unref(&s->ctx);
+    if (atomic_load_explicit(&s->ctx.refs, memory_order_acquire) == 1) {
+        give_back(s); /* as nearly always: nobody has kept the ctx, and this is the loop */
+    } else {
+        (void)csvc_ctx_unref(&s->ctx);
+    }
 }
 
 /* Sends the outcome. On the loop, once. */
@@ -127,11 +137,95 @@ static void finish(served *s)
     ctx->tc->ops->finish(ctx->tc, &f);
 }
 
+/* ---- looking after quick jobs ---- */
+
+/* Every millisecond: has the pool come to a halt, is somebody overdue? */
+static void guard_look(csvc_timer *timer)
+{
+    csvc__guard *guard = (csvc__guard *)((uint8_t *)timer - offsetof(csvc__guard, timer));
+
+    (void)csvc__pool_nudge(guard->srv->pool, &guard->seen);
+    for (served *s = guard->out; s != NULL; s = s->next_out) {
+        if (s->ticks_out++ == WATCH_TICKS) {
+            s->ctx.tc->ops->watch(s->ctx.tc);
+        }
+    }
+    if (guard->out != NULL &&
+        csvc__timer_set(guard->loop, timer, csvc__now() + GUARD_EVERY) != CSVC_OK) {
+        csvc_log(CSVC_LOG_WARN, "no memory for a timer", NULL);
+    }
+}
+
+static csvc__guard *guard_of(csvc_server *srv, csvc_loop *loop)
+{
+    csvc__guard *guard = loop->upper;
+
+    if (guard == NULL) {
+        guard = csvc__calloc(1, sizeof(*guard));
+        if (guard == NULL) {
+            return NULL;
+        }
+        guard->srv = srv;
+        guard->loop = loop;
+        guard->timer.run = guard_look;
+        guard->next = atomic_load(&srv->guards);
+        while (!atomic_compare_exchange_weak(&srv->guards, &guard->next, guard)) {
+        }
+        loop->upper = guard;
+    }
+    return guard;
+}
+
+/* Whether the call may go to the pool as a quick job: one that is looked after. */
+static bool guard_out(served *s)
+{
+    csvc_loop *loop = s->ctx.tc->loop;
+    csvc__guard *guard;
+
+    if (atomic_load_explicit(&s->sm->usual_micros, memory_order_relaxed) > 16 * QUICK_MICROS) {
+        return false;
+    }
+    guard = guard_of(s->srv, loop);
+    if (guard == NULL ||
+        (guard->timer.slot == 0 &&
+         csvc__timer_set(loop, &guard->timer, csvc__now() + GUARD_EVERY) != CSVC_OK)) {
+        return false;
+    }
+    s->ticks_out = 0;
+    s->prev_out = NULL;
+    s->next_out = guard->out;
+    if (guard->out != NULL) {
+        ((served *)guard->out)->prev_out = s;
+    }
+    guard->out = s;
+    return true;
+}
+
+static void guard_back(served *s)
+{
+    csvc__guard *guard = s->ctx.tc->loop->upper;
+
+    if (!s->job.quick) {
+        return;
+    }
+    if (s->prev_out != NULL) {
+        s->prev_out->next_out = s->next_out;
+    } else {
+        guard->out = s->next_out;
+    }
+    if (s->next_out != NULL) {
+        s->next_out->prev_out = s->prev_out;
+    }
+}
+
+/* ---- the end, from a worker ---- */
+
 static void run_finish(csvc_task *task)
 {
     served *s = (served *)((uint8_t *)task - offsetof(served, task));
 
     s->ctx.may_block = false;
+    guard_back(s);
     finish(s);
 }
 
@@ -170,8 +264,13 @@ static csvc_code decode(served *s, const csvc_method *method, void **ret_request
     if (s->request->compressed) {
         return csvc_fail(&s->ctx, CSVC_UNIMPLEMENTED, "compressed messages are not served");
     }
-    code = csvc_decode_pieces(&s->ctx.arena, method->request, s->request->pieces,
-                              s->request->n_pieces, NULL, ret_request, &err);
+    if (s->request->n_pieces == 1) {
+        code = csvc_decode(&s->ctx.arena, method->request, s->request->pieces[0], NULL, ret_request,
+                           &err);
+    } else {
+        code = csvc_decode_pieces(&s->ctx.arena, method->request, s->request->pieces,
+                                  s->request->n_pieces, NULL, ret_request, &err);
+    }
     csvc__payload_unref(s->request);
     s->request = NULL;
     if (code != CSVC_OK) {
@@ -245,9 +344,21 @@ static csvc_code handle(served *s)
     return encode(s, method, reply);
 }
 
+/* Moves the average a sixteenth of the way. */
+static void note_time(csvc__served_method *sm, int64_t nanos)
+{
+    const int64_t micros = nanos / 1000 < 1000000 ? nanos / 1000 : 1000000;
+    const unsigned usual = atomic_load_explicit(&sm->usual_micros, memory_order_relaxed);
+
+    /* another worker's turn may be lost: it is only an average */
+    atomic_store_explicit(&sm->usual_micros, usual - usual / 16 + (unsigned)micros,
+                          memory_order_relaxed);
+}
+
 static void run_job(csvc__job *job, csvc__worker *w)
 {
     served *s = (served *)((uint8_t *)job - offsetof(served, job));
+    const int64_t began = csvc__now();
 
     s->ctx.may_block = true;
     s->code = csvc_check_cancelled(&s->ctx);
@@ -258,6 +369,7 @@ static void run_job(csvc__job *job, csvc__worker *w)
         csvc__payload_unref(s->request);
         s->request = NULL;
     }
+    note_time(s->sm, csvc__now() - began);
     s->task.run = run_finish;
     csvc__worker_post(w, s->ctx.tc->loop, &s->task);
 }
@@ -270,6 +382,7 @@ static void on_cancelled(csvc_tcall *tc)
     csvc__ctx_cancel(&s->ctx, why);
     /* nobody waits for a reply: what has not begun need not */
     if (csvc__pool_take_back(s->srv->pool, &s->job)) {
+        guard_back(s);
         answer(s, csvc_check_cancelled(&s->ctx));
     }
 }
@@ -347,7 +460,7 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
 
     csvc__ctx_init(ctx, s->first_chunk, sizeof(s->first_chunk), srv->o.max_call_memory, dispose);
     s->srv = srv;
-    s->sm = arrival->method;
+    s->sm = (csvc__served_method *)(uintptr_t)arrival->method;
     s->request = arrival->first;
     s->states = NULL;
     s->begun = 0;
@@ -368,10 +481,13 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
         answer(s, handle(s));
     } else {
         s->job.run = run_job;
-        s->job.quick = false;
-        tc->ops->watch(tc);
+        s->job.quick = guard_out(s);
+        if (!s->job.quick) {
+            tc->ops->watch(tc); /* it costs 8 %: a quick one has nothing to hear */
+        }
         code = csvc__pool_submit(srv->pool, &s->job);
         if (code != CSVC_OK) {
+            guard_back(s);
             answer(s, csvc_fail(ctx, code, "too many calls wait for a worker"));
         }
     }

@@ -23,6 +23,7 @@ enum {
 
 static void fill_options(csvc_server_options *o)
 {
+    o->loops = o->loops != 0 ? o->loops : csvc__cpus();
     o->max_workers = o->max_workers != 0 ? o->max_workers : DEFAULT_WORKERS;
     o->max_queued = o->max_queued != 0 ? o->max_queued : DEFAULT_QUEUED;
     o->max_message_bytes = o->max_message_bytes != 0 ? o->max_message_bytes : DEFAULT_MESSAGE_BYTES;
@@ -105,12 +106,14 @@ static csvc__served_service *served_service_new(const csvc_service *service, con
     memcpy(&ops_size, ops, sizeof(ops_size));
     memcpy(served->ops, ops, ops_size < service->ops_size ? ops_size : service->ops_size);
     for (uint32_t i = 0; i < service->n_methods; i++) {
-        served->methods[i] = (csvc__served_method){
-            .method = &service->methods[i],
-            .ops = served->ops,
-            .self = self,
-            .on_loop = (service->methods[i].flags & CSVC_METHOD_INLINE) != 0,
-        };
+        csvc__served_method *sm = &served->methods[i];
+
+        sm->method = &service->methods[i];
+        sm->ops = served->ops;
+        sm->self = self;
+        sm->on_loop = (service->methods[i].flags & CSVC_METHOD_INLINE) != 0;
+        /* slow until it has shown to be quick */
+        atomic_init(&sm->usual_micros, UINT32_C(1000) * 16);
     }
     return served;
 }
@@ -349,6 +352,10 @@ csvc_server *csvc_server_free(csvc_server *srv)
         srv->o.transport->server_free(srv->ts);
     }
     csvc__pool_free(srv->pool);
+    for (csvc__guard *guard = atomic_load(&srv->guards), *next; guard != NULL; guard = next) {
+        next = guard->next;
+        csvc__free(guard);
+    }
     while (srv->services != NULL) {
         csvc__served_service *served = srv->services;
 

@@ -15,8 +15,20 @@ typedef struct csvc__served_method {
     const csvc_method *method;
     const void *ops; /* the server's copy */
     void *self;
-    bool on_loop; /* the handler runs there */
+    bool on_loop;             /* the handler runs there */
+    atomic_uint usual_micros; /* on a worker, as a moving average in 16ths */
 } csvc__served_method;
+
+/* What a server keeps for each loop: while quick jobs are out, it looks after them every
+ * millisecond. */
+typedef struct csvc__guard {
+    struct csvc__guard *next;
+    csvc_server *srv;
+    csvc_loop *loop;
+    csvc_timer timer;
+    uint64_t seen; /* for csvc__pool_nudge */
+    void *out;     /* the calls that are out as quick jobs, newest first */
+} csvc__guard;
 
 /* One registration: the methods of a service behind a copy of its ops. */
 typedef struct csvc__served_service {
@@ -42,6 +54,7 @@ struct csvc_server {
     csvc__served_service *services;
     csvc__map paths; /* to csvc__served_method */
     csvc__map names; /* of services */
+    _Atomic(csvc__guard *) guards;
 
     pthread_mutex_t lock; /* of state, joined, outcome */
     pthread_cond_t stopped;

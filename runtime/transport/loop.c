@@ -60,11 +60,25 @@ void csvc__loop_post(csvc_loop *loop, csvc_task *task)
         (void)push(loop, task);
         return;
     }
+    if (csvc__loop_post_begin(loop, task)) {
+        csvc__loop_post_end(loop);
+    }
+}
+
+bool csvc__loop_post_begin(csvc_loop *loop, csvc_task *task)
+{
     /* What is posted may end the loop before the wake is through: settle waits for this count. */
     atomic_fetch_add_explicit(&loop->posters, 1, memory_order_relaxed);
     if (push(loop, task)) {
-        loop->transport->wake(loop);
+        return true;
     }
+    atomic_fetch_sub_explicit(&loop->posters, 1, memory_order_release);
+    return false;
+}
+
+void csvc__loop_post_end(csvc_loop *loop)
+{
+    loop->transport->wake(loop);
     atomic_fetch_sub_explicit(&loop->posters, 1, memory_order_release);
 }
 

@@ -112,12 +112,18 @@ struct csvc_loop {
     atomic_uint posters;         /* threads in csvc__loop_post now */
     csvc_timer **timers;         /* 1-based heap */
     size_t n_timers, max_timers;
+    void *upper; /* what rpc/ keeps for this loop; its thread's; NULL at first */
 };
 
 /* Any thread, its own too. Wakes the loop only when its queue was empty. A server's loop may be
  * posted to while one of its calls is not released, and before server_join; a channel's until
  * channel_free. */
 CSVC_API void csvc__loop_post(csvc_loop *loop, csvc_task *task);
+
+/* The same in two halves, for who posts much: when the first says true a wake is owed, and so is
+ * the second, soon; until then the loop will not end. Not for the loop's own thread. */
+CSVC_API bool csvc__loop_post_begin(csvc_loop *loop, csvc_task *task) CSVC_MUST_CHECK;
+CSVC_API void csvc__loop_post_end(csvc_loop *loop);
 
 /* The loop whose thread this is; NULL on any other thread. Who blocks here stops it. */
 CSVC_API csvc_loop *csvc__loop_current(void);

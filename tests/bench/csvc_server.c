@@ -1,0 +1,146 @@
+/*
+ * bench/csvc_server.c: /bench.Calc/Sum on the runtime, as generated code would serve it.
+ *
+ *     csvc_server [--inline | --pool] [--logging] [--loops N] [--port N]
+ *
+ * Beside raw_server.c it says what the runtime costs. --logging adds the interceptor that a
+ * csvc_app has built in. Prints "listening PORT"; serves until it is killed.
+ */
+#include <csvc/interceptor.h>
+#include <csvc/server.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- what the plugin emits for  message SumRequest { int32 a = 1; int32 b = 2; } ... ---- */
+
+typedef struct SumRequest {
+    ProtobufCMessage base;
+    int32_t a, b;
+} SumRequest;
+
+typedef struct SumReply {
+    ProtobufCMessage base;
+    int32_t sum;
+} SumReply;
+
+static const ProtobufCMessageDescriptor request_descriptor = {
+    .magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+    .name = "bench.SumRequest",
+    .short_name = "SumRequest",
+    .sizeof_message = sizeof(SumRequest),
+};
+static const ProtobufCMessageDescriptor reply_descriptor = {
+    .magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+    .name = "bench.SumReply",
+    .short_name = "SumReply",
+    .sizeof_message = sizeof(SumReply),
+};
+
+static const SumRequest request_initial = {.base = {.descriptor = &request_descriptor}};
+static const SumReply reply_initial = {.base = {.descriptor = &reply_descriptor}};
+
+static const csvc_field request_fields[] = {
+    {1, offsetof(SumRequest, a), 0, CSVC_KIND_INT32, CSVC_LABEL_IMPLICIT, 0, NULL},
+    {2, offsetof(SumRequest, b), 0, CSVC_KIND_INT32, CSVC_LABEL_IMPLICIT, 0, NULL},
+};
+static const csvc_field reply_fields[] = {
+    {1, offsetof(SumReply, sum), 0, CSVC_KIND_INT32, CSVC_LABEL_IMPLICIT, 0, NULL},
+};
+
+static const csvc_message_type request_type = {
+    .struct_size = sizeof(csvc_message_type),
+    .size = sizeof(SumRequest),
+    .n_fields = 2,
+    .n_dense = 2,
+    .syntax = 3,
+    .descriptor = &request_descriptor,
+    .initial = &request_initial,
+    .fields = request_fields,
+};
+static const csvc_message_type reply_type = {
+    .struct_size = sizeof(csvc_message_type),
+    .size = sizeof(SumReply),
+    .n_fields = 1,
+    .n_dense = 1,
+    .syntax = 3,
+    .descriptor = &reply_descriptor,
+    .initial = &reply_initial,
+    .fields = reply_fields,
+};
+
+typedef struct calc_ops {
+    size_t struct_size;
+    csvc_code (*sum)(void *self, csvc_ctx *ctx, const SumRequest *req, SumReply *rsp);
+} calc_ops;
+
+static csvc_code invoke_sum(const void *ops, void *self, csvc_ctx *ctx, const void *in, void *out)
+{
+    const calc_ops *o = ops;
+
+    return o->sum != NULL ? o->sum(self, ctx, in, out) : csvc_unimplemented(ctx);
+}
+
+/* ---- what a user writes ---- */
+
+static csvc_code sum(void *self, csvc_ctx *ctx, const SumRequest *req, SumReply *rsp)
+{
+    (void)self;
+    (void)ctx;
+    rsp->sum = req->a + req->b;
+    return CSVC_OK;
+}
+
+int main(int argc, char **argv)
+{
+    csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core,
+                                   .loops = 1};
+    const calc_ops ops = {sizeof(ops), sum};
+    csvc_method method = {"Sum",         "/bench.Calc/Sum", CSVC_RPC_UNARY, 0,
+                          &request_type, &reply_type,       invoke_sum};
+    csvc_service service = {
+        .struct_size = sizeof(csvc_service),
+        .ops_size = sizeof(calc_ops),
+        .name = "bench.Calc",
+        .methods = &method,
+        .n_methods = 1,
+    };
+    csvc_error err = {CSVC_ERROR_INIT};
+    bool logging = false;
+    const char *port = "0";
+    char address[32];
+    csvc_server *srv;
+    int bound;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--inline") == 0) {
+            method.flags = CSVC_METHOD_INLINE;
+        } else if (strcmp(argv[i], "--logging") == 0) {
+            logging = true;
+        } else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc) {
+            port = argv[++i];
+        } else if (strcmp(argv[i], "--loops") == 0 && i + 1 < argc) {
+            options.loops = (uint32_t)strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--pool") != 0) {
+            fprintf(stderr,
+                    "usage: csvc_server [--inline | --pool] [--logging] [--loops N] [--port N]\n");
+            return 2;
+        }
+    }
+    snprintf(address, sizeof(address), "127.0.0.1:%s", port);
+    srv = csvc_server_new(&options, &err);
+    if (srv == NULL || csvc_server_register(srv, &service, &ops, NULL) != CSVC_OK ||
+        (logging && csvc_server_intercept(srv, &csvc_logging, NULL) != CSVC_OK) ||
+        csvc_server_listen(srv, address, &bound, &err) != CSVC_OK ||
+        csvc_server_start(srv, &err) != CSVC_OK) {
+        fprintf(stderr, "csvc_server: %s\n", err.text);
+        return 1;
+    }
+    printf("listening %d\n", bound);
+    fflush(stdout);
+    for (;;) {
+        pause();
+    }
+}
