@@ -27,7 +27,7 @@ static const need needs[] = {
     {"protoc-gen-c", false, "--version", "protoc-c", "1.4.0", "makes the messages",
      "protobuf-c-compiler", "protobuf-c-compiler", "protobuf-c-compiler", "protobuf-c"},
     {"cc", false, "--version", NULL, "", "compiles", "gcc libc6-dev", "gcc", "gcc musl-dev", "gcc"},
-    {"make", false, "--version", NULL, "4.0", "builds (GNU make)", "make", "make", "make", "make"},
+    {"make", false, "--version", NULL, "4.2", "builds (GNU make)", "make", "make", "make", "make"},
     {"pkg-config", false, "--version", NULL, "0.29", "finds libraries", "pkg-config",
      "pkgconf-pkg-config", "pkgconf", "pkgconf"},
     {"sha256sum", false, "--version", NULL, "", "tells make what changed", "coreutils", "coreutils",

@@ -161,8 +161,9 @@ static csvc_code remove_stale(project *pr, const cli_list *stale, size_t *ret_wr
 static void tell_of_handlers(project *pr)
 {
     const gen_model *model = pr->pipeline->model;
+    bool under_make = getenv("MAKELEVEL") != NULL; /* which says so itself */
 
-    for (size_t i = 0; i < model->n_files; i++) {
+    for (size_t i = 0; i < model->n_files && !under_make; i++) {
         const gen_file *file = model->files[i];
 
         for (size_t k = 0; file->generate && k < file->n_services; k++) {

@@ -40,8 +40,29 @@ static size_t place_length(const char *at)
     return at[len] == ':' && at[len + 1] == ' ' ? len + 2 : 0;
 }
 
+typedef struct sources {
+    csvc_arena *a;
+    const cli_list *folders;
+    const protoc_file *files;
+    size_t n_files;
+} sources;
+
+/* protoc names files as they are imported; a reader wants their paths. */
+static const char *shown_path(const sources *s, const char *name)
+{
+    const char *path;
+
+    for (size_t i = 0; i < s->n_files; i++) {
+        if (strcmp(s->files[i].name, name) == 0) {
+            return s->files[i].path;
+        }
+    }
+    path = protoc_find(s->a, s->folders, name);
+    return path != NULL ? path : name;
+}
+
 /* protoc's `file:line:col: text` with the severity put in, as compilers write it. */
-static void add_line(csvc__buffer *b, const char *line, size_t len)
+static void add_line(const sources *s, csvc__buffer *b, const char *line, size_t len)
 {
     static const char warning[] = "warning: ";
 
@@ -56,7 +77,8 @@ static void add_line(csvc__buffer *b, const char *line, size_t len)
             bool has_severity =
                 text_len >= sizeof(warning) - 1 && memcmp(text, warning, sizeof(warning) - 1) == 0;
 
-            csvc__buffer_add(b, line, i + skip);
+            csvc__buffer_puts(b, shown_path(s, cli_must(csvc_arena_strndup(s->a, line, i))));
+            csvc__buffer_add(b, line + i, skip);
             csvc__buffer_puts(b, has_severity ? "" : "error: ");
             csvc__buffer_add(b, text, text_len);
             csvc__buffer_putc(b, '\n');
@@ -67,7 +89,7 @@ static void add_line(csvc__buffer *b, const char *line, size_t len)
     csvc__buffer_putc(b, '\n');
 }
 
-static const char *read_complaints(csvc_arena *a, csvc_bytes said)
+static const char *read_complaints(const sources *s, csvc_bytes said)
 {
     const char *at = (const char *)said.data;
     csvc__buffer b;
@@ -78,11 +100,12 @@ static const char *read_complaints(csvc_arena *a, csvc_bytes said)
         size_t len = strcspn(at, "\n");
 
         if (len > 0) {
-            add_line(&b, at, len);
+            add_line(s, &b, at, len);
         }
         at += len + (at[len] == '\n' ? 1 : 0);
     }
-    text = csvc__buffer_ok(&b) ? csvc_arena_strndup(a, b.data != NULL ? b.data : "", b.len) : NULL;
+    text =
+        csvc__buffer_ok(&b) ? csvc_arena_strndup(s->a, b.data != NULL ? b.data : "", b.len) : NULL;
     csvc__buffer_release(&b);
     return cli_must(text);
 }
@@ -91,6 +114,7 @@ csvc_code protoc_compile(csvc_arena *a, const cli_list *folders, const protoc_fi
                          size_t n_files, csvc_bytes *ret_set, const char **ret_said,
                          csvc_error *err)
 {
+    const sources given = {a, folders, files, n_files};
     const char *own = protoc_own_folder(a);
     spawn_result result;
     cli_list argv = {0};
@@ -115,7 +139,7 @@ csvc_code protoc_compile(csvc_arena *a, const cli_list *folders, const protoc_fi
     if (code != CSVC_OK) {
         return code;
     }
-    *ret_said = read_complaints(a, result.err);
+    *ret_said = read_complaints(&given, result.err);
     if (result.exit_code != 0) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "protoc refused the protos");
     }
