@@ -41,6 +41,7 @@ struct gen_entity {
     gen_column *columns; /* as the fields are written */
     size_t n_columns;
     gen_column *key;
+    const char *key_prefix; /* "books/": of names after aip.dev; NULL: none */
     gen_left_out *left_out;
     size_t n_left_out;
     const char *reason; /* why it is an entity */

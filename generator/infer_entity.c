@@ -54,8 +54,8 @@ static bool asked_by_name(const gen_inference *in, const gen_message *message)
     return false;
 }
 
-static gen_field *find_key(gen_inference *in, const gen_message *message, const char **ret_why,
-                           const char **ret_reason)
+static gen_field *find_key(gen_inference *in, const gen_message *message, bool *ret_by_name,
+                           const char **ret_why, const char **ret_reason)
 {
     const char *snake = gen_snake(in->a, message->name);
     const char *own = gen_infer_printf(in, "%s_id", snake != NULL ? snake : "");
@@ -86,6 +86,7 @@ static gen_field *find_key(gen_inference *in, const gen_message *message, const 
             if (!field->options.has_key && gen_infer_named(in, field->name, one) &&
                 (i < 2 || field->kind == CSVC_KIND_STRING)) {
                 key = field;
+                *ret_by_name = i == 2;
                 *ret_why = i == 2 ? "the key, because it is got by `name`" : "the key, by its name";
             }
         }
@@ -400,12 +401,35 @@ static const char *store_prefix(gen_inference *in, const gen_message *message, c
     return gen_infer_printf(in, "%.*s%s_store", (int)(strlen(package) - n), package, name);
 }
 
+/* book_shelf -> "bookShelves/": what aip.dev calls a collection. */
+static const char *collection(gen_inference *in, const char *name)
+{
+    const char *words = gen_plural(in->a, name);
+    size_t len = words != NULL ? strlen(words) : 0;
+    char *text = gen_infer_calloc(in, len + 2, 1);
+    size_t n = 0, i;
+
+    if (words == NULL || text == NULL) {
+        in->failed = true;
+        return "";
+    }
+    for (i = 0; i < len; i++) {
+        if (words[i] == '_' && words[i + 1] >= 'a' && words[i + 1] <= 'z') {
+            text[n++] = (char)(words[++i] - ('a' - 'A'));
+        } else if (words[i] != '_') {
+            text[n++] = words[i];
+        }
+    }
+    text[n] = '/';
+    return text;
+}
+
 gen_entity *gen_infer_entity(gen_inference *in, gen_message *message, const char **ret_reason)
 {
     gen_entity *entity = gen_infer_calloc(in, 1, sizeof(*entity));
     const char *why = NULL;
-    gen_field *key = find_key(in, message, &why, ret_reason);
-    bool given;
+    bool by_name = false, given;
+    gen_field *key = find_key(in, message, &by_name, &why, ret_reason);
 
     if (entity == NULL || key == NULL) {
         return NULL;
@@ -424,12 +448,19 @@ gen_entity *gen_infer_entity(gen_inference *in, gen_message *message, const char
         return NULL;
     }
     given = callers_give_key(in, message, key);
+    if (by_name) {
+        entity->key_prefix = collection(in, entity->name);
+    }
     entity->key->flags |= given ? 0 : (uint32_t)CSVC_COLUMN_GENERATED;
-    entity->key->reason = gen_infer_printf(
-        in, "%s; %s", why,
-        given                           ? "create requests carry it"
-        : key->kind == CSVC_KIND_STRING ? "a UUID (version 7) where a create does not carry it"
-                                        : "numbered by the database");
+    if (given) {
+        why = gen_infer_printf(in, "%s; create requests carry it", why);
+    } else if (key->kind == CSVC_KIND_STRING) {
+        why = gen_infer_printf(in, "%s; %s%sUUID (version 7) where a create does not carry it", why,
+                               by_name ? entity->key_prefix : "a ", by_name ? " and a " : "");
+    } else {
+        why = gen_infer_printf(in, "%s; numbered by the database", why);
+    }
+    entity->key->reason = why;
     if (entity->table == NULL) {
         in->failed = true;
     }

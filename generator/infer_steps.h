@@ -1,6 +1,7 @@
 /*
- * infer_steps.h: what the parts of inference share. infer.c drives; infer_entity.c makes an entity
- * of a message; infer_rpc.c finds what an rpc does with one.
+ * infer_steps.h: what the parts of inference share. infer.c drives; infer_nouns.c sorts rpcs by
+ * their names; infer_entity.c makes an entity of a message; infer_rpc.c finds what an rpc does with
+ * one.
  */
 #ifndef GEN_INFER_STEPS_H
 #define GEN_INFER_STEPS_H
@@ -56,7 +57,7 @@ bool gen_infer_has_presence(const gen_field *field);
 /* Can a value of `from` be put into `to` as it is? */
 bool gen_infer_same_type(const gen_field *from, const gen_field *to);
 
-/* ---- infer_rpc.c ---- */
+/* ---- infer_nouns.c ---- */
 
 /* Sorts all rpcs by the noun in their names. Release with gen_infer_nouns_release. */
 void gen_infer_nouns(gen_inference *in);
@@ -64,6 +65,8 @@ void gen_infer_nouns_release(gen_inference *in);
 
 /* By their names alone: the rpcs that would do something with this message. */
 const gen_infer_use *gen_infer_uses(gen_inference *in, const gen_message *message);
+
+/* ---- infer_rpc.c ---- */
 
 /* How it would do it, by the shapes of request and reply. NULL, and why in *ret_reason, when it
  * cannot. */

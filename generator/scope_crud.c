@@ -224,6 +224,27 @@ static const char *member(csvc_arena *a, const char *of, const gen_field *field)
     return field != NULL ? csvc_arena_printf(a, "%s%s", of, field->c_name) : "";
 }
 
+/* The key that comes beside the entity, into the copy of it. book_id of a create is the end of a
+ * name after aip.dev. */
+static void push_key(csvc_arena *a, gen_value *lines, const gen_crud *crud, const char *row)
+{
+    const gen_field *key = crud->entity->key->field;
+    const char *prefix = crud->entity->key_prefix;
+    const char *of = csvc_arena_printf(a, "%s.", row);
+
+    if (prefix == NULL || crud->role != GEN_CRUD_CREATE ||
+        strcmp(crud->key_field->name, key->name) == 0) {
+        gen_copy_field(a, lines, of, key, "req->", crud->key_field);
+        return;
+    }
+    gen_put_field(a, lines, of, key,
+                  csvc_arena_printf(a, "csvc_printf(ctx, \"%s%%s\", req->%s)", prefix,
+                                    crud->key_field->c_name));
+    push(a, lines, csvc_arena_printf(a, "if (%s.%s == NULL) {", row, key->c_name));
+    push(a, lines, "    return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, \"out of memory\");");
+    push(a, lines, "}");
+}
+
 /* Where the row to be stored comes from: a local, or the request as it is. */
 static void set_source(csvc_arena *a, gen_value *scope, const gen_crud *crud, const char *row,
                        const char **ret_source)
@@ -234,8 +255,7 @@ static void set_source(csvc_arena *a, gen_value *scope, const gen_crud *crud, co
     const char *given = copied ? gen_nonzero(a, "req->", crud->key_field) : "";
 
     if (copied) {
-        gen_copy_field(a, key, csvc_arena_printf(a, "%s.", row), crud->entity->key->field, "req->",
-                       crud->key_field);
+        push_key(a, key, crud, row);
     }
     gen_set_truth(a, scope, "whole", whole);
     gen_set_truth(a, scope, "copied", copied);
@@ -259,15 +279,20 @@ static void set_locals(csvc_arena *a, gen_value *scope, const gen_crud *crud, bo
     bool code = answers || (crud->role == GEN_CRUD_UPDATE && crud->mask_field != NULL);
     bool reads_first =
         crud->role == GEN_CRUD_DELETE && (crud->reply_is_entity || crud->reply_field != NULL);
+    bool declares; /* the call of the store is the first statement */
 
     if (crud->role == GEN_CRUD_GET || crud->role == GEN_CRUD_DELETE) {
         row = false;
     }
     stored = crud->role == GEN_CRUD_DELETE ? reads_first : stored;
+    declares = answers && crud->n_refused == 0 && !row && !reads_first &&
+               crud->role != GEN_CRUD_UPDATE && !whole;
+    code = code && !declares;
     gen_set_truth(a, scope, "reads_first", reads_first);
     gen_set_truth(a, scope, "stored", stored);
     gen_set_truth(a, scope, "has_code", code);
-    gen_set_truth(a, scope, "has_locals", row || stored || code);
+    gen_set_truth(a, scope, "declares", declares);
+    gen_set_truth(a, scope, "has_locals", !declares && (row || stored || code));
 }
 
 static void set_update(csvc_arena *a, gen_value *scope, const gen_crud *crud, const char *source)
@@ -384,6 +409,9 @@ static void set_rows(csvc_arena *a, gen_value *lines, const gen_crud *crud)
     if (crud->next_token_field != NULL) {
         gen_put_field(a, lines, "rsp->", crud->next_token_field, "rows.next_page_token");
     }
+    if (crud->success_field != NULL) {
+        gen_put_field(a, lines, "rsp->", crud->success_field, "true");
+    }
 }
 
 /* A list whose request says nothing of pages wants all rows. */
@@ -400,6 +428,7 @@ static void set_list(csvc_arena *a, gen_value *scope, const gen_crud *crud)
     gen_value *members = page_members(a, crud);
     gen_value *filters = gen_list(a);
     gen_value *lines = gen_list(a);
+    bool unused;
 
     for (size_t i = 0; i < crud->n_assigns; i++) {
         const gen_assign *assign = &crud->assigns[i];
@@ -417,9 +446,10 @@ static void set_list(csvc_arena *a, gen_value *scope, const gen_crud *crud)
         set_call(a, scope, crud, "list", paged_items, 4);
     }
     gen_set_text(a, scope, "page", page_text(a, members));
-    gen_set_truth(a, scope, "unused_request",
-                  crud->n_assigns == 0 && crud->n_refused == 0 &&
-                      gen_length(members) == (crud->total_field != NULL ? 1U : 0U));
+    unused = crud->n_assigns == 0 && crud->n_refused == 0 &&
+             gen_length(members) == (crud->total_field != NULL ? 1U : 0U);
+    gen_set_truth(a, scope, "unused_request", unused);
+    gen_set_truth(a, scope, "declares", !unused && crud->n_assigns == 0 && crud->n_refused == 0);
     gen_set_text(a, scope, "init_match", gen_init_statement(a, crud->entity->message, "match"));
     gen_set(a, scope, "filters", filters);
     gen_set(a, scope, "answer", lines);
@@ -434,7 +464,12 @@ static void set_batch(csvc_arena *a, gen_value *scope, const gen_crud *crud)
     const char *items[] = {"svc->db", "ctx", one, ret};
     const char *head = csvc_arena_printf(a, "csvc_code code = %s_get(", crud->entity->prefix);
     bool ok = one != NULL && ret != NULL && head != NULL;
+    gen_value *lines = gen_list(a);
 
+    if (crud->success_field != NULL) {
+        gen_put_field(a, lines, "rsp->", crud->success_field, "true");
+    }
+    gen_set(a, scope, "answer", lines);
     gen_set_text(a, scope, "keys", keys);
     gen_set_text(a, scope, "keys_name", crud->keys_field->name);
     gen_set_text(a, scope, "rows", rows);
@@ -536,9 +571,19 @@ gen_value *gen_scope_handler(csvc_arena *a, const gen_model *model, const gen_rp
 
     (void)model;
     gen_set(a, scope, "rpc", gen_scope_rpc(a, rpc));
-    gen_set_text(a, scope, "title",
-                 gen_layout_comment(
-                     a, 0, what != NULL ? csvc_arena_printf(a, "%s: %s.", rpc->name, what) : NULL));
+    gen_set_text(
+        a, scope, "title",
+        gen_layout_comment(a, 0,
+                           what != NULL
+                               ? csvc_arena_printf(a, "%s: %s. Yours: c-svc wrote this file once.",
+                                                   rpc->name, what)
+                               : NULL));
+    gen_set_text(a, scope, "test_title",
+                 gen_layout_comment(a, 0,
+                                    csvc_arena_printf(a,
+                                                      "%s, called as a client calls it. Yours: "
+                                                      "c-svc wrote this file once.",
+                                                      rpc->name)));
     gen_set_text(a, scope, "comment", gen_layout_comment(a, 0, gen_comment_of(a, rpc->comments)));
     gen_set_truth(a, scope, "todo", rpc->crud == NULL);
     gen_set_truth(a, scope, "unpaged", false);

@@ -99,7 +99,8 @@ static gen_value *scope_column(csvc_arena *a, const gen_entity *entity, const ge
 
 /* One function of the store: prototype and the head of its definition. */
 static void set_function(csvc_arena *a, gen_value *scope, const gen_entity *entity,
-                         const char *name, const char *const *rest, size_t n_rest)
+                         const char *name, const char *const *rest, size_t n_rest,
+                         const char *prototype, const char *definition)
 {
     const char *items[8] = {"csvc_db *db", "csvc_ctx *ctx"};
     const char *head = csvc_arena_printf(a, "csvc_code %s_%s(", entity->prefix, name);
@@ -109,10 +110,9 @@ static void set_function(csvc_arena *a, gen_value *scope, const gen_entity *enti
         items[i + 2] = rest[i];
         ok = ok && rest[i] != NULL;
     }
-    gen_set_text(a, scope, csvc_arena_printf(a, "%s_prototype", name),
+    gen_set_text(a, scope, prototype,
                  ok ? gen_layout(a, 0, head, items, n_rest + 2, ") CSVC_MUST_CHECK;") : NULL);
-    gen_set_text(a, scope, csvc_arena_printf(a, "%s_definition", name),
-                 ok ? gen_layout(a, 0, head, items, n_rest + 2, ")") : NULL);
+    gen_set_text(a, scope, definition, ok ? gen_layout(a, 0, head, items, n_rest + 2, ")") : NULL);
 }
 
 static void set_functions(csvc_arena *a, gen_value *scope, const gen_entity *entity)
@@ -131,12 +131,12 @@ static void set_functions(csvc_arena *a, gen_value *scope, const gen_entity *ent
     const char *const list[] = {"const csvc_store_page *page", ret_rows};
     const char *const all[] = {"const csvc_store_page *page", "size_t max_rows", ret_rows};
 
-    set_function(a, scope, entity, "create", create, 2);
-    set_function(a, scope, entity, "get", get, 2);
-    set_function(a, scope, entity, "update", update, 3);
-    set_function(a, scope, entity, "delete", get, 1);
-    set_function(a, scope, entity, "list", list, 2);
-    set_function(a, scope, entity, "list_all", all, 3);
+    set_function(a, scope, entity, "create", create, 2, "create_prototype", "create_definition");
+    set_function(a, scope, entity, "get", get, 2, "get_prototype", "get_definition");
+    set_function(a, scope, entity, "update", update, 3, "update_prototype", "update_definition");
+    set_function(a, scope, entity, "delete", get, 1, "delete_prototype", "delete_definition");
+    set_function(a, scope, entity, "list", list, 2, "list_prototype", "list_definition");
+    set_function(a, scope, entity, "list_all", all, 3, "list_all_prototype", "list_all_definition");
 }
 
 static void set_scan(csvc_arena *a, gen_value *scope, const gen_entity *entity)
@@ -178,6 +178,8 @@ static gen_value *scope_entity(csvc_arena *a, const gen_entity *entity)
     gen_set_text(a, scope, "type", message->c_type);
     gen_set_text(a, scope, "type_table", csvc_arena_printf(a, "%s__type", message->c_lower));
     gen_set_text(a, scope, "init_wanted", gen_init_statement(a, message, "wanted"));
+    gen_set_text(a, scope, "key_prefix",
+                 entity->key_prefix != NULL ? gen_c_string(a, entity->key_prefix) : "");
     gen_set_text(a, scope, "table", entity->table);
     gen_set_text(a, scope, "table_string", gen_c_string(a, entity->table));
     gen_set_text(a, scope, "prefix", entity->prefix);

@@ -109,6 +109,23 @@ static gen_value *fill_request(csvc_arena *a, const gen_crud *crud)
     return lines;
 }
 
+/* The lines of fill_row or fill_request, and whether they use its parameters. */
+static void set_filler(csvc_arena *a, gen_value *test, const char *name, gen_value *lines)
+{
+    bool row = strcmp(name, "row") == 0;
+    bool uses_t = false, uses_n = false;
+
+    for (size_t i = 0; i < gen_length(lines); i++) {
+        const char *line = gen_value_text(gen_item(lines, i));
+
+        uses_t = uses_t || (line != NULL && strstr(line, "(t->") != NULL);
+        uses_n = uses_n || (line != NULL && (strstr(line, " n)") || strstr(line, "= n;")));
+    }
+    gen_set(a, test, row ? "fill_row" : "fill_request", lines);
+    gen_set_truth(a, test, row ? "row_without_t" : "request_without_t", !uses_t);
+    gen_set_truth(a, test, row ? "row_without_n" : "request_without_n", !uses_n);
+}
+
 /* ---- what a test expects ---- */
 
 /* Where a value of this column stands in what is sent: in the request or in the row within it. */
@@ -355,7 +372,7 @@ static void set_request(csvc_arena *a, gen_value *test, const gen_crud *crud, co
 {
     const char *of = crud->entity_field != NULL ? csvc_arena_printf(a, "%s.", row) : "req.";
 
-    gen_set(a, test, "fill_request", fill_request(a, crud));
+    set_filler(a, test, "request", fill_request(a, crud));
     gen_set_truth(a, test, "whole", crud->entity_field != NULL);
     gen_set(a, test, "prepare", prepare(a, crud, row, "1"));
     gen_set(a, test, "prepare_other", prepare(a, crud, row, "2"));
@@ -367,8 +384,10 @@ static void set_request(csvc_arena *a, gen_value *test, const gen_crud *crud, co
 
 static void push_if(csvc_arena *a, gen_value *tests, bool there, const char *name)
 {
+    const char *items[] = {name, "service_testing_start", "service_testing_stop"};
+
     if (there) {
-        push(a, tests, name);
+        push(a, tests, gen_layout(a, 8, "cmocka_unit_test_setup_teardown(", items, 3, "),"));
     }
 }
 
@@ -376,7 +395,8 @@ static void set_tests(csvc_arena *a, gen_value *test, const gen_crud *crud, bool
 {
     gen_value *tests = gen_list(a);
     bool flat = crud->entity_field == NULL && !crud->request_is_entity;
-    bool unique = crud->role == GEN_CRUD_CREATE && gen_length(gen_get(test, "unique")) > 0;
+    bool create = crud->role == GEN_CRUD_CREATE;
+    bool unique = create && gen_length(gen_get(test, "unique")) > 0;
     bool keyed = crud->role == GEN_CRUD_GET || crud->role == GEN_CRUD_UPDATE ||
                  crud->role == GEN_CRUD_DELETE;
     bool list = crud->role == GEN_CRUD_LIST;
@@ -407,9 +427,8 @@ static void set_tests(csvc_arena *a, gen_value *test, const gen_crud *crud, bool
     push_if(a, tests, crud->role == GEN_CRUD_BATCH_GET && rows_can_be, "reads_several");
     push_if(a, tests, crud->role == GEN_CRUD_BATCH_GET, "refuses_too_many");
     gen_set(a, test, "tests", tests);
-    gen_set_truth(a, test, "stores_rows", rows_can_be && (crud->role != GEN_CRUD_CREATE || unique));
-    gen_set_truth(a, test, "fills_rows",
-                  rows_can_be && (crud->role != GEN_CRUD_CREATE || unique || !flat));
+    gen_set_truth(a, test, "stores_rows", rows_can_be && !create);
+    gen_set_truth(a, test, "fills_rows", rows_can_be && (!create || !flat));
     gen_set_truth(a, test, "uses_text",
                   crud->role == GEN_CRUD_CREATE && gen_length(gen_get(test, "required")) > 0);
 }
@@ -432,7 +451,7 @@ void gen_scope_crud_test(csvc_arena *a, gen_value *scope, const gen_rpc *rpc)
 
     gen_set_truth(a, test, "rows_can_be", rows_can_be);
     gen_set_truth(a, test, "flat", flat && writes);
-    gen_set(a, test, "fill_row", fill_row(a, crud->entity, csvc_arena_printf(a, "%s->", row)));
+    set_filler(a, test, "row", fill_row(a, crud->entity, csvc_arena_printf(a, "%s->", row)));
     gen_set_truth(a, test, "replies_row", reply == NULL || *reply != '\0');
     gen_set_text(a, test, "success",
                  crud->success_field != NULL ? crud->success_field->c_name : "");
