@@ -50,9 +50,12 @@ class Shell:
                 time.sleep(0.02)
             e2e.fail(f"{command}: did not listen:\n{text}")
         marker = "--csvc-tutorial--"
-        done = subprocess.run(["bash", "-c", f"{command}\nstatus=$?\necho {marker}; pwd; env -0"], cwd=self.cwd, env=self.env,
+        done = subprocess.run(["bash", "-c", f"{command}\nstatus=$?\necho {marker}; echo $status; pwd; env -0"], cwd=self.cwd, env=self.env,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         text, _, state = done.stdout.decode().partition(marker + "\n")
+        status, _, state = state.partition("\n")
+        if status != "0" and not re.search(r"^[\w-]+: [A-Z_]{4,}: ", text, re.M):
+            e2e.fail(f"$ {command}\nended with {status}:\n{text}")
         self.cwd, _, variables = state.partition("\n")
         self.env = dict(v.split("=", 1) for v in variables.split("\0") if "=" in v)
         return text.replace(self.env["GRPC_ADDR"], "127.0.0.1:50051")

@@ -23,6 +23,7 @@
 
 #include <csvc/ctx.h>
 #include <csvc/message.h>
+#include <string.h>
 
 CSVC_BEGIN_DECLS
 
@@ -231,6 +232,36 @@ typedef struct csvc_value {
     double d;
     csvc_bytes bytes; /* TEXT: UTF-8; a NUL behind it that len does not count */
 } csvc_value;
+
+/* Parameters, made of what they hold; text and bytes are borrowed. NULL text is SQL's NULL. */
+static inline csvc_value csvc_int(int64_t i)
+{
+    csvc_value value = {CSVC_VALUE_INT, 0, 0, {0, NULL}};
+    value.i = i;
+    return value;
+}
+static inline csvc_value csvc_double(double d)
+{
+    csvc_value value = {CSVC_VALUE_DOUBLE, 0, 0, {0, NULL}};
+    value.d = d;
+    return value;
+}
+static inline csvc_value csvc_text(const char *text)
+{
+    csvc_value value = {CSVC_VALUE_NULL, 0, 0, {0, NULL}};
+    if (text != NULL) {
+        value.type = CSVC_VALUE_TEXT;
+        value.bytes.len = strlen(text);
+        value.bytes.data = (const uint8_t *)text;
+    }
+    return value;
+}
+static inline csvc_value csvc_blob(csvc_bytes bytes)
+{
+    csvc_value value = {CSVC_VALUE_BYTES, 0, 0, {0, NULL}};
+    value.bytes = bytes;
+    return value;
+}
 
 /*
  * Runs one statement that changes something; parameters are ?1, ?2... on SQLite. *ret_changed, when
