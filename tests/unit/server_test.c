@@ -471,6 +471,16 @@ static void what_a_handler_sees_and_sets(void **state)
 
 /* ---- cancellation ---- */
 
+/* Whether the pool takes Pool for a quick rpc by now: such a call is not watched at once. */
+static int arrive_quick(scene *sc)
+{
+    fake_call *call = arrive(sc, "/test.Echo/Pool");
+    const int quick = !call->watched;
+
+    assert_answer(call, CSVC_OK, "");
+    return quick;
+}
+
 /* A handler that waits until the test lets it go on or its call is cancelled. */
 typedef struct gate {
     pthread_mutex_t lock;
@@ -585,6 +595,43 @@ static void a_waiting_call_ends_when_cancelled(void **state)
     gate_open(&g);
     assert_answer(running, CSVC_OK, "");
     assert_int_equal(1, sc.peer.calls);
+    scene_end(&sc);
+}
+
+/* What is taken for quick, from experience, and then blocks: those behind it go on, and it hears of
+ * its cancellation all the same. */
+static void a_quick_handler_that_blocks_for_once(void **state)
+{
+    scene sc;
+    gate g;
+    fake_call *stuck, *behind[20];
+    const int64_t until = csvc__now() + 20 * CSVC__SECOND;
+
+    (void)state;
+    scene_start(&sc);
+    for (int i = 0; i < 200 || arrive_quick(&sc) == 0; i++) {
+        assert_true(csvc__now() < until);
+        assert_answer(arrive(&sc, "/test.Echo/Pool"), CSVC_OK, "");
+    }
+    gate_init(&g);
+    sc.peer.data = &g;
+    sc.peer.handle = waits_at_gate;
+    stuck = arrive(&sc, "/test.Echo/Pool");
+    assert_false(stuck->watched);
+    gate_wait_inside(&g, 1);
+    sc.peer.handle = NULL;
+    for (int i = 0; i < 20; i++) {
+        behind[i] = arrive(&sc, "/test.Echo/Pool");
+    }
+    for (int i = 0; i < 20; i++) {
+        assert_answer(behind[i], CSVC_OK, "");
+    }
+    while (!stuck->watched) {
+        fake_turn(sc.ts, until);
+    }
+    assert_false(stuck->finished);
+    fake_cancel(stuck);
+    assert_answer(stuck, CSVC_CANCELLED, "cancelled");
     scene_end(&sc);
 }
 
@@ -783,6 +830,7 @@ int main(void)
         cmocka_unit_test(what_a_handler_sees_and_sets),
         cmocka_unit_test(a_running_handler_hears_of_cancellation),
         cmocka_unit_test(a_waiting_call_ends_when_cancelled),
+        cmocka_unit_test(a_quick_handler_that_blocks_for_once),
         cmocka_unit_test(odd_orders_of_events),
         cmocka_unit_test(a_kept_ctx_outlives_its_call),
         cmocka_unit_test(shutdown_waits_for_calls),

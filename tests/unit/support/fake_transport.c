@@ -392,9 +392,11 @@ fake_call *fake_arrive(fake_server *ts, const fake_arrival *arrival)
     return call;
 }
 
-void fake_run_posted(fake_server *ts)
+void fake_turn(fake_server *ts, int64_t until)
 {
-    csvc__loop_run_posted(&ts->fl.loop);
+    if (!loop_turn(&ts->fl, until)) {
+        die("a test took too long");
+    }
 }
 
 void fake_wait_finish(fake_call *call)

@@ -60,7 +60,7 @@ fake_server *fake_last_server(void);
 fake_call *fake_arrive(fake_server *ts, const fake_arrival *arrival);
 void fake_wait_finish(fake_call *call); /* runs posted work; fails the test after 20 seconds */
 void fake_wait_release(fake_call *call);
-void fake_run_posted(fake_server *ts);
+void fake_turn(fake_server *ts, int64_t until); /* one turn of the loop; fails when it is late */
 void fake_cancel(fake_call *call);
 void fake_close(fake_call *call, bool delivered, bool cancelled);
 void fake_call_free(fake_call *call);
