@@ -39,10 +39,29 @@ static int at_most_int(uint32_t value)
     return value > INT32_MAX ? INT32_MAX : (int)value;
 }
 
+/*
+ * The core checks a message's length only when all of it is there, so a limit on what it holds is
+ * what keeps a caller from filling the memory: over it, the core ends streams.
+ */
+static grpc_resource_quota *quota_new(const csvc_tserver_config *config)
+{
+    grpc_resource_quota *quota = grpc_resource_quota_create("csvc");
+    size_t max = config->max_buffered_bytes;
+
+    grpc_resource_quota_resize(quota, max != 0 ? max : GC_MAX_BUFFERED);
+    return quota;
+}
+
 /* Keys as text: their header has moved between versions, and unknown ones are ignored. */
 static grpc_server *core_new(const csvc_tserver_config *config)
 {
+    grpc_resource_quota *quota = quota_new(config);
     grpc_arg args[] = {
+        {
+            .type = GRPC_ARG_POINTER,
+            .key = (char *)(uintptr_t) "grpc.resource_quota",
+            .value.pointer = {.p = quota, .vtable = grpc_resource_quota_arg_vtable()},
+        },
         int_arg("grpc.so_reuseport", 0), /* two servers never share a port in silence */
         int_arg("grpc.max_receive_message_length", at_most_int(config->max_message_bytes)),
         int_arg("grpc.max_metadata_size", at_most_int(config->max_metadata_bytes)),
@@ -52,8 +71,10 @@ static grpc_server *core_new(const csvc_tserver_config *config)
         int_arg("grpc.enable_channelz", 0),
     };
     grpc_channel_args all = {.num_args = sizeof(args) / sizeof(args[0]), .args = args};
+    grpc_server *core = grpc_server_create(&all, NULL);
 
-    return grpc_server_create(&all, NULL);
+    grpc_resource_quota_unref(quota); /* the server holds its own */
+    return core;
 }
 
 static bool copy_methods(csvc_tserver *ts, const csvc_tserver_config *config)

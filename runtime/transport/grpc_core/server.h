@@ -16,6 +16,8 @@ void csvc__gc_server_cancel_all(csvc_tserver *ts);
 bool csvc__gc_server_join(csvc_tserver *ts, int64_t until);
 void csvc__gc_server_free(csvc_tserver *ts);
 
+#define GC_MAX_BUFFERED ((size_t)512 << 20)
+
 enum {
     GC_MAX_SPARE = 512,     /* calls a loop keeps for reuse */
     GC_MAX_REGISTERED = 64, /* more methods than this are looked up in our own table */
