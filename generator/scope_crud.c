@@ -123,18 +123,19 @@ static gen_value *assignments(csvc_arena *a, const gen_crud *crud, const char *o
     return steps;
 }
 
-/* Words with blanks between them; where a line of a handler is full, the next one starts four
- * blanks in. */
-static const char *join(csvc_arena *a, size_t column, const char *const *items, size_t n)
+/* Words with blanks between them, wrapped below the first one, which stands behind `head`. */
+static const char *join(csvc_arena *a, const char *head, const char *const *items, size_t n)
 {
+    size_t indent = strlen(head);
+    size_t column = INDENT + indent;
     const char *text = "";
 
     for (size_t i = 0; i < n && text != NULL; i++) {
         size_t len = strlen(items[i]);
 
         if (i > 0 && column + 1 + len + 1 > GEN_COLUMNS) {
-            text = csvc_arena_printf(a, "%s\n    %s", text, items[i]);
-            column = INDENT + 4 + len;
+            text = csvc_arena_printf(a, "%s\n%*s%s", text, (int)indent, "", items[i]);
+            column = INDENT + indent + len;
         } else {
             text = csvc_arena_printf(a, "%s%s%s", text, i > 0 ? " " : "", items[i]);
             column += len + (i > 0 ? 1 : 0);
@@ -144,9 +145,10 @@ static const char *join(csvc_arena *a, size_t column, const char *const *items, 
 }
 
 /* The columns that an update field by field always sets, or may set at all. */
-static const char *update_set(csvc_arena *a, const gen_crud *crud, bool all)
+static const char *update_set(csvc_arena *a, const gen_crud *crud, bool fixed)
 {
     const char *items[64];
+    bool all = crud->mask_field != NULL;
     size_t n = 0;
 
     for (size_t i = 0; i < crud->n_assigns && n < 64; i++) {
@@ -172,7 +174,7 @@ static const char *update_set(csvc_arena *a, const gen_crud *crud, bool all)
             return NULL;
         }
     }
-    return join(a, INDENT + strlen("const csvc_column_set set = "), items, n);
+    return join(a, fixed ? "const csvc_column_set set = " : "csvc_column_set set = ", items, n);
 }
 
 /* What is done with the reply once the store has answered with `stored`. */
@@ -309,7 +311,7 @@ static void set_update(csvc_arena *a, gen_value *scope, const gen_crud *crud, co
         fixed = fixed && given != NULL && *given == '\0';
     }
     gen_set_truth(a, scope, "mask", crud->mask_field != NULL);
-    gen_set_text(a, scope, "set", update_set(a, crud, crud->mask_field != NULL));
+    gen_set_text(a, scope, "set", update_set(a, crud, fixed));
     gen_set_truth(a, scope, "set_fixed", fixed);
     gen_set_text(a, scope, "call_mask",
                  table != NULL && source != NULL && mask != NULL

@@ -54,8 +54,11 @@ void gen_copy_field(csvc_arena *a, gen_value *statements, const char *of, const 
 const char *gen_given(csvc_arena *a, const char *of, const gen_field *field)
 {
     if (field->label == CSVC_LABEL_ONEOF) {
-        return csvc_arena_printf(a, "%s%s_case == %s", of, field->oneof->c_name,
-                                 field->case_constant);
+        size_t len = strlen(of) + strlen(field->oneof->c_name) + strlen(field->case_constant);
+        bool fits = len + strlen("    if (_case == ) {") <= GEN_COLUMNS;
+
+        return csvc_arena_printf(a, "%s%s_case ==%s%s", of, field->oneof->c_name,
+                                 fits ? " " : "\n    ", field->case_constant);
     }
     if (field->label == CSVC_LABEL_REPEATED) {
         return "";
@@ -94,14 +97,24 @@ const char *gen_nonzero(csvc_arena *a, const char *of, const gen_field *field)
 
 const char *gen_init_statement(csvc_arena *a, const gen_message *message, const char *name)
 {
+    const char *value = csvc_arena_printf(a, "%s__INIT", message->c_upper);
+    size_t len;
+
     for (size_t i = 0; i < message->n_oneofs; i++) {
         if (message->oneofs[i].n_fields > 0 &&
             message->oneofs[i].fields[0]->kind == CSVC_KIND_BYTES) {
-            return csvc_arena_printf(a, "%s %s = *(const %s *)%s__type.initial;", message->c_type,
-                                     name, message->c_type, message->c_lower);
+            len = strlen(message->c_type) + strlen(message->c_lower);
+            value =
+                csvc_arena_printf(a, "*(const %s *)%s%s__type.initial", message->c_type,
+                                  len + 32 <= GEN_COLUMNS ? "" : "\n        ", message->c_lower);
         }
     }
-    return csvc_arena_printf(a, "%s %s = %s__INIT;", message->c_type, name, message->c_upper);
+    if (value == NULL || name == NULL) {
+        return NULL;
+    }
+    len = strlen(message->c_type) + strlen(name) + strlen(value);
+    return csvc_arena_printf(a, "%s %s =%s%s;", message->c_type, name,
+                             len + strlen("      = ;") <= GEN_COLUMNS ? " " : "\n    ", value);
 }
 
 const char *gen_row_name(csvc_arena *a, const gen_entity *entity)

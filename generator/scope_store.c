@@ -139,6 +139,36 @@ static void set_functions(csvc_arena *a, gen_value *scope, const gen_entity *ent
     set_function(a, scope, entity, "list_all", all, 3, "list_all_prototype", "list_all_definition");
 }
 
+/* The call of the runtime that a function of the store consists of. */
+static void set_call(csvc_arena *a, gen_value *scope, const gen_entity *entity, const char *name,
+                     const char *head, const char *const *rest, size_t n_rest)
+{
+    const char *items[8] = {"db", "ctx", csvc_arena_printf(a, "&%s_entity", entity->prefix)};
+
+    for (size_t i = 0; i < n_rest; i++) {
+        items[i + 3] = rest[i];
+    }
+    gen_set_text(a, scope, name,
+                 items[2] != NULL ? gen_layout(a, 4, head, items, n_rest + 3, ");") : NULL);
+}
+
+static void set_calls(csvc_arena *a, gen_value *scope, const gen_entity *entity)
+{
+    static const char *const create[] = {"row", "&stored"};
+    static const char *const get[] = {"&wanted", "&stored"};
+    static const char *const update[] = {"row", "set", "&stored"};
+    static const char *const list[] = {"page", "&rows"};
+    static const char *const all[] = {"page", "max_rows", "&rows"};
+
+    set_call(a, scope, entity, "create_call", "csvc_code code = csvc_store_create(", create, 2);
+    set_call(a, scope, entity, "get_call", "code = csvc_store_get(", get, 2);
+    set_call(a, scope, entity, "update_call", "csvc_code code = csvc_store_update(", update, 3);
+    set_call(a, scope, entity, "delete_call", "return csvc_store_delete(", get, 1);
+    set_call(a, scope, entity, "list_call", "csvc_code code = csvc_store_list(", list, 2);
+    set_call(a, scope, entity, "list_all_call", "csvc_code code = csvc_store_list_all(", all, 3);
+    set_call(a, scope, entity, "scan_start_call", "return csvc_store_scan_start(", list, 1);
+}
+
 static void set_scan(csvc_arena *a, gen_value *scope, const gen_entity *entity)
 {
     const char *start[] = {"csvc_db *db", "csvc_ctx *ctx", "const csvc_store_page *page"};
@@ -147,7 +177,15 @@ static void set_scan(csvc_arena *a, gen_value *scope, const gen_entity *entity)
     const char *next[] = {csvc_arena_printf(a, "%s_scan *scan", entity->prefix),
                           csvc_arena_printf(a, "const %s **ret_row", entity->message->c_type)};
     const char *next_head = csvc_arena_printf(a, "bool %s_scan_next(", entity->prefix);
-    bool ok = head != NULL && next[0] != NULL && next[1] != NULL && next_head != NULL;
+    const char *end[] = {next[0], "csvc_code code"};
+    const char *end_head = csvc_arena_printf(a, "csvc_code %s_scan_end(", entity->prefix);
+    bool ok =
+        head != NULL && next[0] != NULL && next[1] != NULL && next_head != NULL && end_head != NULL;
+
+    gen_set_text(a, scope, "scan_end_prototype",
+                 ok ? gen_layout(a, 0, end_head, end, 2, ");") : NULL);
+    gen_set_text(a, scope, "scan_end_definition",
+                 ok ? gen_layout(a, 0, end_head, end, 2, ")") : NULL);
 
     gen_set_text(a, scope, "scan_start_prototype",
                  ok ? gen_layout(a, 0, head, start, 3, ");") : NULL);
@@ -190,6 +228,7 @@ static gen_value *scope_entity(csvc_arena *a, const gen_entity *entity)
     gen_set(a, scope, "columns", columns);
     gen_set_number(a, scope, "n_columns", (int64_t)entity->n_columns);
     set_functions(a, scope, entity);
+    set_calls(a, scope, entity);
     set_scan(a, scope, entity);
     return scope;
 }

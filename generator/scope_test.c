@@ -433,6 +433,39 @@ static void set_tests(csvc_arena *a, gen_value *test, const gen_crud *crud, bool
                   crud->role == GEN_CRUD_CREATE && gen_length(gen_get(test, "required")) > 0);
 }
 
+/* Lines that names may make too long for one. */
+static void set_layouts(csvc_arena *a, gen_value *test, const gen_rpc *rpc, const char *row)
+{
+    const gen_entity *entity = rpc->crud->entity;
+    const char *key = entity->key->field->c_name;
+    const char *row_items[] = {"struct service_testing *t",
+                               csvc_arena_printf(a, "%s *%s", entity->message->c_type, row),
+                               "unsigned n"};
+    const char *req_items[] = {"struct service_testing *t",
+                               csvc_arena_printf(a, "%s *req", rpc->request->c_type), "unsigned n"};
+    const char *put[] = {
+        "CSVC_OK",
+        csvc_arena_printf(a, "%s_create(t->svc.db, t->ctx, &%s, &stored)", entity->prefix, row)};
+    const char *again[] = {
+        "CSVC_NOT_FOUND",
+        csvc_arena_printf(a, "%s_get(t->svc.db, t->ctx, stored->%s, &again)", entity->prefix, key)};
+    const char *after[] = {
+        "CSVC_OK",
+        csvc_arena_printf(a, "%s_get(t->svc.db, t->ctx, stored->%s, &after)", entity->prefix, key)};
+    bool ok = row_items[1] != NULL && req_items[1] != NULL && put[1] != NULL && again[1] != NULL &&
+              after[1] != NULL;
+
+    gen_set_text(a, test, "fill_row_head",
+                 ok ? gen_layout(a, 0, "static void fill_row(", row_items, 3, ")") : NULL);
+    gen_set_text(a, test, "fill_request_head",
+                 ok ? gen_layout(a, 0, "static void fill_request(", req_items, 3, ")") : NULL);
+    gen_set_text(a, test, "put_call", ok ? gen_layout(a, 4, "assert_code(", put, 2, ");") : NULL);
+    gen_set_text(a, test, "again_call",
+                 ok ? gen_layout(a, 4, "assert_code(", again, 2, ");") : NULL);
+    gen_set_text(a, test, "after_call",
+                 ok ? gen_layout(a, 4, "assert_code(", after, 2, ");") : NULL);
+}
+
 void gen_scope_crud_test(csvc_arena *a, gen_value *scope, const gen_rpc *rpc)
 {
     const gen_crud *crud = rpc->crud;
@@ -494,6 +527,7 @@ void gen_scope_crud_test(csvc_arena *a, gen_value *scope, const gen_rpc *rpc)
         set_batch(a, test, crud);
         break;
     }
+    set_layouts(a, test, rpc, row);
     set_tests(a, test, crud, rows_can_be);
     gen_set(a, scope, "test", test);
 }
