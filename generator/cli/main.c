@@ -32,7 +32,12 @@ static int unknown_command(const char *word)
     }
     nearest = cli_nearest(word, names, n);
     if (word[0] == '-') {
-        return cli_usage(NULL, "unknown option %s", word);
+        static const char *const options[] = {"--help", "--version"};
+
+        nearest = cli_nearest(word, options, 2);
+        return cli_usage(NULL, "unknown option %s%s%s%s", word,
+                         nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+                         nearest != NULL ? "?" : "");
     }
     if (nearest == NULL && strcmp(word, "new") == 0) {
         nearest = cli_new_service.name;
