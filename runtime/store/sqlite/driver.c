@@ -65,11 +65,11 @@ static csvc_code check_file(const char *path, csvc_error *err)
     folder[folder_len == 0 ? 1 : folder_len] = '\0';
     if (stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode)) {
-            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+            return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
                                   "the database %s is a folder; name a file in it", path);
         }
         if (!S_ISREG(st.st_mode)) {
-            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+            return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
                                   "the database %s is not a regular file; name another", path);
         }
         if (access(path, R_OK | W_OK) != 0) {
