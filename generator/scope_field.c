@@ -31,6 +31,22 @@ void gen_put_field(csvc_arena *a, gen_value *statements, const char *of, const g
          value != NULL ? csvc_arena_printf(a, "%s%s = %s;", of, field->c_name, value) : NULL);
 }
 
+/* Handlers only: needs their ctx. */
+static void push_map(csvc_arena *a, gen_value *statements, const char *of, const gen_field *field,
+                     const char *from_of, const gen_field *from)
+{
+    const char *items[] = {"ctx", csvc_arena_printf(a, "&%s__type", field->message->c_lower),
+                           csvc_arena_printf(a, "%s%s", from_of, from->c_name),
+                           csvc_arena_printf(a, "%sn_%s", from_of, from->c_name)};
+    const char *head = csvc_arena_printf(a, "%s%s = csvc_store_map(", of, field->c_name);
+    bool ok = items[1] != NULL && items[2] != NULL && items[3] != NULL && head != NULL;
+
+    push(a, statements, ok ? gen_layout(a, 4, head, items, 4, ");") : NULL);
+    push(a, statements, csvc_arena_printf(a, "if (%s%s == NULL) {", of, field->c_name));
+    push(a, statements, "    return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, \"out of memory\");");
+    push(a, statements, "}");
+}
+
 void gen_copy_field(csvc_arena *a, gen_value *statements, const char *of, const gen_field *field,
                     const char *from_of, const gen_field *from)
 {
@@ -45,9 +61,7 @@ void gen_copy_field(csvc_arena *a, gen_value *statements, const char *of, const 
     if (field->message == from->message) {
         push(a, statements, csvc_arena_printf(a, "%s%s = %s;", of, field->c_name, value));
     } else { /* maps: entry messages of two names and one layout */
-        push(a, statements,
-             csvc_arena_printf(a, "%s%s = (%s*)%s; /* entries alike */", of, field->c_name,
-                               field->c_type, value));
+        push_map(a, statements, of, field, from_of, from);
     }
 }
 

@@ -147,6 +147,26 @@ csvc_code csvc_store_mask(csvc_ctx *ctx, const csvc_entity *entity, const void *
     return CSVC_OK;
 }
 
+void *csvc_store_map(csvc_ctx *ctx, const csvc_message_type *type, const void *entries,
+                     size_t n_entries)
+{
+    const void *const *from = entries;
+    void **to = csvc_calloc(ctx, n_entries, sizeof(to[0]));
+    size_t i;
+
+    for (i = 0; to != NULL && i < n_entries; i++) {
+        ProtobufCMessage *entry = csvc_alloc(ctx, type->size);
+
+        if (entry == NULL) {
+            return NULL;
+        }
+        memcpy(entry, from[i], type->size);
+        entry->descriptor = type->descriptor;
+        to[i] = entry;
+    }
+    return to;
+}
+
 csvc_code csvc_store_list_all(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
                               const csvc_store_page *page, size_t max_rows,
                               csvc_store_rows *ret_rows)

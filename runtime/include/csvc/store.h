@@ -202,6 +202,14 @@ CSVC_API csvc_code csvc_store_mask(csvc_ctx *ctx, const csvc_entity *entity, con
                                    csvc_column_set *ret_set) CSVC_MUST_CHECK;
 
 /*
+ * The entries of one map field as those of another with the same key and value: each map has an
+ * entry message of its own, and `type` is that of the wanted one. Keys and values are shared, not
+ * copied. NULL when memory is short, else an array in the ctx's arena.
+ */
+CSVC_API void *csvc_store_map(csvc_ctx *ctx, const csvc_message_type *type, const void *entries,
+                              size_t n_entries) CSVC_MUST_CHECK;
+
+/*
  * Reads rows by key, a page at a time; nothing (no transaction, no connection) is held between
  * pages, so the caller may dawdle. `next` gives the next row, living until the next one, false at
  * the end or after a failure; `end` frees the scan and returns the first failure: the scan's own or
