@@ -47,8 +47,8 @@ typedef struct csvc_db_options {
 
 /*
  * Opens the database a URL names; a SQLite file is made when absent. NULL with err set, which says
- * what is wrong and what to do: INVALID_ARGUMENT for the URL, FAILED_PRECONDITION, PERMISSION_DENIED, UNAVAILABLE,
- * RESOURCE_EXHAUSTED, DATA_LOSS.
+ * what is wrong and what to do: INVALID_ARGUMENT for the URL, FAILED_PRECONDITION,
+ * PERMISSION_DENIED, UNAVAILABLE, RESOURCE_EXHAUSTED, DATA_LOSS.
  */
 CSVC_API csvc_db *csvc_db_open(const char *url, const csvc_db_options *options,
                                csvc_error *err) CSVC_MUST_CHECK;
