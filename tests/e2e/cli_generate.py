@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""c-svc generate and the project's make: only what changed is written, content decides and not dates, edits are never lost."""
+import os
+import pathlib
+import shutil
+import sys
+sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
+import e2e
+
+here = pathlib.Path.cwd()
+pathlib.Path("user.proto").write_text(e2e.USER_PROTO.read_text())
+e2e.run("c-svc", "new-service", "user-service", "--proto", "user.proto")
+home = here / "user-service"
+proto = home / "proto/user.proto"
+without = {**e2e.environment(), "PATH": os.environ["PATH"].replace(f"{e2e.STAGE}/bin:", "")}
+
+
+def state(folder=home):
+    """Every file outside build/, with its content and its date."""
+    return {str(p.relative_to(folder)): (p.read_bytes(), p.stat().st_mtime_ns)
+            for p in folder.rglob("*") if p.is_file() and "build" not in p.relative_to(folder).parts}
+
+
+def changed(before):
+    now = state()
+    return sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
+
+
+def make(*arguments, check=0, env=None):
+    return e2e.run("make", "-C", home, "-j2", *e2e.make_args(), *arguments, check=check, env=env)
+
+
+def has(text, *words):
+    for word in words:
+        if word not in text:
+            e2e.fail(f"{word!r} is missing in:\n{text}")
+
+
+# ---- nothing changed: nothing is written ----
+
+before = state()
+has(e2e.run("c-svc", "generate", cwd=home).stdout, "gen/ is up to date")
+has(e2e.run("c-svc", "generate", cwd=home / "server/user_service").stdout, "gen/ is up to date")
+e2e.equal(changed(before), [], "written though nothing changed")
+make()
+
+# A clone has other dates; c-svc need not be there.
+for path in home.rglob("*"):
+    os.utime(path, (1, 1) if path.suffix == ".c" else None)
+shutil.rmtree(home / "build")
+clone = here / "clone"
+shutil.copytree(home, clone)
+before = state(clone)
+done = e2e.run("make", "-C", clone, "-j2", *e2e.make_args(), env=without)
+if "  update  " in done.stdout or state(clone) != before:
+    e2e.fail(f"a clone is regenerated:\n{done.stdout}")
+make()
+os.utime(proto)
+has(make().stdout, "Nothing to be done")
+
+# ---- the contract changes: so does gen/, and nothing else ----
+
+text = proto.read_text()
+before = state()
+proto.write_text(text.replace("  rpc DeleteUser", "  rpc Greet(GreetRequest) returns (GreetReply);\n  rpc DeleteUser") +
+                 "message GreetRequest { string name = 1; }\nmessage GreetReply { string text = 1; }\n")
+done = make(check=2, env=without)
+has(done.stderr, "c-svc", "not")
+e2e.equal(changed(before), ["proto/user.proto"], "written without c-svc")
+done = make()
+has(done.stdout, "  update  gen/user.csvc.h", "  update  gen/services.c", "todo: server/user_service/greet.c: ")
+if done.stdout.count("todo: ") != 1:
+    e2e.fail(f"not one todo line:\n{done.stdout}")
+outside = [p for p in changed(before) if not p.startswith(("gen/", ".c-svc/"))]
+e2e.equal(outside, ["proto/user.proto"], "written outside gen/")
+for same in ("gen/user.store.c", "gen/user.store.h", "gen/client.c", "gen/migrations.c"):
+    if same in changed(before):
+        e2e.fail(f"{same} was written, though it is the same")
+has(make().stdout, "Nothing to be done")
+with e2e.Server(home / "build/user-service", cwd=home) as server:
+    client = [home / "build/user-service-client", "--addr", server.address]
+    has(e2e.run(*client, "greet", "--name", "ada", check=64 + 12).stderr, "UNIMPLEMENTED")
+
+# A handler that comes is compiled, without a word to anybody.
+handler = home / "server/user_service/greet.c"
+handler.write_text('''#include "services.h"
+
+csvc_code user_service_greet(struct service *svc, csvc_ctx *ctx, const User__GreetRequest *req, User__GreetReply *rsp)
+{
+    (void)svc;
+    rsp->text = csvc_printf(ctx, "hello, %s", req->name);
+    return rsp->text != NULL ? CSVC_OK : CSVC_RESOURCE_EXHAUSTED;
+}
+''')
+done = make()
+if "todo: " in done.stdout:
+    e2e.fail(f"todo though it is done:\n{done.stdout}")
+with e2e.Server(home / "build/user-service", cwd=home) as server:
+    client = [home / "build/user-service-client", "--addr", server.address]
+    e2e.equal(e2e.run(*client, "greet", "--name", "ada").stdout, '{"text": "hello, ada"}\n', "the new rpc")
+
+# Its rpc goes: the handler stays, and is not compiled any more.
+proto.write_text(text)
+make()
+if not handler.exists() or "greet.c" in (home / "gen/project.mk").read_text():
+    e2e.fail("a handler without an rpc: gone, or still compiled")
+e2e.equal((home / "gen/services.c").read_bytes(), before["gen/services.c"][0], "gen/services.c, there and back")
+
+# ---- a proto that is wrong: its place, and nothing is written ----
+
+before = state()
+proto.write_text(text.replace("string email = 2;", "strin email = 2;", 1))
+done = make(check=2)
+has(done.stderr, "proto/user.proto:", ": error: ", "strin")
+e2e.equal(changed(before), ["proto/user.proto"], "written from a wrong proto")
+done = e2e.run("c-svc", "generate", cwd=home / "tests", check=1)
+has(done.stderr, "../proto/user.proto:")
+proto.write_text(text)
+make()
+
+# ---- c-svc.yaml ----
+
+config = home / "c-svc.yaml"
+lines = config.read_text()
+config.write_text(lines.replace("storage: sqlite", "storag: sqlite"))
+has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, "c-svc.yaml:5:1: error: ", 'did you mean "storage"?')
+config.write_text(lines.replace("user.proto", "users.proto"))
+has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, "proto/users.proto")
+config.write_text(lines)
+has(e2e.run("c-svc", "generate", cwd=here, check=1).stderr, "c-svc.yaml", "c-svc new-service")
+
+# ---- files of ours that are edited, gone or stale; files that are not ours ----
+
+header = home / "gen/user.csvc.h"
+good = header.read_bytes()
+header.write_bytes(good + b"/* mine */\n")
+has(e2e.run("c-svc", "generate", cwd=home).stdout, "update  gen/user.csvc.h")
+e2e.equal(header.read_bytes(), good, "an edited file of ours")
+header.unlink()
+has(make().stdout, "create  gen/user.csvc.h")
+shutil.rmtree(home / "gen")
+make()
+e2e.equal(header.read_bytes(), good, "gen/, made again")
+(home / "gen/mine.txt").write_text("mine")
+(home / "proto/more").mkdir()
+(home / "proto/more/note.proto").write_text(
+    'syntax = "proto3";\npackage more;\nmessage Note { string text = 1; }\n')
+config.write_text(lines.replace("[proto/user.proto]", "[proto/user.proto, proto/more/note.proto]"))
+has(make().stdout, "create  gen/more/note.csvc.c", "create  gen/more/note.pb-c.h")
+(home / "gen/more/note.pb-c.h").write_text("/* edited */\n")
+config.write_text(lines)
+done = make()
+has(done.stdout, "remove  gen/more/note.csvc.c")
+e2e.equal(sorted(p.name for p in (home / "gen/more").iterdir()), ["note.pb-c.h"], "a stale file that somebody edited")
+e2e.equal((home / "gen/mine.txt").read_text(), "mine", "a file that is not ours")
+
+# ---- tables ----
+
+proto.write_text(text.replace("string full_name = 4;", "string full_name = 4;\n  string phone = 7;", 1))
+done = e2e.run("c-svc", "generate", cwd=home)
+has(done.stderr, "proto/user.proto:", "warning: ", "users", "migrations/sqlite/0002_users.sql")
+has(e2e.run("c-svc", "generate", cwd=home).stderr, "0002_users.sql")
+step = home / "migrations/sqlite/0002_users.sql"
+step.write_text('ALTER TABLE "users" ADD COLUMN "phone" TEXT NOT NULL DEFAULT \'\';\n' + "-- long\n" * 600)
+done = make()
+if "warning" in done.stderr:
+    e2e.fail(f"warned though there is a step:\n{done.stderr}")
+has((home / "gen/migrations.c").read_text(), "0002_users")
+e2e.equal(e2e.run("c-svc", "generate", cwd=home).stderr, "", "warnings afterwards")
+make("test")
+for name, word in (("0004_x.sql", "step 3 is missing"), ("0002_y.sql", "twice"), ("next.sql", "NNNN_WORD.sql")):
+    wrong = home / "migrations/sqlite" / name
+    wrong.write_text("SELECT 1;\n")
+    has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, f"migrations/sqlite/{name}", word)
+    wrong.unlink()
+make()
+
+# ---- the user's own sources and tests ----
+
+(home / "server/helper.c").write_text('#include "helper.h"\nint helper(void) { return 42; }\n')
+(home / "server/helper.h").write_text("int helper(void);\n")
+(home / "tests/helper_test.c").write_text('''#include "service_testing.h"
+#include "helper.h"
+static void helps(void **state)
+{
+    (void)state;
+    assert_int_equal(42, helper());
+}
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(helps)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+''')
+has(make("test").stdout, "all 6 test programs passed")
+(home / "server/helper.c").write_text('#include "helper.h"\nint helper(void) { return 41; }\n')
+done = make("test", check=2)
+has(done.stdout, "FAILED  build/tests/helper_test", "of 6 test programs failed: build/tests/helper_test")
+
+# ---- the rest of the Makefile ----
+
+(home / "server/helper.c").write_text('#include "helper.h"\nint helper(void) { return 42; }\n')
+make("install", f"DESTDIR={here}/root", "PREFIX=/usr")
+e2e.equal(sorted(p.name for p in (here / "root/usr/bin").iterdir()), ["user-service", "user-service-client"], "installed")
+e2e.run(here / "root/usr/bin/user-service", "--version")
+make("uninstall", f"DESTDIR={here}/root", "PREFIX=/usr")
+e2e.equal(list((here / "root/usr/bin").iterdir()), [], "uninstalled")
+has(make("help").stdout, "make run", "make test")
+done = e2e.run("make", "-C", home, "B=other", env={**e2e.environment(), "PKG_CONFIG_PATH": "/nowhere"}, check=2)
+has(done.stderr, "libcsvc-sqlite", "c-svc doctor")
+make("clean", env=without)
+if (home / "build").exists():
+    e2e.fail("make clean leaves build/")
