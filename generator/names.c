@@ -160,8 +160,13 @@ static bool name_oneof(csvc_arena *a, gen_oneof *oneof)
         return false;
     }
     for (size_t i = 0; i < oneof->n_fields; i++) {
-        oneof->fields[i]->case_constant = part(a, before, oneof->fields[i]->name, UPPER);
-        if (oneof->fields[i]->case_constant == NULL) {
+        gen_field *field = oneof->fields[i];
+
+        field->case_constant = part(a, before, field->name, UPPER);
+        if (field->case_constant != NULL && field->renamed) {
+            field->case_constant = csvc_arena_printf(a, "%s_", field->case_constant);
+        }
+        if (field->case_constant == NULL) {
             return false;
         }
     }

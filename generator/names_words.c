@@ -700,3 +700,23 @@ bool gen_name_escaped(const char *name)
 {
     return IN(escaped, name);
 }
+
+/* ---- for the test ---- */
+
+static bool is_sorted(const char *const *list, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(list[i - 1], list[i]) >= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+#define SORTED(list) is_sorted(list, sizeof(list) / sizeof((list)[0]))
+
+bool gen_name_lists_sorted(void)
+{
+    return SORTED(keywords) && SORTED(macros) && SORTED(capitals) && SORTED(functions) &&
+           SORTED(escaped);
+}

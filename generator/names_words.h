@@ -13,4 +13,7 @@ bool gen_name_function(const char *name);
 /* A keyword that protobuf-c knows: a field of that name becomes name_. */
 bool gen_name_escaped(const char *name);
 
+/* Whether the lists are in the order that looking words up needs; for a test. */
+bool gen_name_lists_sorted(void);
+
 #endif /* GEN_NAMES_WORDS_H */
