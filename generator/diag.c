@@ -42,7 +42,7 @@ void gen_report(gen_diag *diag, gen_severity severity, gen_place place, const ch
     diag->n_errors += severity == GEN_ERROR;
     diag->n_warnings += severity == GEN_WARNING;
     /* A note goes where its problem went. */
-    if (severity == GEN_NOTE ? diag->n_dropped > 0 : diag->n_problems >= GEN_MAX_PROBLEMS) {
+    if (diag->n_errors + diag->n_warnings > GEN_MAX_PROBLEMS) {
         diag->n_dropped += severity != GEN_NOTE;
         return;
     }

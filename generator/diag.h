@@ -30,7 +30,7 @@ typedef struct gen_problem {
     const char *text;
 } gen_problem;
 
-/* At most this many are kept; how many more there were is said at the end. */
+/* At most this many are kept, with their notes; how many more there were is said at the end. */
 enum {
     GEN_MAX_PROBLEMS = 1000
 };

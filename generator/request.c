@@ -22,7 +22,14 @@ static csvc_code decode(csvc_arena *a, const csvc_message_type *type, csvc_bytes
     if (!gen_mark_nuls(a, bytes, is_set, &marked)) {
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
-    return csvc_decode(a, type, marked, NULL, ret_message, &again) == CSVC_OK ? CSVC_OK : code;
+    switch (csvc_decode(a, type, marked, NULL, ret_message, &again)) {
+    case CSVC_OK:
+        return CSVC_OK;
+    case CSVC_RESOURCE_EXHAUSTED:
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "%s", again.text);
+    default:
+        return code;
+    }
 }
 
 csvc_code gen_request_read(gen_request *request, csvc_arena *a, csvc_bytes bytes, csvc_error *err)
