@@ -90,6 +90,8 @@ static bool put_special(struct csvc__printer *p, double value)
         csvc__buffer_puts(&p->out, "\"NaN\"");
     } else if (isinf(value)) {
         csvc__buffer_puts(&p->out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    } else if (value == 0 && signbit(value)) {
+        csvc__buffer_puts(&p->out, "-0.0"); /* many readers take -0 for the integer 0 */
     } else {
         return false;
     }

@@ -125,7 +125,7 @@ static void numbers_are_short_and_exact(void **state)
                  {1.7976931348623157e308, "1.7976931348623157e+308"},
                  {9007199254740993.0, "9007199254740992"},
                  {123456789012345680.0, "1.2345678901234568e+17"},
-                 {-0.0, "-0"},
+                 {-0.0, "-0.0"},
                  {(double)NAN, "\"NaN\""},
                  {(double)INFINITY, "\"Infinity\""},
                  {-(double)INFINITY, "\"-Infinity\""}};
