@@ -286,10 +286,15 @@ TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_BASE) 
 E2E       := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 
 $(B)/obj/tests/%.o: CSVC_CFLAGS += $(TEST_CFLAGS)
-$(UNIT_BIN): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(UNIT_SUPPORT) $(GENERATOR_OBJ) $(UNIT_LIBS)
+# the parts of c-svc, but not its main
+CLI_PARTS := $(B)/cli.a
+$(CLI_PARTS): $(filter-out %/main.o,$(call obj,$(CLI_SRC)))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(UNIT_BIN): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(UNIT_SUPPORT) $(CLI_PARTS) $(GENERATOR_OBJ) $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(CLI_PARTS) $(UNIT_LIBS) $(TEST_LIBS)
 -include $(patsubst %.c,$(B)/obj/%.d,$(UNIT_SRC) $(call src,tests/unit/support))
 
 # What tests learn about their surroundings.

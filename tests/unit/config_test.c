@@ -7,11 +7,8 @@
 
 #include <string.h>
 
-/* The parts of c-svc are no library; the test takes those it is about. */
-#include "cli/args.c"
-#include "cli/config.c"
-#include "cli/name.c"
-#include "cli/say.c"
+#include "cli/cli.h"
+#include "cli/config.h"
 
 static int setup(void **state)
 {
