@@ -361,7 +361,7 @@ static void print_summary(const request *r, project *pr)
                cli_list_join(a, &counts.entities, ", "));
     }
     if (stubs > 0) {
-        printf("%zu handler%s to write; make lists %s as todo:\n", stubs,
+        printf("%zu handler%s to write; make lists %s as `todo:`.\n", stubs,
                stubs == 1 ? " is yours" : "s are yours", stubs == 1 ? "it" : "them");
     }
     printf("Next:  ");

@@ -40,6 +40,22 @@ static gen_value *scope_of_rpc(project *p, const gen_rpc *rpc)
     return scope;
 }
 
+/* The calls of gen/services.c that register a service. */
+static void set_registration(csvc_arena *a, gen_value *scope, const char *prefix)
+{
+    const char *ops = cli_printf(a, "&ops_of_%s", prefix);
+    const char *const app[] = {"app", cli_printf(a, "&%s_service", prefix), ops, "svc"};
+    const char *const server[] = {"srv", ops, "svc"};
+
+    gen_set_text(a, scope, "app_register", gen_layout(a, 4, "csvc_app_register(", app, 4, ");"));
+    gen_set_text(a, scope, "register_first",
+                 gen_layout(a, 4, cli_printf(a, "csvc_code code = %s_ops_register(", prefix),
+                            server, 3, ");"));
+    gen_set_text(
+        a, scope, "register_next",
+        gen_layout(a, 8, cli_printf(a, "code = %s_ops_register(", prefix), server, 3, ");"));
+}
+
 /* A service with its rpcs sorted by whether they have a handler, and whether it is there. */
 static gen_value *scope_of_service(project *p, const gen_service *service)
 {
@@ -61,6 +77,7 @@ static gen_value *scope_of_service(project *p, const gen_service *service)
         gen_push(a, handlers, value);
         gen_push(a, project_has(p, project_handler_path(a, rpc)) ? present : missing, value);
     }
+    set_registration(a, scope, service->prefix);
     gen_set(a, scope, "handlers", handlers);
     gen_set(a, scope, "present", present);
     gen_set(a, scope, "missing", missing);
