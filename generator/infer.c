@@ -53,6 +53,16 @@ bool gen_infer_named(gen_inference *in, const char *name, const char *const *nam
     return false;
 }
 
+bool gen_infer_same_name(gen_inference *in, const char *x, const char *y)
+{
+    const char *const words[] = {gen_snake(in->a, y), NULL};
+
+    if (words[0] == NULL) {
+        in->failed = true;
+    }
+    return strcmp(x, y) == 0 || gen_infer_named(in, x, words);
+}
+
 bool gen_infer_key_kind(const gen_field *field)
 {
     if (gen_infer_many(field) || gen_infer_in_oneof(field)) {

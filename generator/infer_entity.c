@@ -187,8 +187,7 @@ static bool is_time(const gen_field *field)
 }
 
 /* Does every create request, where it comes field by field, carry one of this name and type? */
-static bool always_given(const gen_inference *in, const gen_message *message,
-                         const gen_field *column)
+static bool always_given(gen_inference *in, const gen_message *message, const gen_field *column)
 {
     const gen_infer_use *use;
     size_t i;
@@ -198,7 +197,7 @@ static bool always_given(const gen_inference *in, const gen_message *message,
         bool found = !creates(use, message) || comes_whole(use->rpc, message);
 
         for (i = 0; !found && i < request->n_fields; i++) {
-            found = strcmp(request->fields[i]->name, column->name) == 0 &&
+            found = gen_infer_same_name(in, request->fields[i]->name, column->name) &&
                     gen_infer_same_type(request->fields[i], column);
         }
         if (!found) {

@@ -113,12 +113,12 @@ static gen_field *keys_field(gen_inference *in, const gen_message *request,
     return field;
 }
 
-static gen_column *column_of(gen_entity *entity, const gen_field *field)
+static gen_column *column_of(gen_inference *in, gen_entity *entity, const gen_field *field)
 {
     size_t i;
 
     for (i = 0; i < entity->n_columns; i++) {
-        if (strcmp(entity->columns[i].field->name, field->name) == 0 &&
+        if (gen_infer_same_name(in, field->name, entity->columns[i].field->name) &&
             gen_infer_same_type(field, entity->columns[i].field)) {
             return &entity->columns[i];
         }
@@ -189,7 +189,7 @@ static void find_assigns(shape *s)
     size_t i, n = 0;
 
     for (i = 0; assigns != NULL && i < request->n_fields; i++) {
-        gen_column *column = column_of(s->entity, request->fields[i]);
+        gen_column *column = column_of(s->in, s->entity, request->fields[i]);
         bool key = column == s->entity->key;
 
         if (column == NULL || in_use(s->crud, request->fields[i]) || (column->flags & never) != 0) {
@@ -280,7 +280,7 @@ static void no_parent(shape *s)
     static const char *const names[] = {"parent", NULL};
     const gen_field *field = field_named(s->in, s->rpc->request, names);
 
-    if (field != NULL && column_of(s->entity, field) == NULL) {
+    if (field != NULL && column_of(s->in, s->entity, field) == NULL) {
         not_so(s, gen_infer_printf(s->in, "%s has a `parent`, and %s no column for it",
                                    s->rpc->request->name, s->entity->message->name));
     }
@@ -418,7 +418,7 @@ static void shape_list(shape *s)
     crud->page_size_field = number_named(s->in, request, page_size_names);
     crud->page_token_field = plain_named(s->in, request, page_token_names, CSVC_KIND_STRING);
     crud->keyword_field = plain_named(s->in, request, keyword_names, CSVC_KIND_STRING);
-    if (crud->keyword_field != NULL && column_of(s->entity, crud->keyword_field) != NULL) {
+    if (crud->keyword_field != NULL && column_of(s->in, s->entity, crud->keyword_field) != NULL) {
         crud->keyword_field = NULL; /* a column of that name is meant */
     }
     crud->total_field = number_named(s->in, reply, total_names);

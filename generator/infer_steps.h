@@ -36,6 +36,9 @@ const char *gen_infer_printf(gen_inference *in, const char *format, ...) CSVC_PR
 /* Is the snake-case form of `name` one of `names` (NULL-terminated)? */
 bool gen_infer_named(gen_inference *in, const char *name, const char *const *names);
 
+/* The same words, however they are joined: createdAt, created_at? */
+bool gen_infer_same_name(gen_inference *in, const char *x, const char *y);
+
 /* Is it kept as one number or one text, so that it can be a key? */
 bool gen_infer_key_kind(const gen_field *field);
 
