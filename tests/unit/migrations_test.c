@@ -1,0 +1,293 @@
+/* Migrations: order, refusals, failures, two starters at once. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <base/map.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store_types.h"
+
+static char folder[256];
+static const char *url;
+static csvc_db *db;
+static csvc_error err;
+
+static csvc_db *open_bare(void)
+{
+    static const csvc_db_driver *const drivers[] = {&csvc_sqlite, NULL};
+    csvc_db_options options = {CSVC_DB_OPTIONS_INIT, .drivers = drivers};
+    csvc_db *opened = csvc_db_open(url, &options, &err);
+
+    if (opened == NULL) {
+        fail_msg("%s", err.text);
+    }
+    return opened;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    url = store_new_url(folder);
+    err = (csvc_error){CSVC_ERROR_INIT};
+    db = open_bare();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    db = csvc_db_close(db);
+    store_remove(folder);
+    return 0;
+}
+
+static csvc_code migrate(const csvc_migration *steps, size_t n)
+{
+    const csvc_migrations set = {.driver = "sqlite", .steps = steps, .n_steps = n};
+    const csvc_migrations other = {.driver = "other"};
+    const csvc_migrations *const sets[] = {&other, &set, NULL};
+
+    err = (csvc_error){CSVC_ERROR_INIT};
+    return csvc_db_migrate(db, sets, &err);
+}
+
+static void migrate_ok(const csvc_migration *steps, size_t n)
+{
+    if (migrate(steps, n) != CSVC_OK) {
+        fail_msg("%s: %s", csvc_code_name(err.code), err.text);
+    }
+    assert_int_equal(CSVC_OK, err.code);
+}
+
+static void migrate_fails(csvc_code code, const char *text, const csvc_migration *steps, size_t n)
+{
+    assert_int_equal(code, migrate(steps, n));
+    assert_int_equal(code, err.code);
+    assert_string_equal(text, err.text);
+}
+
+static int64_t number(const char *sql)
+{
+    csvc_ctx *ctx = csvc_ctx_new(NULL);
+    csvc_db_rows rows;
+    int64_t n = -1;
+
+    if (csvc_db_query(db, ctx, sql, NULL, 0, 1, &rows) == CSVC_OK && rows.n_rows == 1) {
+        n = rows.values[0].i;
+    }
+    csvc_ctx_unref(ctx);
+    return n;
+}
+
+static const csvc_migration good[] = {
+    {1, "0001_a", "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);\n-- the end\n", 0},
+    {2, "0002_b", "CREATE TABLE b (x INTEGER); INSERT INTO a VALUES (2); /* ; */", 0},
+    {3, "0003_c", "PRAGMA defer_foreign_keys = ON;\nINSERT INTO a VALUES (3)", 0},
+};
+
+static void steps_run_once_and_in_order(void **state)
+{
+    (void)state;
+    migrate_ok(good, 1);
+    assert_int_equal(1, number("SELECT count(*) FROM a"));
+    migrate_ok(good, 1);
+    assert_int_equal(1, number("SELECT count(*) FROM a"));
+    migrate_ok(good, 3);
+    assert_int_equal(3, number("SELECT count(*) FROM a"));
+    assert_int_equal(3, number("SELECT count(*) FROM csvc_migrations WHERE name LIKE '000%' AND "
+                               "length(checksum) = 16 AND applied_at LIKE '2%Z'"));
+    db = csvc_db_close(db);
+    db = open_bare();
+    migrate_ok(good, 3);
+    assert_int_equal(3, number("SELECT count(*) FROM a"));
+}
+
+static void the_checksum_may_be_given(void **state)
+{
+    csvc_migration step = good[0];
+
+    (void)state;
+    step.checksum = csvc__hash(step.sql, strlen(step.sql));
+    migrate_ok(&step, 1);
+    migrate_ok(good, 1); /* 0: computed, the same */
+}
+
+static void no_steps_are_no_failure(void **state)
+{
+    (void)state;
+    migrate_ok(NULL, 0);
+    migrate_ok(good, 2);
+}
+
+static void what_ran_may_not_change(void **state)
+{
+    csvc_migration changed[] = {good[0], good[1]};
+
+    (void)state;
+    migrate_ok(good, 2);
+    changed[1].sql = "CREATE TABLE b (x TEXT)";
+    migrate_fails(CSVC_FAILED_PRECONDITION,
+                  "migration 0002_b was changed after it ran here; put it back as it was and write "
+                  "the change as a new migration",
+                  changed, 2);
+}
+
+static void a_newer_database_is_refused(void **state)
+{
+    (void)state;
+    migrate_ok(good, 3);
+    migrate_fails(CSVC_FAILED_PRECONDITION,
+                  "the database has migration 0003_c, this program knows only 2; start the newer "
+                  "program, or restore the database from before",
+                  good, 2);
+}
+
+static void gaps_are_refused(void **state)
+{
+    csvc_migration gap[] = {good[0], good[2]};
+    csvc_ctx *ctx = csvc_ctx_new(NULL);
+
+    (void)state;
+    migrate_fails(CSVC_FAILED_PRECONDITION,
+                  "the program's migrations are not numbered 1, 2, 3...: at place 2 stands 0003_c",
+                  gap, 2);
+    migrate_ok(good, 3);
+    assert_int_equal(CSVC_OK, csvc_db_exec(db, ctx, "DELETE FROM csvc_migrations WHERE version = 2",
+                                           NULL, 0, NULL));
+    migrate_fails(CSVC_FAILED_PRECONDITION,
+                  "the database lacks migration 2 although it has 0003_c; restore its table "
+                  "csvc_migrations",
+                  good, 3);
+    csvc_ctx_unref(ctx);
+}
+
+static void a_set_for_the_driver_is_needed(void **state)
+{
+    const csvc_migrations other = {.driver = "other"};
+    const csvc_migrations *const sets[] = {&other, NULL};
+
+    (void)state;
+    assert_int_equal(CSVC_FAILED_PRECONDITION, csvc_db_migrate(db, sets, &err));
+    assert_string_equal("the program has no migrations for sqlite; add migrations/sqlite",
+                        err.text);
+    assert_int_equal(CSVC_FAILED_PRECONDITION, csvc_db_migrate(db, NULL, NULL));
+}
+
+static void a_failed_step_names_its_line_and_leaves_nothing(void **state)
+{
+    csvc_migration steps[] = {
+        good[0],
+        {2, "0002_bad",
+         "CREATE TABLE b (x INTEGER);\n\n-- a comment; with one\nINSERT INTO a\n"
+         "    VALUES (nonsense);\nCREATE TABLE c (x);\n",
+         0},
+    };
+
+    (void)state;
+    migrate_fails(CSVC_INTERNAL,
+                  "migration 0002_bad failed at line 5: the database does not take a statement: no "
+                  "such column: nonsense; nothing of it was kept, mend it and start again",
+                  steps, 2);
+    assert_int_equal(1, number("SELECT count(*) FROM a"));
+    assert_int_equal(1, number("SELECT count(*) FROM csvc_migrations"));
+    assert_int_equal(0, number("SELECT count(*) FROM sqlite_schema WHERE name IN ('b', 'c')"));
+    steps[1].sql = "INSERT INTO a VALUES (2);\nSELECT 1;\nCREATE UNIQUE INDEX i ON a (1);\n"
+                   "INSERT INTO a VALUES (3);";
+    migrate_fails(CSVC_INTERNAL,
+                  "migration 0002_bad failed at line 3: i is already taken; nothing of it "
+                  "was kept, mend it and start again",
+                  steps, 2);
+    steps[1].sql = good[1].sql;
+    migrate_ok(steps, 2);
+    assert_int_equal(2, number("SELECT count(*) FROM a"));
+}
+
+static void a_step_may_not_end_its_transaction(void **state)
+{
+    const csvc_migration commit = {1, "0001_x", "CREATE TABLE x (a);\nCOMMIT;\nBEGIN;", 0};
+    const csvc_migration rollback = {1, "0001_x", "CREATE TABLE x (a); ROLLBACK", 0};
+    const csvc_migration cut = {1, "0001_x", "CREATE TABLE x (a); CREATE TABLE y (", 0};
+
+    (void)state;
+    assert_int_equal(CSVC_INTERNAL, migrate(&commit, 1));
+    assert_non_null(strstr(err.text, "line 2: transactions, ATTACH and settings belong to"));
+    assert_int_equal(CSVC_INTERNAL, migrate(&rollback, 1));
+    assert_int_equal(CSVC_INTERNAL, migrate(&cut, 1));
+    assert_non_null(strstr(err.text, "incomplete input"));
+    assert_int_equal(0, number("SELECT count(*) FROM sqlite_schema WHERE name IN ('x', 'y')"));
+}
+
+static void a_foreign_table_of_that_name_is_refused(void **state)
+{
+    csvc_ctx *ctx = csvc_ctx_new(NULL);
+
+    (void)state;
+    assert_int_equal(CSVC_OK, csvc_db_exec(db, ctx,
+                                           "CREATE TABLE csvc_migrations AS SELECT 'x' AS version, "
+                                           "2 AS name, 3 AS checksum",
+                                           NULL, 0, NULL));
+    migrate_fails(CSVC_FAILED_PRECONDITION, "the table csvc_migrations is not one that c-svc made",
+                  good, 1);
+    csvc_ctx_unref(ctx);
+}
+
+static void *starter(void *self)
+{
+    const csvc_migrations set = {.driver = "sqlite", .steps = good, .n_steps = 3};
+    const csvc_migrations *const sets[] = {&set, NULL};
+    csvc_error own = {CSVC_ERROR_INIT};
+    csvc_db *mine = open_bare();
+
+    if (csvc_db_migrate(mine, sets, &own) != CSVC_OK) {
+        fprintf(stderr, "starter: %s\n", own.text);
+        *(int *)self = 1;
+    }
+    csvc_db_close(mine);
+    return NULL;
+}
+
+static void starters_at_once_take_turns(void **state)
+{
+    pthread_t threads[8];
+    int failed[8] = {0};
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(0, pthread_create(&threads[i], NULL, starter, &failed[i]));
+    }
+    for (int i = 0; i < 8; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(0, failed[i]);
+    }
+    assert_int_equal(3, number("SELECT count(*) FROM a"));
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(steps_run_once_and_in_order),
+        TEST(the_checksum_may_be_given),
+        TEST(no_steps_are_no_failure),
+        TEST(what_ran_may_not_change),
+        TEST(a_newer_database_is_refused),
+        TEST(gaps_are_refused),
+        TEST(a_set_for_the_driver_is_needed),
+        TEST(a_failed_step_names_its_line_and_leaves_nothing),
+        TEST(a_step_may_not_end_its_transaction),
+        TEST(a_foreign_table_of_that_name_is_refused),
+        TEST(starters_at_once_take_turns),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
