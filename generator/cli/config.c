@@ -15,7 +15,8 @@ typedef struct reader {
     csvc_error *err;
 } reader;
 
-static const char *const keys[] = {"name", "protos", "include", "storage", "features", "inference"};
+static const char *const keys[] = {"name",     "protos",    "include",  "storage",
+                                   "features", "inference", "templates"};
 static const char *const storages[] = {"none", "sqlite"};
 
 const char *config_storage_name(config_storage storage)
@@ -161,6 +162,18 @@ static csvc_code read_inference(reader *r, const yaml_node_t *node)
     return CSVC_OK;
 }
 
+static csvc_code read_templates(reader *r, const yaml_node_t *node)
+{
+    const char *path = text_of(r, node);
+
+    if (path == NULL || !config_path_is_plain(path)) {
+        return refuse(r, node->start_mark,
+                      "templates is a folder: letters, digits and _ . / + - may stand in its path");
+    }
+    r->config.templates = path;
+    return CSVC_OK;
+}
+
 static csvc_code read_pair(reader *r, const char *key, yaml_mark_t mark, yaml_node_t *value)
 {
     if (strcmp(key, "name") == 0) {
@@ -180,6 +193,9 @@ static csvc_code read_pair(reader *r, const char *key, yaml_mark_t mark, yaml_no
     }
     if (strcmp(key, "inference") == 0) {
         return read_inference(r, value);
+    }
+    if (strcmp(key, "templates") == 0) {
+        return read_templates(r, value);
     }
     return refuse(r, mark, "unknown key \"%s\"%s (known: %s)", key,
                   or_meant(r->a, key, keys, sizeof(keys) / sizeof(keys[0])),

@@ -6,6 +6,7 @@
  *     include: [proto]
  *     storage: sqlite        (or none, the default)
  *     inference: 1
+ *     templates: ../our-templates    (optional)
  *
  * An unknown key or a wrong value is refused with its place and what was probably meant; nothing is
  * ignored in silence.
@@ -25,7 +26,8 @@ typedef struct config {
     cli_list protos;  /* relative to the project */
     cli_list include; /* folders that imports start from; never empty */
     config_storage storage;
-    uint32_t inference; /* rule set */
+    uint32_t inference;    /* rule set */
+    const char *templates; /* a folder whose templates win over ours; NULL: none */
 } config;
 
 enum {

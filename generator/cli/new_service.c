@@ -220,14 +220,68 @@ static csvc_code compile_first_proto(const request *r, pipeline *p, const gen_te
 
 /* ---- the project ---- */
 
+/* Where a folder is, seen from the project, which is yet to be made. */
+static const char *seen_from(csvc_arena *a, const char *target, const char *folder)
+{
+    const char *from = files_exists(target) ? protos_real_path(a, target) : NULL;
+    const char *real = protos_real_path(a, folder);
+    const char *name = strrchr(target, '/') != NULL ? strrchr(target, '/') + 1 : target;
+    const char *up = "";
+    size_t same = 0; /* how much of both is the same, up to a '/' or an end */
+
+    if (from == NULL) {
+        from = protos_real_path(a, files_folder(a, target));
+        from =
+            from != NULL ? cli_printf(a, "%s/%s", strcmp(from, "/") == 0 ? "" : from, name) : NULL;
+    }
+    if (from == NULL || real == NULL) {
+        return real; /* the folders above are yet to be made, too: in full */
+    }
+    for (size_t i = 0;; i++) {
+        if ((from[i] == '/' || from[i] == '\0') && (real[i] == '/' || real[i] == '\0')) {
+            same = i;
+        }
+        if (from[i] != real[i] || from[i] == '\0') {
+            break;
+        }
+    }
+    for (const char *c = from + same; *c != '\0'; c++) {
+        up = *c == '/' ? cli_printf(a, "%s../", up) : up;
+    }
+    return cli_printf(a, "%s%s", up, real[same] == '/' ? real + same + 1 : real + same);
+}
+
+static csvc_code use_templates(const request *r, project *pr, csvc_error *err)
+{
+    const char *folder = cli_args_option(r->args, "templates", 0);
+    csvc_code code = CSVC_OK;
+
+    if (folder != NULL) {
+        code = project_use_templates(pr, folder, err);
+    }
+    if (folder != NULL && code == CSVC_OK) {
+        pr->config.templates = seen_from(r->a, r->target, folder);
+        if (pr->config.templates == NULL || !config_path_is_plain(pr->config.templates)) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                  "%s: only letters, digits and _ . / + - may stand in the path of "
+                                  "the templates",
+                                  folder);
+        }
+    }
+    return code;
+}
+
 static csvc_code plan(const request *r, pipeline *p, project *pr, csvc_error *err)
 {
     csvc_arena *a = r->a;
     csvc_bytes first_proto = {0};
     protoc_file *copies;
     size_t n_copies = 0;
-    csvc_code code;
+    csvc_code code = use_templates(r, pr, err);
 
+    if (code != CSVC_OK) {
+        return code;
+    }
     code = r->n_protos > 0
                ? protos_compile(p, r->protos, r->n_protos, r->folders, r->n_folders, err)
                : compile_first_proto(r, p, &pr->templates, &first_proto, err);
@@ -425,6 +479,7 @@ static const cli_option options[] = {
     {.name = "I", .value = "DIR", .many = true},
     {.name = "storage", .value = "sqlite|none"},
     {.name = "dir", .value = "DIR"},
+    {.name = "templates", .value = "DIR"},
     {.name = "dry-run"},
     {0},
 };
@@ -448,6 +503,7 @@ const cli_command cli_new_service = {
         "                   where rows are kept. Without it, sqlite when there is anything to\n"
         "                   keep; with none all handlers are yours to write.\n"
         "  --dir DIR        the project's folder, when it is not to be NAME\n"
+        "  --templates DIR  templates of your own, each instead of the one of that name\n"
         "  --dry-run        says what would be written, and writes nothing\n"
         "\n"
         "The folder may not be there yet, or has to be empty. When anything fails, nothing is\n"

@@ -67,10 +67,50 @@ csvc_code project_read(project *p, const char *path, csvc_bytes *ret_content, cs
         *ret_content = (csvc_bytes){.len = output->len, .data = (const uint8_t *)output->content};
         return CSVC_OK;
     }
+    if (p->config.templates != NULL && p->templates.folders != NULL) {
+        size_t len = strlen(p->config.templates);
+
+        if (strncmp(path, p->config.templates, len) == 0 && path[len] == '/') {
+            return files_read(p->a, files_join(p->a, p->templates.folders[0], path + len + 1),
+                              PROJECT_MAX_FILE, ret_content, err);
+        }
+    }
     if (p->root == NULL) {
         return csvc_error_set(err, CSVC_NOT_FOUND, "%s: is not in the plan", path);
     }
     return files_read(p->a, files_join(p->a, p->root, path), PROJECT_MAX_FILE, ret_content, err);
+}
+
+csvc_code project_use_templates(project *p, const char *folder, csvc_error *err)
+{
+    const char **folders = cli_must(csvc_arena_calloc(p->a, 2, sizeof(*folders)));
+
+    if (!files_is_folder(folder)) {
+        return csvc_error_set(err, CSVC_NOT_FOUND, "%s: there is no such folder of templates",
+                              folder);
+    }
+    folders[0] = folder;
+    p->templates.folders = folders;
+    return CSVC_OK;
+}
+
+/* Templates of the project's own that gen/ is made with. */
+static csvc_code add_templates(project *p, csvc_error *err)
+{
+    cli_list names = {0};
+    csvc_code code = CSVC_OK;
+
+    if (p->config.templates != NULL) {
+        code = files_list(p->a, files_join(p->a, p->templates.folders[0], "gen"), &names, err);
+    }
+    for (size_t i = 0; code == CSVC_OK && i < names.len; i++) {
+        const char *path = cli_printf(p->a, "%s/gen/%s", p->config.templates, names.items[i]);
+
+        if (config_path_is_plain(path)) {
+            cli_list_add(p->a, &p->inputs, path);
+        }
+    }
+    return code;
 }
 
 void project_protos(project *p, cli_list *ret_paths)
@@ -180,6 +220,7 @@ csvc_code project_plan_sources(project *p, const protoc_file *copies, size_t n_c
     gen_set_text(a, scope, "storage", config_storage_name(p->config.storage));
     gen_set_text(a, scope, "storage_pad",
                  p->config.storage == CONFIG_NONE ? "              " : "            ");
+    gen_set_text(a, scope, "templates", p->config.templates != NULL ? p->config.templates : "");
     code = add_own(p, CONFIG_FILE, GEN_BORN_ONCE, scope, err);
     for (size_t i = 0; code == CSVC_OK && i < n_copies; i++) {
         csvc_bytes content;
@@ -324,6 +365,7 @@ static csvc_code plan_project_mk(project *p, csvc_error *err)
     project_protos(p, &p->inputs);
     cli_list_sort(&p->inputs);
     code = migrations_list(p, &migrations, err);
+    code = code == CSVC_OK ? add_templates(p, err) : code;
     for (size_t i = 0; i < migrations.len; i++) {
         cli_list_add(p->a, &p->inputs, migrations.items[i]);
     }

@@ -17,9 +17,9 @@ typedef struct project {
     config config;
     pipeline *pipeline;
     const char *root; /* its folder; NULL: not on disk yet, all there is stands in the plan */
-    gen_templates templates;
-    gen_plan plan;   /* what project_plan_... came to, rendered */
-    cli_list inputs; /* paths of what gen/ is made from */
+    gen_templates templates; /* config.templates, where it lies */
+    gen_plan plan;           /* what project_plan_... came to, rendered */
+    cli_list inputs;         /* paths of what gen/ is made from */
 } project;
 
 enum {
@@ -35,6 +35,9 @@ csvc_code project_name_protos(project *p, csvc_error *err);
 /* What went wrong, on standard error: as it is when it begins with a place, else behind `c-svc: `.
  */
 void project_print_error(const csvc_error *err);
+
+/* From now on the templates in this folder, where they are, win over ours. */
+csvc_code project_use_templates(project *p, const char *folder, csvc_error *err);
 
 /* c-svc.yaml, and copies of the protos: what the rest is made from. `copies` are pairs of path in
  * the project and path on disk. */

@@ -16,8 +16,7 @@ typedef struct input {
     size_t n_folders;
 } input;
 
-/* The real path of a file, in the arena; NULL when there is none. */
-static const char *real_path(csvc_arena *a, const char *path)
+const char *protos_real_path(csvc_arena *a, const char *path)
 {
     char *real = realpath(path, NULL);
     const char *copy = real != NULL ? cli_must(csvc_arena_strdup(a, real)) : NULL;
@@ -40,7 +39,7 @@ int protos_check(csvc_arena *a, const cli_args *args, const char *const *protos,
     for (size_t i = 0; i < n_protos; i++) {
         const char *path = protos[i];
         size_t len = strlen(path);
-        const char *real = real_path(a, path);
+        const char *real = protos_real_path(a, path);
 
         if (real == NULL) {
             cli_error("%s: %s", path, strerror(errno));
@@ -65,8 +64,8 @@ int protos_check(csvc_arena *a, const cli_args *args, const char *const *protos,
 /* What follows the folder in the path, or NULL when the path is not below it. */
 static const char *below(csvc_arena *a, const char *folder, const char *path)
 {
-    const char *real_folder = real_path(a, folder);
-    const char *real = real_path(a, path);
+    const char *real_folder = protos_real_path(a, folder);
+    const char *real = protos_real_path(a, path);
     size_t len = real_folder != NULL ? strlen(real_folder) : 0;
 
     if (len == 0 || real == NULL || strncmp(real, real_folder, len) != 0) {

@@ -204,3 +204,20 @@ for program, prints in (("protoc", "libprotoc 3.0.0"), ("make", "make 1.0 of som
 # Its summary tells what `Next:` needs when pkg-config does not find us.
 done = e2e.run("c-svc", "new-service", "hidden", env=hidden)
 has(done.stdout, f"Next:  export PKG_CONFIG_PATH={e2e.STAGE}/lib/pkgconfig")
+
+# ---- templates of one's own ----
+
+write("our/templates/gen/client.h.tmpl", pathlib.Path(e2e.SOURCE / "templates/gen/client.h.tmpl").read_text() + "/* ours */\n")
+write("our/templates/project/README.md.tmpl", "# @name@ of ours\n")
+e2e.run("c-svc", "new-service", "ours-service", "--templates", "our/templates", "--dir", "our/ours")
+ours = here / "our/ours"
+has((ours / "c-svc.yaml").read_text(), "templates: ../templates\n")
+e2e.equal((ours / "README.md").read_text(), "# ours-service of ours\n", "our own README")
+has((ours / "gen/client.h").read_text(), "/* ours */")
+works(ours)
+write("our/templates/gen/client.h.tmpl", pathlib.Path(e2e.SOURCE / "templates/gen/client.h.tmpl").read_text())
+done = e2e.run("make", "-C", ours, *e2e.make_args())
+has(done.stdout, "update  gen/client.h")
+write("our/templates/gen/client.h.tmpl", "one\n@nothing@\n")
+has(e2e.run("make", "-C", ours, *e2e.make_args(), check=2).stderr, "gen/client.h.tmpl:2: ")
+e2e.run("c-svc", "new-service", "x", "--templates", "absent", check=1)

@@ -69,10 +69,10 @@ static void refuses_with_the_place(void **state)
     } cases[] = {
         {"name: a\nproto: [x.proto]\n",
          "c-svc.yaml:2:1: error: unknown key \"proto\"; did you mean \"protos\"? (known: name, "
-         "protos, include, storage, features, inference)"},
+         "protos, include, storage, features, inference, templates)"},
         {"name: a\nprotos: [a.proto]\nzzz: 1\n",
          "c-svc.yaml:3:1: error: unknown key \"zzz\" (known: name, protos, include, storage, "
-         "features, inference)"},
+         "features, inference, templates)"},
         {"name: a\nprotos: [a.proto]\nstorage: sqlit\n",
          "c-svc.yaml:3:10: error: storage is none, sqlite, not \"sqlit\"; did you mean "
          "\"sqlite\"?"},
