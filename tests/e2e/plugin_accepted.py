@@ -2,6 +2,7 @@
 """Odd but right protos: what comes out compiles as C and C++, links, and depends on nothing but the request."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -60,6 +61,7 @@ for name, text in everything.items():
 generate("wkt", ["google/protobuf/timestamp.proto"])
 include = ["-Iall", "-Iwkt", f"-I{source}/runtime/include"]
 objects = []
+ours = {}
 for name in everything:
     if name.endswith(".c"):
         for standard in ("c11", "gnu11") if os.environ.get("CSVC_SAN") else ("c11", "gnu11", "gnu17", "c2x"):
@@ -67,6 +69,8 @@ for name in everything:
             ok, said = run("cc", f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror", *quiet, *include, "-c",
                            f"all/{name}", "-o", f"{len(objects)}.o")
             check(f"{name} as {standard}", ok, said)
+        if not name.endswith(".pb-c.c"):
+            ours[name] = f"{len(objects)}.o"
         objects.append(f"{len(objects)}.o")
     else:
         # Behind the headers whose macros bite.
@@ -80,6 +84,13 @@ for name in everything:
             check(f"{name} within {standard}", ok, said)
 ok, said = run("ld", "-r", "-o", "linked.o", *objects)
 check("no symbol is twice", ok, said)
+
+# What our own objects define is what generator/names.h lists, which is what check_symbols.c compares.
+listed = re.compile(r"\w+(__type|__file|_ops_register|_service|_client_\w+|_entity|_create|_get|_update|_delete|_list|_list_all"
+                    r"|_scan_start|_scan_next|_scan_end)$")
+for name, obj in ours.items():
+    ok, said = run("nm", "-g", "--defined-only", "--format=just-symbols", obj)
+    check(f"{name}: only names that are checked", ok and all(listed.match(n) for n in said.split()), said)
 
 # Imports that only options use are not in the C.
 for name, text in everything.items():
