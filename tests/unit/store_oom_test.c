@@ -110,6 +110,7 @@ static void on_a_file_too(void **state)
     char folder[256];
     const char *url;
     size_t n, total;
+    csvc_code code;
 
     (void)state;
     url = store_new_url(folder);
@@ -120,7 +121,9 @@ static void on_a_file_too(void **state)
     for (n = 1; n <= total; n++) {
         url = store_new_url(folder);
         failing_alloc_begin(n);
-        assert_true(is_short(everything(url)));
+        code = everything(url);
+        /* a look that failed is looked again */
+        assert_true(code == CSVC_OK || is_short(code));
         (void)failing_alloc_end();
         assert_int_equal(0, failing_alloc_live());
         store_remove(folder);

@@ -8,6 +8,7 @@
 #include <csvc/alloc.h>
 #include <store/sqlite/sqlite.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -358,7 +359,9 @@ static csvc_code run_statement(csvc__sqlite_conn *conn, csvc_ctx *ctx, unsigned 
     conn->patience = patience_of(conn, flags, stmt);
     conn->cancelled_since = 0;
     if (rc == SQLITE_OK) {
+        errno = 0;
         rc = step_all(stmt, row, row_self, &code);
+        conn->system_errno = errno;
     }
     conn->ctx = NULL;
     if (rc != SQLITE_OK) {
@@ -412,9 +415,11 @@ int csvc__sqlite_own(csvc__sqlite_conn *conn, csvc_ctx *ctx, const char *sql)
     if (prepare(conn, ctx, &own, &stmt, &kept, &problem) == CSVC_OK) {
         conn->ctx = ctx;
         conn->patience = CSVC__INTERRUPT_NEVER;
+        errno = 0;
         do {
             rc = sqlite3_step(stmt);
         } while (rc == SQLITE_ROW);
+        conn->system_errno = errno;
         conn->ctx = NULL;
         rc = rc == SQLITE_DONE ? SQLITE_OK : sqlite3_extended_errcode(conn->db);
         (void)sqlite3_reset(stmt);
@@ -477,7 +482,9 @@ csvc__sqlite_conn *csvc__sqlite_connect(const char *path, bool writes, int64_t b
     conn->super.driver = &csvc_sqlite;
     conn->writes = writes;
     conn->busy_ms = busy_ms;
+    errno = 0;
     rc = sqlite3_open_v2(path != NULL ? path : ":memory:", &conn->db, flags, NULL);
+    conn->system_errno = errno;
     if (rc == SQLITE_OK) {
         rc = apply_settings(conn);
     }

@@ -124,7 +124,9 @@ static int ask_text(csvc__sqlite_conn *conn, const char *sql, char *ret_text, si
     conn->trusted = true;
     rc = sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL);
     if (rc == SQLITE_OK) {
+        errno = 0;
         rc = sqlite3_step(stmt);
+        conn->system_errno = errno;
         if (rc == SQLITE_ROW) {
             const unsigned char *text = sqlite3_column_text(stmt, 0);
 

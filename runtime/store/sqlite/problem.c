@@ -83,10 +83,11 @@ static csvc_code constraint(csvc__problem *problem, int rc, const char *said)
     }
 }
 
-/* The file system was full, where SQLite says only that writing failed. */
-static bool is_full(csvc__sqlite_conn *conn)
+/* The file system was full, where SQLite says only that writing failed. Its own
+ * sqlite3_system_errno knows nothing of what a COMMIT met with. */
+static bool is_full(const csvc__sqlite_conn *conn)
 {
-    const int no = conn != NULL && conn->db != NULL ? sqlite3_system_errno(conn->db) : 0;
+    const int no = conn != NULL ? conn->system_errno : 0;
 
     return no == ENOSPC || no == EDQUOT || no == EFBIG;
 }

@@ -59,6 +59,7 @@ typedef struct csvc__sqlite_conn {
     csvc_ctx *ctx;
     csvc__patience patience;
     int64_t cancelled_since; /* csvc__now() when that was first seen; 0: it was not */
+    int system_errno;        /* the last that the one before it left */
     int64_t busy_ms;         /* how long to wait for another process */
 
     /* the writer's transaction */
