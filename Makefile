@@ -224,7 +224,7 @@ uninstall:
 DEPS := gcc make pkg-config protobuf-compiler protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
         libyaml-dev libjansson-dev libcmocka-dev
 DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotobuf-dev libprotoc-dev \
-        nghttp2-client valgrind man-db
+        nghttp2-client valgrind man-db locales
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
 define apt_install
@@ -310,8 +310,16 @@ export UBSAN_OPTIONS ?= print_stacktrace=1
 RESULTS := $(B)/results
 runner   = tests/run.py --results $(RESULTS)/$(1).json --label $(1)
 
+# A locale with a decimal comma, in a folder of our own: numbers in JSON may not follow it.
+LOCALE := $(B)/locale/de_DE.UTF-8
+export LOCPATH = $(abspath $(B))/locale
+$(LOCALE):
+	@mkdir -p $(@D)
+	$(say) LOCALE $@
+	$(Q)unset LOCPATH; localedef --no-archive -i de_DE -f UTF-8 $(abspath $@)
+
 .PHONY: unit check check-unit check-e2e check-style check-asan check-tsan check-oom
-unit: $(UNIT_BIN)
+unit: $(UNIT_BIN) $(LOCALE)
 
 check-unit: unit
 	@$(call runner,unit) $(UNIT_BIN)
@@ -332,8 +340,9 @@ run-asan run-tsan: run-%:
 	@$(call runner,$*) --timeout 600 $(UNIT_BIN) $(E2E_SAN)
 
 # Tests that fail each allocation in turn; a subset of the unit tests, by name.
-check-oom: $(filter %_oom_test,$(UNIT_BIN))
-	@$(call runner,oom) $^
+OOM_BIN := $(filter %_oom_test,$(UNIT_BIN))
+check-oom: $(OOM_BIN)
+	@$(call runner,oom) $(OOM_BIN)
 
 check-style:
 	@$(call runner,style) tests/tools/check-style.sh
@@ -374,10 +383,14 @@ run-fuzz:
 
 # ---- benchmarks -------------------------------------------------------------------------------
 
-# tests/bench/NAME.c is a program; NAME.cc one in C++, for peers that are C++.
+# tests/bench/NAME.c is a program; peers/ holds those of other makers' libraries.
 BENCH_SRC := $(wildcard tests/bench/*.c)
-BENCH_CC  := $(wildcard tests/bench/*.cc)
-BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%) $(BENCH_CC:tests/bench/%.cc=$(B)/bench/%)
+BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%) $(B)/bench/codec_bench_cpp
+$(B)/bench/codec_bench_cpp: tests/bench/peers/codec_bench_cpp.cc tests/bench/support/codec_bench.proto
+	@mkdir -p $(@D)
+	$(say) CXX $<
+	$(Q)protoc -I tests/bench/support --cpp_out=$(B)/bench codec_bench.proto
+	$(Q)$(CXX) -O2 -I$(B)/bench -o $@ $< $(B)/bench/codec_bench.pb.cc $(call pkg,--cflags --libs,protobuf)
 $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(say) LD $@

@@ -61,6 +61,8 @@ def count(output, code):
 
 
 def run(program, timeout):
+    if not os.access(program, os.X_OK):
+        return program, 0, 1, "was not built", 0.0, ""
     folder = tempfile.mkdtemp(prefix="csvc-test-")
     started = time.monotonic()
     complaint = None

@@ -140,8 +140,7 @@ static void numbers_are_short_and_exact(void **state)
     (void)state;
     for (size_t l = 0; l < sizeof(locales) / sizeof(locales[0]); l++) {
         if (setlocale(LC_NUMERIC, locales[l]) == NULL) {
-            print_message("no locale %s here: its decimal comma is not tried\n", locales[l]);
-            continue;
+            fail_msg("no locale %s; make unit makes it and sets LOCPATH", locales[l]);
         }
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
             Codec3__All m = CODEC3__ALL__INIT;
