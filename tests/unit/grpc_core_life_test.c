@@ -256,6 +256,38 @@ static void nobody_there(void **state)
     tr->channel_free(tch);
 }
 
+/* A channel finds a server that comes back, without a new channel, within two seconds. */
+static void a_restarted_server_is_found(void **state)
+{
+    peer_options patient = {.wait_for_ready = true, .timeout_ns = 30 * CSVC__SECOND};
+    csvc_tchannel *tch = NULL;
+    peer_server srv;
+    peer_result result;
+    int64_t back = 0;
+    int port = 0;
+
+    (void)state;
+    peer_server_start(&srv, tr, 1, 0);
+    port = srv.port;
+    tch = open_channel(port);
+    peer_call_unary(tr, tch, "/t.T/Void", peer_text("x"), NULL, &result);
+    assert_int_equal(CSVC_OK, result.code);
+    peer_server_stop(&srv);
+    back = csvc__now() +
+           2 * CSVC__SECOND; /* meanwhile the channel tries, and waits longer each time */
+    do {
+        peer_call_unary(tr, tch, "/t.T/Void", peer_text("x"), NULL, &result);
+        assert_int_equal(CSVC_UNAVAILABLE, result.code);
+    } while (csvc__now() < back);
+    peer_server_start_at(&srv, tr, 1, 0, port);
+    back = csvc__now();
+    peer_call_unary(tr, tch, "/t.T/Void", peer_text("x"), &patient, &result);
+    assert_int_equal(CSVC_OK, result.code);
+    assert_in_range(csvc__now() - back, 0, 2 * CSVC__SECOND);
+    tr->channel_free(tch);
+    peer_server_stop(&srv);
+}
+
 /* ---- stopping ---- */
 
 static void never_started(void **state)
@@ -598,6 +630,7 @@ int main(void)
         cmocka_unit_test(a_socket_file),
         cmocka_unit_test(targets),
         cmocka_unit_test(nobody_there),
+        cmocka_unit_test(a_restarted_server_is_found),
         cmocka_unit_test(never_started),
         cmocka_unit_test(calls_in_flight_finish_after_drain),
         cmocka_unit_test(cancel_all_ends_what_is_left),

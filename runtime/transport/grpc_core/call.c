@@ -83,6 +83,19 @@ bool csvc__gc_start(gc_call *gc, const grpc_op *ops, size_t n_ops, gc_tag *tag)
 
 /* ---- sending ---- */
 
+/* What the core no longer needs, on whatever thread of its own. */
+static void drop_memory(void *memory)
+{
+    GC_ACQUIRE(memory);
+    csvc__free(memory);
+}
+
+static void drop_payload(void *payload)
+{
+    GC_ACQUIRE(payload);
+    csvc__payload_unref(payload);
+}
+
 void *csvc__gc_reserve(csvc_tcall *tc, size_t len)
 {
     gc_call *gc = (gc_call *)tc;
@@ -99,15 +112,10 @@ void *csvc__gc_reserve(csvc_tcall *tc, size_t len)
         if (memory == NULL) {
             return NULL;
         }
-        gc->reserved = grpc_slice_new(memory, len, csvc__free);
+        gc->reserved = grpc_slice_new(memory, len, drop_memory);
     }
     gc->has_reserved = true;
     return GRPC_SLICE_START_PTR(gc->reserved);
-}
-
-static void drop_payload(void *payload)
-{
-    csvc__payload_unref(payload);
 }
 
 static void put_payload(grpc_slice_buffer *buffer, csvc_payload *payload)
@@ -125,6 +133,7 @@ static void put_payload(grpc_slice_buffer *buffer, csvc_payload *payload)
     }
     for (size_t i = 0; i < payload->n_pieces; i++) {
         csvc__payload_ref(payload);
+        GC_RELEASE(payload);
         grpc_slice_buffer_add_indexed(
             buffer, grpc_slice_new_with_user_data((void *)(uintptr_t)payload->pieces[i].data,
                                                   payload->pieces[i].len, drop_payload, payload));
@@ -139,6 +148,7 @@ void csvc__gc_put_message(gc_call *gc, const csvc_outgoing *message)
         put_payload(buffer, message->payload);
     } else if (gc->has_reserved && message->reserved.len > 0) {
         GRPC_SLICE_SET_LENGTH(gc->reserved, message->reserved.len);
+        GC_RELEASE(GRPC_SLICE_START_PTR(gc->reserved));
         gc->has_reserved = false; /* the buffer's now */
         grpc_slice_buffer_add(buffer, gc->reserved);
     }

@@ -10,15 +10,20 @@
 #include <csvc/alloc.h>
 #include <transport/grpc_core/server.h>
 
+#include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #if defined(__linux__)
 #include <sys/prctl.h>
 #endif
 
 #include <base/banned.h>
+
+#define NUDGE_EVERY (100 * CSVC__MS) /* while a server drains */
 
 static void begin(csvc_task *task);
 static void drain_one(csvc_task *task);
@@ -376,6 +381,7 @@ static void down(gc_tag *tag, bool ok)
     uint32_t n_loops = ts->n_loops;
 
     (void)ok;
+    atomic_store(&ts->down, true);
     for (uint32_t i = n_loops; i > 0; i--) {
         csvc__loop_post(&ts->loops[i - 1].loop.base, &ts->loops[i - 1].down_task);
     }
@@ -403,11 +409,58 @@ void csvc__gc_server_cancel_all(csvc_tserver *ts)
     }
 }
 
+/*
+ * A call that passes the core's check for a shutdown just before it, and asks for a taker just
+ * after, waits for one forever, and its connection and the server with it (1.51). The core looks
+ * again for such calls whenever a connection ends, so one is made to end. The call is reset.
+ */
+static void nudge(csvc_tserver *ts)
+{
+    grpc_server_credentials *credentials = NULL;
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+        return; /* no descriptors: another time */
+    }
+    close(fds[1]);
+    credentials = grpc_insecure_server_credentials_create();
+    grpc_server_add_channel_from_fd(ts->core, fds[0], credentials);
+    grpc_server_credentials_release(credentials);
+}
+
+/* Waits for the threads to end, with the lock; false when it is `until`. */
+static bool wait_for_threads(csvc_tserver *ts, int64_t until)
+{
+    if (ts->next_nudge == 0) {
+        ts->next_nudge = csvc__now() + NUDGE_EVERY;
+    }
+    while (ts->n_running > 0) {
+        int64_t now = csvc__now();
+        struct timespec at;
+
+        if (now >= ts->next_nudge) {
+            ts->next_nudge = now + NUDGE_EVERY;
+            if (atomic_load(&ts->shut) && !atomic_load(&ts->down)) {
+                pthread_mutex_unlock(&ts->lock);
+                nudge(ts);
+                pthread_mutex_lock(&ts->lock);
+                continue;
+            }
+        }
+        if (now >= until) {
+            return false;
+        }
+        now = ts->next_nudge < until ? ts->next_nudge : until;
+        at = (struct timespec){.tv_sec = now / CSVC__SECOND, .tv_nsec = now % CSVC__SECOND};
+        (void)pthread_cond_timedwait(&ts->one_less, &ts->lock, &at);
+    }
+    return true;
+}
+
 bool csvc__gc_server_join(csvc_tserver *ts, int64_t until)
 {
-    struct timespec at = {.tv_sec = until / CSVC__SECOND, .tv_nsec = until % CSVC__SECOND};
     bool first = false;
-    int rc = 0;
+    bool ended = false;
 
     if (!ts->started) {
         return true;
@@ -420,19 +473,12 @@ bool csvc__gc_server_join(csvc_tserver *ts, int64_t until)
         csvc__loop_post(&ts->loops[i].loop.base, &ts->loops[i].end_task);
     }
     pthread_mutex_lock(&ts->lock);
-    while (ts->n_running > 0 && rc == 0) {
-        rc = until == INT64_MAX ? pthread_cond_wait(&ts->one_less, &ts->lock)
-                                : pthread_cond_timedwait(&ts->one_less, &ts->lock, &at);
-    }
-    if (ts->n_running > 0) {
-        pthread_mutex_unlock(&ts->lock);
-        return false;
-    }
-    first = !ts->joined;
-    ts->joined = true;
+    ended = wait_for_threads(ts, until);
+    first = ended && !ts->joined;
+    ts->joined = ts->joined || ended;
     pthread_mutex_unlock(&ts->lock);
     for (uint32_t i = 0; first && i < ts->n_loops; i++) {
         pthread_join(ts->loops[i].loop.thread, NULL);
     }
-    return true;
+    return ended;
 }

@@ -67,10 +67,12 @@ struct csvc_tserver {
     atomic_bool draining;    /* server_drain was called */
     atomic_uint to_drain;    /* loops that may still post requests */
     atomic_bool shut;        /* shutdown_and_notify was called */
+    atomic_bool down;        /* its tag has come back */
     atomic_bool cancelling;  /* server_cancel_all was called */
     pthread_mutex_t lock;    /* of the rest */
     pthread_cond_t one_less; /* on CLOCK_MONOTONIC */
     uint32_t n_running;      /* threads */
+    int64_t next_nudge;      /* 0: join was not called */
     bool ending;             /* server_join was called */
     bool joined;
 };
