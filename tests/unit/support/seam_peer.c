@@ -274,7 +274,7 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
     srv->deadline = arrival->deadline;
     srv->started++;
     if (what != NULL && what->reads_first) {
-        srv->no_first = arrival->first == NULL;
+        srv->no_first = srv->no_first || arrival->first == NULL;
     }
     pthread_cond_broadcast(&srv->changed);
     pthread_mutex_unlock(&srv->lock);
@@ -482,6 +482,13 @@ static const csvc_served_events served_events = {
 void peer_server_start(peer_server *srv, const csvc_transport *transport, uint32_t loops,
                        size_t extra)
 {
+    peer_server_start_at(srv, transport, loops, extra, 0);
+}
+
+void peer_server_start_at(peer_server *srv, const csvc_transport *transport, uint32_t loops,
+                          size_t extra, int port)
+{
+    char address[32];
     csvc_tmethod *methods = calloc(N_FIXED + extra, sizeof(*methods));
     char *names = malloc(extra * 32 + 1);
     csvc_error err = {CSVC_ERROR_INIT};
@@ -499,6 +506,7 @@ void peer_server_start(peer_server *srv, const csvc_transport *transport, uint32
 
     CHECK(methods != NULL && names != NULL);
     memset(srv, 0, sizeof(*srv));
+    snprintf(address, sizeof(address), "127.0.0.1:%d", port);
     pthread_mutex_init(&srv->lock, NULL);
     pthread_cond_init(&srv->changed, NULL);
     for (size_t i = 0; i < N_FIXED; i++) {
@@ -511,7 +519,7 @@ void peer_server_start(peer_server *srv, const csvc_transport *transport, uint32
     srv->transport = transport;
     srv->ts = transport->server_new(&config, &err);
     if (srv->ts == NULL ||
-        transport->server_listen(srv->ts, "127.0.0.1:0", &srv->port, &err) != CSVC_OK ||
+        transport->server_listen(srv->ts, address, &srv->port, &err) != CSVC_OK ||
         transport->server_start(srv->ts, &err) != CSVC_OK) {
         fprintf(stderr, "peer_server_start: %s\n", err.text);
         abort();
@@ -529,6 +537,17 @@ int64_t peer_server_deadline(peer_server *srv)
     deadline = srv->deadline;
     pthread_mutex_unlock(&srv->lock);
     return deadline;
+}
+
+bool peer_server_no_first(peer_server *srv)
+{
+    bool no_first = false;
+
+    pthread_mutex_lock(&srv->lock);
+    no_first = srv->no_first;
+    srv->no_first = false;
+    pthread_mutex_unlock(&srv->lock);
+    return no_first;
 }
 
 void peer_server_wait(peer_server *srv, const int *counter, int at_least)

@@ -40,14 +40,17 @@ typedef struct peer_server {
     int n_held;
     int64_t deadline; /* of the last call */
     char peer[128];   /* of the last /t.T/Meta */
-    bool no_first;    /* the last unary call came without a message */
+    bool no_first;    /* a unary call came without a message */
 } peer_server;
 
 /* With `extra` methods of paths /extra.N/M beside the fixed ones; limits of 1 MiB, 16 KiB. */
 void peer_server_start(peer_server *srv, const csvc_transport *transport, uint32_t loops,
                        size_t extra);
+void peer_server_start_at(peer_server *srv, const csvc_transport *transport, uint32_t loops,
+                          size_t extra, int port);
 void peer_server_let_go(peer_server *srv);
 int64_t peer_server_deadline(peer_server *srv);
+bool peer_server_no_first(peer_server *srv); /* and forgets it */
 void peer_server_wait(peer_server *srv, const int *counter, int at_least);
 /* Drains, lets held calls go, joins, frees. */
 void peer_server_stop(peer_server *srv);

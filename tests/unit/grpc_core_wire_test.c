@@ -1,0 +1,505 @@
+/*
+ * What a served call makes of bytes that no gRPC library would send. The frames are written by
+ * hand; what the C core does otherwise than the specification says is in docs/deviations.md.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <seam_peer.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- an HTTP/2 client of a few lines ---- */
+
+enum {
+    DATA = 0,
+    HEADERS = 1,
+    RST_STREAM = 3,
+    SETTINGS = 4,
+    PING = 6,
+    GOAWAY = 7,
+
+    END_STREAM = 1,
+    END_HEADERS = 4,
+    ACK = 1,
+
+    PATIENCE_MS = 20000
+};
+
+typedef struct wire {
+    int fd;
+    bool closed;
+} wire;
+
+typedef struct frame {
+    uint32_t len;
+    uint8_t type;
+    uint8_t flags;
+    uint32_t stream;
+    uint8_t payload[1 << 16];
+} frame;
+
+static void wire_write(wire *w, const void *data, size_t len)
+{
+    const uint8_t *at = data;
+
+    while (len > 0) {
+        ssize_t n = send(w->fd, at, len, MSG_NOSIGNAL);
+
+        if (n <= 0) {
+            w->closed = true;
+            return;
+        }
+        at += n;
+        len -= (size_t)n;
+    }
+}
+
+static void send_frame(wire *w, uint8_t type, uint8_t flags, uint32_t stream, const void *payload,
+                       size_t len)
+{
+    uint8_t *bytes = malloc(9 + len);
+
+    assert_non_null(bytes);
+    bytes[0] = (uint8_t)(len >> 16);
+    bytes[1] = (uint8_t)(len >> 8);
+    bytes[2] = (uint8_t)len;
+    bytes[3] = type;
+    bytes[4] = flags;
+    bytes[5] = (uint8_t)(stream >> 24);
+    bytes[6] = (uint8_t)(stream >> 16);
+    bytes[7] = (uint8_t)(stream >> 8);
+    bytes[8] = (uint8_t)stream;
+    if (len > 0) {
+        memcpy(bytes + 9, payload, len);
+    }
+    wire_write(w, bytes, 9 + len);
+    free(bytes);
+}
+
+static wire wire_open(int port)
+{
+    struct sockaddr_in sin = {.sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons((uint16_t)port)};
+    wire w = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
+
+    assert_true(w.fd >= 0);
+    assert_int_equal(0, connect(w.fd, (struct sockaddr *)&sin, sizeof(sin)));
+    wire_write(&w, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24);
+    send_frame(&w, SETTINGS, 0, 0, NULL, 0);
+    return w;
+}
+
+static bool read_all(wire *w, void *to, size_t len)
+{
+    uint8_t *at = to;
+
+    while (len > 0) {
+        struct pollfd pfd = {.fd = w->fd, .events = POLLIN};
+        ssize_t n = 0;
+
+        if (poll(&pfd, 1, PATIENCE_MS) != 1) {
+            fail_msg("the server says nothing");
+        }
+        n = recv(w->fd, at, len, 0);
+        if (n <= 0) {
+            w->closed = true;
+            return false;
+        }
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* The next frame but for housekeeping, which is done here. */
+static bool next_frame(wire *w, frame *ret_frame)
+{
+    uint8_t head[9];
+
+    for (;;) {
+        if (!read_all(w, head, sizeof(head))) {
+            return false;
+        }
+        ret_frame->len = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
+        ret_frame->type = head[3];
+        ret_frame->flags = head[4];
+        ret_frame->stream = (uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
+                            (uint32_t)head[7] << 8 | head[8];
+        assert_true(ret_frame->len <= sizeof(ret_frame->payload));
+        if (!read_all(w, ret_frame->payload, ret_frame->len)) {
+            return false;
+        }
+        if (ret_frame->type == SETTINGS && (ret_frame->flags & ACK) == 0) {
+            send_frame(w, SETTINGS, ACK, 0, NULL, 0);
+        } else if (ret_frame->type == PING && (ret_frame->flags & ACK) == 0) {
+            send_frame(w, PING, ACK, 0, ret_frame->payload, 8);
+        } else if (ret_frame->stream != 0 || ret_frame->type == GOAWAY) {
+            return true;
+        }
+    }
+}
+
+/* Waits for the server's settings and accepts them: before that they do not hold. */
+static void accept_settings(wire *w)
+{
+    uint8_t head[9];
+    uint8_t payload[256];
+    uint32_t len = 0;
+
+    assert_true(read_all(w, head, sizeof(head)));
+    len = (uint32_t)head[1] << 8 | head[2];
+    assert_int_equal(SETTINGS, head[3]);
+    assert_true(len <= sizeof(payload));
+    assert_true(read_all(w, payload, len));
+    send_frame(w, SETTINGS, ACK, 0, NULL, 0);
+}
+
+typedef struct header {
+    const char *key;
+    const char *value;
+} header;
+
+/* Literals without indexing; keys and values below 127 bytes. */
+static size_t put_headers(uint8_t *to, const header *headers)
+{
+    size_t at = 0;
+
+    for (; headers->key != NULL; headers++) {
+        if (headers->value == NULL) {
+            continue;
+        }
+        to[at++] = 0;
+        to[at++] = (uint8_t)strlen(headers->key);
+        memcpy(to + at, headers->key, strlen(headers->key));
+        at += strlen(headers->key);
+        to[at++] = (uint8_t)strlen(headers->value);
+        memcpy(to + at, headers->value, strlen(headers->value));
+        at += strlen(headers->value);
+    }
+    return at;
+}
+
+typedef struct outcome {
+    bool connection_closed;
+    int reset;  /* error code of RST_STREAM; -1: none */
+    int status; /* grpc-status; -1: none seen */
+    size_t bytes;
+} outcome;
+
+/* Reads until the stream is over. Each test has a connection of its own, so the core sends
+ * "grpc-status" as a literal, not by a reference to its table. */
+static outcome finish_stream(wire *w, uint32_t stream)
+{
+    outcome out = {.reset = -1, .status = -1};
+    static frame fr;
+
+    for (;;) {
+        if (!next_frame(w, &fr)) {
+            out.connection_closed = true;
+            return out;
+        }
+        if (fr.stream != stream) {
+            continue;
+        }
+        if (fr.type == DATA) {
+            out.bytes += fr.len;
+        }
+        if (fr.type == RST_STREAM) {
+            if (out.status < 0) {
+                out.reset = fr.payload[3];
+            }
+            return out;
+        }
+        if (fr.type == HEADERS) {
+            for (size_t i = 0; i + 13 < fr.len + 1; i++) {
+                if (memcmp(fr.payload + i, "grpc-status", 11) == 0) {
+                    char digits[8] = "";
+
+                    memcpy(digits, fr.payload + i + 12, fr.payload[i + 11]);
+                    out.status = (int)strtol(digits, NULL, 10);
+                }
+            }
+        }
+        if ((fr.flags & END_STREAM) != 0) {
+            return out;
+        }
+    }
+}
+
+/* ---- requests ---- */
+
+typedef struct request {
+    const char *method;       /* "POST" */
+    const char *path;         /* "/t.T/Echo" */
+    const char *content_type; /* "application/grpc" */
+    const char *te;           /* "trailers" */
+    const char *encoding;     /* absent */
+    const char *timeout;      /* absent */
+    bool no_authority;
+    bool no_te;
+    bool no_data; /* END_STREAM with the headers */
+    csvc_bytes data;
+} request;
+
+#define OR(a, b) ((a) != NULL ? (a) : (b))
+
+static void send_request(wire *w, uint32_t stream, const request *req)
+{
+    const header headers[] = {
+        {":method", OR(req->method, "POST")},
+        {":scheme", "http"},
+        {":path", OR(req->path, "/t.T/Echo")},
+        {":authority", req->no_authority ? NULL : "localhost"},
+        {"content-type", OR(req->content_type, "application/grpc")},
+        {"te", req->no_te ? NULL : OR(req->te, "trailers")},
+        {"grpc-encoding", req->encoding},
+        {"grpc-timeout", req->timeout},
+        {NULL, NULL},
+    };
+    uint8_t block[1024];
+    size_t len = put_headers(block, headers);
+
+    send_frame(w, HEADERS, END_HEADERS | (req->no_data ? END_STREAM : 0), stream, block, len);
+    if (!req->no_data) {
+        send_frame(w, DATA, END_STREAM, stream, req->data.data, req->data.len);
+    }
+}
+
+static outcome ask(const peer_server *srv, const request *req)
+{
+    wire w = wire_open(srv->port);
+    outcome out;
+
+    send_request(&w, 1, req);
+    out = finish_stream(&w, 1);
+    close(w.fd);
+    return out;
+}
+
+#define BYTES(text) ((csvc_bytes){.len = sizeof(text) - 1, .data = (const uint8_t *)(text)})
+#define MESSAGE     BYTES("\0\0\0\0\3abc")
+
+/* A good call on a connection of its own. */
+static void check_alive(const peer_server *srv)
+{
+    request good = {.data = MESSAGE};
+    outcome out = ask(srv, &good);
+
+    assert_int_equal(0, out.status);
+    assert_int_equal(8, out.bytes);
+}
+
+static int set_up(void **state)
+{
+    peer_server *srv = calloc(1, sizeof(*srv));
+
+    peer_server_start(srv, &csvc_grpc_core, 1, 0);
+    *state = srv;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    peer_server_stop(*state);
+    free(*state);
+    return 0;
+}
+
+/* A case: what is sent, and what comes of it. */
+typedef struct wire_case {
+    const char *what;
+    request req;
+    int status;
+    size_t bytes;  /* of DATA in the answer */
+    bool no_first; /* the call came without a message */
+} wire_case;
+
+static void check_cases(peer_server *srv, const wire_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        outcome out = ask(srv, &cases[i].req);
+        bool no_first = peer_server_no_first(srv);
+
+        if (out.status != cases[i].status || out.bytes != cases[i].bytes || out.reset != -1 ||
+            out.connection_closed || no_first != cases[i].no_first) {
+            fail_msg("%s: status %d, reset %d, closed %d, %zu bytes, no message %d", cases[i].what,
+                     out.status, out.reset, out.connection_closed, out.bytes, no_first);
+        }
+        check_alive(srv);
+    }
+}
+
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static void as_the_specification_says(void **state)
+{
+    const wire_case cases[] = {
+        {"good", {.data = MESSAGE}, 0, 8, false},
+        {"a content type with a suffix",
+         {.content_type = "application/grpc+proto", .data = MESSAGE},
+         0,
+         8,
+         false},
+        {"gzip", {.encoding = "gzip", .data = BYTES("\1\0\0\0\3abc")}, 12, 0, false},
+        {"gzip, not used", {.encoding = "gzip", .data = MESSAGE}, 12, 0, false},
+        {"no time at all", {.timeout = "0S", .data = MESSAGE}, 4, 0, false},
+        {"no such path", {.path = "nobody", .data = MESSAGE}, 12, 0, false},
+        {"no path", {.path = "", .data = MESSAGE}, 12, 0, false},
+        {"no message", {.data = BYTES("")}, 0, 5, true},
+        {"no body", {.no_data = true}, 0, 5, true},
+    };
+
+    check_cases(*state, cases, N_OF(cases));
+}
+
+/* Each of these has its line in docs/deviations.md; a core that mends one breaks this test. */
+static void as_the_core_does_it(void **state)
+{
+    static const uint8_t two_gigabytes[] = {0, 0x7f, 0xff, 0xff, 0xff, 'a', 'b', 'c'};
+    const wire_case cases[] = {
+        {"cut short", {.data = BYTES("\0\0\0\0\144abc")}, 0, 5, true},
+        {"cut in the prefix", {.data = BYTES("\0\0\0")}, 0, 5, true},
+        {"2 GB announced", {.data = {.len = 8, .data = two_gigabytes}}, 0, 5, true},
+        {"two messages", {.data = BYTES("\0\0\0\0\3abc\0\0\0\0\3def")}, 0, 8, false},
+        {"unknown encoding", {.encoding = "zz", .data = BYTES("\1\0\0\0\3abc")}, 0, 8, false},
+        {"flag 1, no encoding", {.data = BYTES("\1\0\0\0\3abc")}, 0, 8, false},
+        {"flag 1, identity", {.encoding = "identity", .data = BYTES("\1\0\0\0\3abc")}, 0, 8, false},
+        {"flag 2", {.data = BYTES("\2\0\0\0\3abc")}, 0, 5, false},
+        {"GET", {.method = "GET", .data = MESSAGE}, 2, 0, false},
+        {"text/plain", {.content_type = "text/plain", .data = MESSAGE}, 0, 8, false},
+        {"no te", {.no_te = true, .data = MESSAGE}, 2, 0, false},
+        {"no authority", {.no_authority = true, .data = MESSAGE}, 2, 0, false},
+        {"a timeout without digits", {.timeout = "x", .data = MESSAGE}, 0, 8, false},
+        {"a timeout of nine digits", {.timeout = "999999999S", .data = MESSAGE}, 0, 8, false},
+    };
+
+    check_cases(*state, cases, N_OF(cases));
+}
+
+enum {
+    MAX_STREAMS = 1000 /* of peer_server_start */
+};
+
+static void as_many_streams_as_allowed(void **state)
+{
+    peer_server *srv = *state;
+    wire w = wire_open(srv->port);
+    request hold = {.path = "/t.T/Hold", .data = MESSAGE};
+    static frame fr;
+    int ended = 0;
+
+    accept_settings(&w);
+    for (uint32_t i = 0; i < MAX_STREAMS; i++) {
+        send_request(&w, 2 * i + 1, &hold);
+    }
+    peer_server_wait(srv, &srv->n_held, MAX_STREAMS);
+    check_alive(srv);
+    peer_server_let_go(srv);
+    while (ended < MAX_STREAMS) {
+        if (!next_frame(&w, &fr)) {
+            fail_msg("the connection went away after %d", ended);
+        }
+        ended += (fr.flags & END_STREAM) != 0 && fr.type == HEADERS;
+    }
+    close(w.fd);
+}
+
+/* The core's way: the connection goes, and all calls on it are cancelled. */
+static void one_stream_more_than_allowed(void **state)
+{
+    peer_server *srv = *state;
+    wire w = wire_open(srv->port);
+    request hold = {.path = "/t.T/Hold", .data = MESSAGE};
+    outcome out;
+
+    accept_settings(&w);
+    for (uint32_t i = 0; i < MAX_STREAMS; i++) {
+        send_request(&w, 2 * i + 1, &hold);
+    }
+    peer_server_wait(srv, &srv->n_held, MAX_STREAMS);
+    send_request(&w, 2 * MAX_STREAMS + 1, &hold);
+    out = finish_stream(&w, 2 * MAX_STREAMS + 1);
+    assert_true(out.connection_closed);
+    peer_server_wait(srv, &srv->cancelled, MAX_STREAMS);
+    peer_server_wait(srv, &srv->closed, MAX_STREAMS);
+    check_alive(srv);
+    close(w.fd);
+}
+
+/* The core's way: who does not accept the settings is not held to them. */
+static void settings_not_accepted(void **state)
+{
+    peer_server *srv = *state;
+    wire w = wire_open(srv->port);
+    request hold = {.path = "/t.T/Hold", .data = MESSAGE};
+
+    for (uint32_t i = 0; i < MAX_STREAMS + 1; i++) {
+        send_request(&w, 2 * i + 1, &hold);
+    }
+    peer_server_wait(srv, &srv->n_held, MAX_STREAMS + 1);
+    close(w.fd);
+    peer_server_wait(srv, &srv->closed, MAX_STREAMS + 1);
+    check_alive(srv);
+}
+
+/* Opened and reset at once, many times: the server lives, and every call it saw is closed. */
+static void rapid_resets(void **state)
+{
+    static const uint8_t cancel[4] = {0, 0, 0, 8};
+    peer_server *srv = *state;
+    wire w = wire_open(srv->port);
+    request hold = {.path = "/t.T/Hold", .data = MESSAGE};
+    int started = 0;
+
+    for (uint32_t i = 0; i < 5000 && !w.closed; i++) {
+        send_request(&w, 2 * i + 1, &hold);
+        send_frame(&w, RST_STREAM, 0, 2 * i + 1, cancel, sizeof(cancel));
+    }
+    close(w.fd);
+    check_alive(srv);
+    pthread_mutex_lock(&srv->lock);
+    started = srv->started;
+    pthread_mutex_unlock(&srv->lock);
+    peer_server_wait(srv, &srv->closed, started);
+}
+
+/* A connection that ends in the middle of a call cancels it. */
+static void gone_in_the_middle(void **state)
+{
+    peer_server *srv = *state;
+    wire w = wire_open(srv->port);
+    request hold = {.path = "/t.T/Hold", .data = MESSAGE};
+
+    send_request(&w, 1, &hold);
+    peer_server_wait(srv, &srv->n_held, 1);
+    close(w.fd);
+    peer_server_wait(srv, &srv->cancelled, 1);
+    peer_server_wait(srv, &srv->closed, 1);
+    check_alive(srv);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(as_the_specification_says, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(as_the_core_does_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(as_many_streams_as_allowed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_stream_more_than_allowed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(settings_not_accepted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rapid_resets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(gone_in_the_middle, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
