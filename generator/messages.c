@@ -330,7 +330,8 @@ static csvc_code take_files(maker *m, gen_plan *plan, const char *program,
             return csvc_error_set(err, CSVC_INTERNAL, "%.100s made a file nobody asked for: %.200s",
                                   program, file->name != NULL ? file->name : "without a name");
         }
-        code = gen_mend_names(m->a, source, &output.content, err);
+        code =
+            gen_mend(m->a, source, file->name[strlen(file->name) - 1] == 'h', &output.content, err);
         if (code != CSVC_OK) {
             return code;
         }

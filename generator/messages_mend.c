@@ -1,12 +1,17 @@
 /*
- * messages_mend.c: the names of renamed fields in protoc-gen-c's output.
+ * messages_mend.c: what has to be changed in protoc-gen-c's output.
  *
- * A field `errno` is handed on as `errno_`, so that the member is called so. Its name in the
- * descriptor must still be that of the .proto: that string is put back in place, and the list of
- * indices that is sorted by name is written again.
+ * The INIT macros: the union of a oneof is initialised as {0}, which C++ refuses when its first
+ * member is an enum, and of which compilers warn when that is a struct (bytes).
+ *
+ * The names of renamed fields: a field `errno` is handed on as `errno_`, so that the member is
+ * called so. Its name in the descriptor must still be that of the .proto: that string is put back
+ * in place, and the list of indices that is sorted by name is written again.
  */
 #include "messages_parts.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +47,7 @@ static bool put_index(csvc_arena *a, const gen_message *message, csvc__buffer *o
     gen_field **sorted = csvc_arena_calloc(a, message->n_fields, sizeof(gen_field *));
 
     if (sorted == NULL) {
+        out->failed = true;
         return false;
     }
     memcpy(sorted, message->by_number, message->n_fields * sizeof(gen_field *));
@@ -57,7 +63,32 @@ typedef struct mending {
     csvc_arena *a;
     const char *at; /* what is not yet copied */
     csvc__buffer *out;
+    bool is_other; /* not what protoc-gen-c 1.4 and 1.5 write: a later one may have mended it */
 } mending;
+
+static char *text_of(mending *m, const char *format, ...) CSVC_PRINTF(2, 3);
+
+static char *text_of(mending *m, const char *format, ...)
+{
+    va_list args;
+    int len;
+    char *copy = NULL;
+
+    va_start(args, format);
+    len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len >= 0) {
+        copy = csvc_arena_alloc(m->a, (size_t)len + 1);
+    }
+    if (copy == NULL) {
+        m->out->failed = true;
+        return NULL;
+    }
+    va_start(args, format);
+    (void)vsnprintf(copy, (size_t)len + 1, format, args);
+    va_end(args);
+    return copy;
+}
 
 /* Copies up to and with `mark`. False when it does not follow. */
 static bool pass(mending *m, const char *mark)
@@ -75,8 +106,7 @@ static bool pass(mending *m, const char *mark)
 
 static bool mend_message(mending *m, const gen_message *message)
 {
-    char *mark = csvc_arena_printf(m->a, "ProtobufCFieldDescriptor %s__field_descriptors[",
-                                   message->c_lower);
+    char *mark = text_of(m, "ProtobufCFieldDescriptor %s__field_descriptors[", message->c_lower);
 
     if (mark == NULL || !pass(m, mark)) {
         return false;
@@ -88,12 +118,12 @@ static bool mend_message(mending *m, const gen_message *message)
         if (!field->renamed) {
             continue;
         }
-        mark = csvc_arena_printf(m->a, "    \"%s", field->name);
+        mark = text_of(m, "    \"%s", field->name);
         if (mark == NULL || !pass(m, mark)) {
             return false;
         }
         /* What follows is `_",`, a newline and the number, or this is another field's name. */
-        mark = csvc_arena_printf(m->a, "_\",\n    %u,\n", (unsigned)field->number);
+        mark = text_of(m, "_\",\n    %u,\n", (unsigned)field->number);
         if (mark == NULL) {
             return false;
         }
@@ -104,12 +134,16 @@ static bool mend_message(mending *m, const gen_message *message)
         }
         m->at++;
     }
-    mark = csvc_arena_printf(m->a, "unsigned %s__field_indices_by_name[] = {\n", message->c_lower);
+    mark = text_of(m, "unsigned %s__field_indices_by_name[] = {\n", message->c_lower);
     if (mark == NULL || !pass(m, mark) || !put_index(m->a, message, m->out)) {
         return false;
     }
-    m->at = strstr(m->at, "};\n");
-    return m->at != NULL;
+    mark = strstr(m->at, "};\n");
+    if (mark == NULL) {
+        return false;
+    }
+    m->at = mark;
+    return true;
 }
 
 /* In the order protoc-gen-c writes them: what is within comes first. */
@@ -134,24 +168,76 @@ static bool any_renamed(const gen_file *file)
     return false;
 }
 
-csvc_code gen_mend_names(csvc_arena *a, const gen_file *file, const char **text, csvc_error *err)
+/* ---- initialisers ---- */
+
+static bool mend_init(mending *m, const gen_message *message)
+{
+    for (size_t i = 0; i < message->n_oneofs; i++) {
+        const gen_oneof *oneof = &message->oneofs[i];
+        const gen_field *first = oneof->fields[0];
+        const char *found;
+        char *mark;
+
+        if (first->kind != CSVC_KIND_BYTES && first->kind != CSVC_KIND_ENUM) {
+            continue;
+        }
+        mark = text_of(m, ", %s__NOT_SET, {0}", oneof->c_prefix);
+        found = mark != NULL ? strstr(m->at, mark) : NULL;
+        if (found == NULL) {
+            m->is_other = true;
+            return false;
+        }
+        found += strlen(mark) - 2;
+        csvc__buffer_add(m->out, m->at, (size_t)(found - m->at));
+        m->at = found + 1;
+        if (first->kind == CSVC_KIND_BYTES) {
+            csvc__buffer_puts(m->out, "{0, NULL}");
+        } else {
+            csvc__buffer_printf(m->out, "(%s) 0", first->c_type);
+        }
+    }
+    return true;
+}
+
+static bool mend_inits(mending *m, gen_message *const *messages, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!mend_inits(m, messages[i]->messages, messages[i]->n_messages) ||
+            !mend_init(m, messages[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool any_oneof(const gen_file *file)
+{
+    for (size_t i = 0; i < file->n_all_messages; i++) {
+        if (file->all_messages[i]->n_oneofs > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+csvc_code gen_mend(csvc_arena *a, const gen_file *file, bool is_header, const char **text,
+                   csvc_error *err)
 {
     csvc__buffer out;
     mending m = {.a = a, .at = *text, .out = &out};
     csvc_code code = CSVC_OK;
     bool ok;
 
-    if (!any_renamed(file) || strstr(*text, "__field_descriptors[") == NULL) {
+    if (is_header ? !any_oneof(file) : !any_renamed(file)) {
         return CSVC_OK;
     }
     csvc__buffer_init(&out, MAX_TEXT);
-    ok = mend_messages(&m, file->messages, file->n_messages);
-    if (ok) {
-        csvc__buffer_puts(&out, m.at);
-    }
+    ok = is_header ? mend_inits(&m, file->messages, file->n_messages)
+                   : mend_messages(&m, file->messages, file->n_messages);
+    csvc__buffer_puts(&out, m.at);
     if (!csvc__buffer_ok(&out)) {
         code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
-    } else if (!ok) {
+    } else if (!ok && !m.is_other) {
         code = csvc_error_set(err, CSVC_INTERNAL,
                               "%.200s: protoc-gen-c's output is not as expected, so fields with "
                               "names like `errno` cannot be had; please report this",

@@ -6,10 +6,12 @@
 #include <csvc/code.h>
 
 /*
- * In the text of a file's .pb-c.c: the proto names of fields that were handed on under another
- * name (gen_field.renamed) put back, and the index by name sorted anew. Other texts are left as
- * they are. INTERNAL when the text is not as protoc-gen-c writes it.
+ * Mends the text of a file's .pb-c.h or .pb-c.c. Header: the initialisers of oneofs are made clean
+ * for C and C++. Source: the proto names of fields that were handed on under another name
+ * (gen_field.renamed) are put back, and the index by name sorted anew; INTERNAL when they are not
+ * where protoc-gen-c writes them.
  */
-csvc_code gen_mend_names(csvc_arena *a, const gen_file *file, const char **text, csvc_error *err);
+csvc_code gen_mend(csvc_arena *a, const gen_file *file, bool is_header, const char **text,
+                   csvc_error *err);
 
 #endif /* GEN_MESSAGES_PARTS_H */

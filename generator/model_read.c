@@ -344,6 +344,13 @@ static csvc_well_known well_known(const char *full_name)
     return CSVC_WKT_NONE;
 }
 
+/* protoc names the entry of a map field `_1st` 1stEntry, which is a fine end of a longer name. */
+static bool is_entry_name(const char *name)
+{
+    return name != NULL && *name >= '0' && *name <= '9' &&
+           gen_name_identifier(name + strspn(name, "0123456789"));
+}
+
 static gen_message **read_messages(gen_builder *b, CsvcPb__DescriptorProto **protos, size_t n,
                                    int32_t field, const char *scope, gen_message *parent);
 
@@ -357,7 +364,12 @@ static void read_message(gen_builder *b, gen_message *message, const CsvcPb__Des
     message->proto = proto;
     message->place = gen_place_here(b);
     message->comments = gen_comments_here(b, false);
-    message->name = read_name(b, "a message", proto->name);
+    if (parent != NULL && proto->options != NULL && proto->options->map_entry &&
+        is_entry_name(proto->name)) {
+        message->name = proto->name;
+    } else {
+        message->name = read_name(b, "a message", proto->name);
+    }
     if (message->name == NULL) {
         return;
     }

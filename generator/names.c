@@ -381,8 +381,12 @@ static bool name_service(csvc_arena *a, gen_service *service)
         if (rpc->c_name == NULL || rpc->path == NULL) {
             return false;
         }
-        rpc->member =
-            is_member(rpc->c_name) ? rpc->c_name : csvc_arena_printf(a, "%s_", rpc->c_name);
+        rpc->member = rpc->c_name;
+        if (*rpc->c_name >= '0' && *rpc->c_name <= '9') { /* rpc _1st */
+            rpc->member = csvc_arena_printf(a, "_%s", rpc->c_name);
+        } else if (!is_member(rpc->c_name)) {
+            rpc->member = csvc_arena_printf(a, "%s_", rpc->c_name);
+        }
         if (rpc->member == NULL) {
             return false;
         }
