@@ -4,7 +4,7 @@
  * The first half follows protobuf-c to the letter: types are each part of the full name in camel
  * case, joined by "__"; functions and constants split it before capitals (each capital that does
  * not follow one); fields are lower-cased whole, and keywords get a '_'. tests/unit/names_test.c
- * and tests/e2e/names.py hold it against the installed protoc-gen-c.
+ * holds it against the installed protoc-gen-c.
  */
 #include "names.h"
 
