@@ -15,10 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "infer.h"
 #include "names.h"
+#include "proto_helpers.h"
 #include "request.h"
 
 #include "base/buffer.h"
@@ -59,23 +59,6 @@ static csvc_bytes read_file(csvc_arena *a, const char *path)
     return (csvc_bytes){.len = len, .data = (const uint8_t *)data};
 }
 
-/* The descriptors of PROTO in FOLDER, with what it imports; by protoc, into a file of this
- * process. */
-static csvc_bytes compile(csvc_arena *a, const char *folder, const char *proto)
-{
-    char *set = csvc_arena_printf(a, "infer_test.%ld.set", (long)getpid());
-    char *command = csvc_arena_printf(
-        a, "protoc -I'%s' -I'%s/runtime/proto' --include_imports --include_source_info -o '%s' %s",
-        folder, source(), set, proto);
-    csvc_bytes bytes;
-
-    assert_non_null(command);
-    assert_int_equal(system(command), 0);
-    bytes = read_file(a, set);
-    assert_int_equal(unlink(set), 0);
-    return bytes;
-}
-
 static void infer(struct project *p, const char *folder, const char *const *protos, size_t n)
 {
     gen_parameters parameters = gen_parameters_default();
@@ -91,7 +74,7 @@ static void infer(struct project *p, const char *folder, const char *const *prot
     for (size_t i = 0; i < n; i++) {
         csvc__buffer_printf(&names, "%s ", protos[i]);
     }
-    set = compile(p->a, folder, names.data);
+    set = proto_set(p->a, folder, names.data, true);
     csvc__buffer_release(&names);
     assert_int_equal(gen_request_from_set(&request, p->a, set, protos, n, &parameters, &err),
                      CSVC_OK);
@@ -254,13 +237,12 @@ static void check(const char *folder, const char *name, const char *const *proto
     csvc__buffer first, again;
     struct project p;
 
-    (void)snprintf(path, sizeof(path), "%s/%s", source(), folder);
     csvc__buffer_init(&first, MAX_FILE);
     csvc__buffer_init(&again, MAX_FILE);
-    infer(&p, path, protos, n);
+    infer(&p, folder, protos, n);
     put_model(&first, &p);
     release(&p);
-    infer(&p, path, protos, n);
+    infer(&p, folder, protos, n);
     put_model(&again, &p);
     release(&p);
     assert_string_equal(first.data, again.data);
@@ -341,12 +323,11 @@ static void options_that_cannot_be_had(void **state)
 static void a_file_alone_has_the_same_entities(void **state)
 {
     static const char *const both[] = {"accounts.proto", "library.proto"};
-    char folder[512];
+    const char *folder = "tests/protos/crud";
     csvc__buffer alone, together;
     struct project p;
 
     (void)state;
-    (void)snprintf(folder, sizeof(folder), "%s/tests/protos/crud", source());
     csvc__buffer_init(&alone, MAX_FILE);
     csvc__buffer_init(&together, MAX_FILE);
     for (size_t i = 0; i < 2; i++) {
