@@ -125,8 +125,8 @@ static void caller_cancels_midway(void **state)
     assert_int_equal(CSVC_CANCELLED, result.code);
     assert_string_equal("had enough", result.text);
     assert_int_equal(50, result.n_received);
-    peer_server_wait(&sc->srv, &sc->srv.closed, sc->srv.started);
-    assert_int_equal(0, sc->srv.delivered);
+    peer_server_wait_all_closed(&sc->srv);
+    assert_int_equal(0, peer_server_count(&sc->srv, &sc->srv.delivered));
 }
 
 static void server_stops_at_cancellation(void **state)

@@ -77,8 +77,10 @@ void csvc__gc_call_release(gc_call *gc)
 
 bool csvc__gc_start(gc_call *gc, const grpc_op *ops, size_t n_ops, gc_tag *tag)
 {
+    grpc_call *call = gc->call; /* another thread may end it as soon as the batch is on its way */
+
     GC_RELEASE(tag);
-    return grpc_call_start_batch(gc->call, ops, n_ops, tag, NULL) == GRPC_CALL_OK;
+    return grpc_call_start_batch(call, ops, n_ops, tag, NULL) == GRPC_CALL_OK;
 }
 
 /* ---- sending ---- */

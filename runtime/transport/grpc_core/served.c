@@ -268,6 +268,19 @@ static void start(gc_served *sc, csvc_payload *first)
     ts->events->started(ts->server, &sc->gc.base, &arrival);
 }
 
+/* Counted as HTTP/2 does: 32 bytes an entry beside its own. */
+static bool too_much_metadata(const gc_served *sc)
+{
+    const grpc_metadata_array *md = &sc->metadata.core;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < md->count; i++) {
+        bytes +=
+            GRPC_SLICE_LENGTH(md->metadata[i].key) + GRPC_SLICE_LENGTH(md->metadata[i].value) + 32;
+    }
+    return bytes > sc->loop->ts->max_metadata;
+}
+
 /* What came through the catch-all may be a method of ours. */
 static const gc_method *look_up(gc_served *sc)
 {
@@ -303,6 +316,13 @@ static void on_request(gc_tag *tag, bool ok)
     sc->refused = false;
     sc->core_cancelled = 0;
     sc->method = sc->posted != NULL ? sc->posted : look_up(sc);
+    if (too_much_metadata(sc)) {
+        if (buffer != NULL) {
+            grpc_byte_buffer_destroy(buffer);
+        }
+        refuse(sc, CSVC_RESOURCE_EXHAUSTED, "the metadata is longer than this server allows");
+        return;
+    }
     if (sc->posted == NULL && sc->method != NULL && sc->method->reads_first) {
         sc->starting = true;
         csvc__gc_read(&sc->gc.base);

@@ -69,7 +69,10 @@ static grpc_server *core_new(const csvc_tserver_config *config)
         },
         int_arg("grpc.so_reuseport", 0), /* two servers never share a port in silence */
         int_arg("grpc.max_receive_message_length", at_most_int(config->max_message_bytes)),
-        int_arg("grpc.max_metadata_size", at_most_int(config->max_metadata_bytes)),
+        int_arg("grpc.max_metadata_size",
+                at_most_int(config->max_metadata_bytes > INT32_MAX - GC_METADATA_GRACE
+                                ? INT32_MAX
+                                : config->max_metadata_bytes + GC_METADATA_GRACE)),
         int_arg("grpc.max_concurrent_streams", at_most_int(config->max_streams)),
         /* Identity alone: the core inflates without a limit that counts. */
         int_arg("grpc.compression_enabled_algorithms_bitset", 1),
@@ -184,6 +187,7 @@ csvc_tserver *csvc__gc_server_new(const csvc_tserver_config *config, csvc_error 
     ts->events = config->events;
     ts->server = config->server;
     ts->upper_size = config->upper_size;
+    ts->max_metadata = config->max_metadata_bytes;
     ts->down_tag.run = down;
     ts->core = core_new(config);
     if (!copy_methods(ts, config) || !make_loops(ts, config->loops == 0 ? 1 : config->loops)) {

@@ -19,6 +19,9 @@ void csvc__gc_server_free(csvc_tserver *ts);
 #define GC_MAX_BUFFERED ((size_t)512 << 20)
 
 enum {
+    /* Over its own limit the core may drop the whole connection; between ours and that one, the
+     * call alone is refused. */
+    GC_METADATA_GRACE = 64 * 1024,
     GC_MAX_SPARE = 512,     /* calls a loop keeps for reuse */
     GC_MAX_REGISTERED = 64, /* more methods than this are looked up in our own table */
     GC_MAX_POSTED = 64,     /* requests posted on a queue, at least one a method */
@@ -53,6 +56,7 @@ struct csvc_tserver {
     const csvc_served_events *events;
     void *server;
     size_t upper_size;
+    size_t max_metadata;
     gc_method *methods;
     size_t n_methods;
     bool generic;      /* nothing is registered with the core */

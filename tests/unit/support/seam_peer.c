@@ -529,6 +529,32 @@ void peer_server_start_at(peer_server *srv, const csvc_transport *transport, uin
     CHECK(pthread_create(&srv->worker, NULL, work, srv) == 0);
 }
 
+int peer_server_count(peer_server *srv, const int *counter)
+{
+    int value = 0;
+
+    pthread_mutex_lock(&srv->lock);
+    value = *counter;
+    pthread_mutex_unlock(&srv->lock);
+    return value;
+}
+
+void peer_server_wait_all_closed(peer_server *srv)
+{
+    pthread_mutex_lock(&srv->lock);
+    while (srv->closed < srv->started) {
+        pthread_cond_wait(&srv->changed, &srv->lock);
+    }
+    pthread_mutex_unlock(&srv->lock);
+}
+
+void peer_server_peer(peer_server *srv, char *ret_text, size_t size)
+{
+    pthread_mutex_lock(&srv->lock);
+    snprintf(ret_text, size, "%s", srv->peer);
+    pthread_mutex_unlock(&srv->lock);
+}
+
 int64_t peer_server_deadline(peer_server *srv)
 {
     int64_t deadline = 0;

@@ -49,6 +49,9 @@ void peer_server_start(peer_server *srv, const csvc_transport *transport, uint32
 void peer_server_start_at(peer_server *srv, const csvc_transport *transport, uint32_t loops,
                           size_t extra, int port);
 void peer_server_let_go(peer_server *srv);
+int peer_server_count(peer_server *srv, const int *counter);
+void peer_server_wait_all_closed(peer_server *srv); /* of those that have started */
+void peer_server_peer(peer_server *srv, char *ret_text, size_t size);
 int64_t peer_server_deadline(peer_server *srv);
 bool peer_server_no_first(peer_server *srv); /* and forgets it */
 void peer_server_wait(peer_server *srv, const int *counter, int at_least);
