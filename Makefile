@@ -155,7 +155,7 @@ $(B)/obj/embedded_templates.o: $(B)/gen/embedded_templates.c
 
 $(STAGE)/bin/protoc-gen-c-svc: $(call obj,$(PLUGIN_SRC)) $(GENERATOR_OBJ) $(STAGE)/lib/libcsvc.a
 $(STAGE)/bin/c-svc:            $(call obj,$(CLI_SRC)) $(GENERATOR_OBJ) $(STAGE)/lib/libcsvc.a
-$(STAGE)/bin/c-svc:            PROGRAM_LIBS = $(call pkg,--libs,yaml-0.1)
+$(STAGE)/bin/c-svc:            PROGRAM_LIBS = $(call pkg,--libs,yaml-0.1 libcrypto)
 $(PROGRAMS):
 	@mkdir -p $(@D)
 	$(say) LD $@
@@ -222,7 +222,7 @@ uninstall:
 
 # The first line is what building needs, the second what the tests use besides.
 DEPS := gcc make pkg-config protobuf-compiler protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
-        libyaml-dev libjansson-dev libcmocka-dev
+        libyaml-dev libssl-dev libcmocka-dev
 DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotobuf-dev libprotoc-dev \
         nghttp2-client valgrind man-db locales
 
@@ -282,7 +282,7 @@ UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
 UNIT_SUPPORT := $(call obj,$(call src,tests/unit/support))
 UNIT_LIBS := $(STAGE)/lib/libcsvc-grpc-core.a $(STAGE)/lib/libcsvc-sqlite.a $(STAGE)/lib/libcsvc.a
 TEST_CFLAGS = -Igenerator -Igenerator/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_GRPC) $(PKGS_SQLITE))
-TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_BASE) yaml-0.1 jansson) -lm
+TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_BASE) yaml-0.1 libcrypto) -lm
 E2E       := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 
 $(B)/obj/tests/%.o: CSVC_CFLAGS += $(TEST_CFLAGS)
