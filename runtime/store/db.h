@@ -53,6 +53,7 @@ typedef struct csvc__plan {
     csvc_column_set fixed;    /* the key and the times: not for `update` */
     csvc_column_set touched;  /* set by every update */
     csvc_column_set searched; /* where keyword looks */
+    csvc_column_set unique;   /* but for the key */
     csvc__sql get, create, remove;
     _Atomic(csvc__variant *) variants;
     atomic_uint n_variants;
@@ -78,6 +79,7 @@ enum {
     CSVC__SHAPE_COUNT = 4,
     CSVC__SHAPE_KEYWORD = 8,
     CSVC__SHAPE_AFTER = 16,
+    CSVC__SHAPE_TAKEN = 32, /* set: one column; its value, then the key of a row that may have it */
 };
 
 /* Its statement: the kept one, or, when too many are kept, one that lives in the arena. */

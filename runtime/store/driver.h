@@ -65,8 +65,8 @@ typedef csvc_code csvc__session_fn(csvc__conn *conn, csvc_ctx *ctx, void *self);
 
 enum {
     /* for `write` */
-    CSVC__WRITE_ATOMIC = 1, /* fn runs one statement, short, that undoes itself when it fails; it
-                               may run on any thread while the caller waits */
+    CSVC__WRITE_ATOMIC = 1, /* fn changes things by one short statement, which undoes itself when
+                               it fails; it may run on any thread while the caller waits */
     /* for `read` */
     CSVC__READ_SNAPSHOT = 2, /* several statements that see the same moment */
     /* for `run` */

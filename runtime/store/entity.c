@@ -4,15 +4,17 @@
 #include <store/db.h>
 #include <store/uuid.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include <base/banned.h>
 
 /* One call; what the session needs, and what it gives. */
 struct entity_call {
-    const csvc__plan *plan;
+    csvc__plan *plan;
     csvc_ctx *ctx;
-    const void *message; /* for texts */
+    const void *message;     /* for texts */
+    csvc_column_set written; /* columns it sets */
     csvc__sql sql;
     csvc_value *params;
     size_t n_params;
@@ -32,6 +34,65 @@ static csvc_code take_row(void *self, const csvc_value *values, size_t n_values)
     return csvc__value_row(call->plan, call->ctx, csvc_ctx_arena(call->ctx), values, &call->row);
 }
 
+static csvc_code saw_row(void *self, const csvc_value *values, size_t n_values)
+{
+    (void)values;
+    (void)n_values;
+    *(bool *)self = true;
+    return CSVC_OK;
+}
+
+/* The key of the row that is written; what a new row says of a key the database makes means
+ * nothing. */
+static csvc_code own_key(const struct entity_call *call, csvc_ctx *ctx, csvc_value *ret_key)
+{
+    const csvc__plan *plan = call->plan;
+
+    if ((call->written >> plan->key & 1) != 0 && csvc__plan_numbered(plan)) {
+        *ret_key = (csvc_value){.type = CSVC_VALUE_INT, .i = 0};
+        return CSVC_OK;
+    }
+    return csvc__value_get(&plan->columns[plan->key], ctx, call->message, ret_key);
+}
+
+/*
+ * When several values are taken, a database names one of its own choice; the caller is told the
+ * first in the order of the columns.
+ */
+static void name_first_taken(csvc__conn *conn, csvc_ctx *ctx, struct entity_call *call,
+                             csvc__problem *problem)
+{
+    const csvc__plan *plan = call->plan;
+    const csvc_column_set unique = plan->unique & call->written;
+    csvc_value params[2];
+
+    if ((unique & (unique - 1)) == 0 || own_key(call, ctx, &params[1]) != CSVC_OK) {
+        return;
+    }
+    for (uint32_t i = 0; i < plan->entity->n_columns; i++) {
+        const csvc_column_set bit = (csvc_column_set)1 << i;
+        const char *name = plan->columns[i].def->name;
+        csvc__problem own;
+        csvc__sql sql;
+        bool taken = false;
+
+        if ((unique & bit) == 0) {
+            continue;
+        }
+        if (strcmp(problem->names, name) == 0 ||
+            csvc__value_get(&plan->columns[i], ctx, call->message, &params[0]) != CSVC_OK ||
+            csvc__plan_variant(call->plan, ctx, CSVC__SHAPE_TAKEN, bit, &sql) != CSVC_OK ||
+            conn->driver->run(conn, ctx, CSVC__RUN_READS | CSVC__RUN_SHORT, &sql, params, 2,
+                              saw_row, &taken, NULL, &own) != CSVC_OK) {
+            return;
+        }
+        if (taken) {
+            (void)snprintf(problem->names, sizeof(problem->names), "%s", name);
+            return;
+        }
+    }
+}
+
 static csvc_code run_call(csvc__conn *conn, csvc_ctx *ctx, void *self)
 {
     struct entity_call *call = self;
@@ -42,6 +103,9 @@ static csvc_code run_call(csvc__conn *conn, csvc_ctx *ctx, void *self)
     code = conn->driver->run(conn, ctx, call->flags, &call->sql, call->params, call->n_params,
                              call->wants_row ? take_row : NULL, call, &call->changed, &problem);
     if (code != CSVC_OK && problem.code != CSVC_OK) {
+        if (problem.kind == CSVC__PROBLEM_UNIQUE) {
+            name_first_taken(conn, ctx, call, &problem);
+        }
         return csvc__fail_problem(ctx, call->plan, call->message, &problem);
     }
     return code;
@@ -162,6 +226,7 @@ csvc_code csvc_store_create(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entit
         return code;
     }
     call.plan = plan;
+    call.written = plan->all;
     call.sql = plan->create;
     call.flags = CSVC__RUN_SHORT;
     call.wants_row = true;
@@ -257,6 +322,7 @@ csvc_code csvc_store_update(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entit
         return code;
     }
     call.plan = plan;
+    call.written = set;
     call.flags = CSVC__RUN_SHORT;
     call.wants_row = true;
     code = csvc__db_write(db, ctx, CSVC__WRITE_ATOMIC, run_call, &call);

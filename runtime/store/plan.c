@@ -124,6 +124,9 @@ static const char *sort_columns(csvc__plan *plan)
         if ((flags & CSVC_COLUMN_UPDATED_AT) != 0) {
             plan->touched |= bit;
         }
+        if ((flags & CSVC_COLUMN_UNIQUE) != 0 && (flags & CSVC_COLUMN_KEY) == 0) {
+            plan->unique |= bit;
+        }
         if ((flags & CSVC_COLUMN_TEXT_SEARCH) != 0) {
             if (c->cell != CSVC__CELL_TEXT) {
                 return "a column to search is not a string";
@@ -251,6 +254,22 @@ static void put_update(csvc__buffer *b, const csvc__plan *plan, csvc_column_set 
     put_columns(b, plan, plan->all);
 }
 
+static void put_taken(csvc__buffer *b, const csvc__plan *plan, csvc_column_set set)
+{
+    size_t index = 0;
+
+    csvc__buffer_puts(b, "SELECT 1 FROM ");
+    put_name(b, plan->entity->table);
+    for (uint32_t i = 0; i < plan->entity->n_columns; i++) {
+        if ((set >> i & 1) != 0) {
+            csvc__buffer_puts(b, " WHERE ");
+            put_equals(b, plan, i, &index, "=");
+        }
+    }
+    csvc__buffer_puts(b, " AND ");
+    put_equals(b, plan, plan->key, &index, "<>");
+}
+
 static void put_keyword(csvc__buffer *b, const csvc__plan *plan, size_t *index)
 {
     size_t at = ++*index; /* one parameter, named in each column's condition */
@@ -351,6 +370,8 @@ csvc_code csvc__plan_variant(csvc__plan *plan, csvc_ctx *ctx, unsigned shape, cs
     csvc__buffer_init(&b, CSVC__STORE_MAX_SQL);
     if ((shape & CSVC__SHAPE_UPDATE) != 0) {
         put_update(&b, plan, set);
+    } else if ((shape & CSVC__SHAPE_TAKEN) != 0) {
+        put_taken(&b, plan, set);
     } else {
         put_list(&b, plan, shape, set);
     }

@@ -183,6 +183,15 @@ static void a_taken_value_is_named(void **state)
     user = user_of("eve", "a");
     assert_fails(CSVC_ALREADY_EXISTS, "email \"a\" is already taken",
                  csvc_store_create(f->db, f->ctx, &user_entity, &user, &none));
+    /* both: the first in order */
+    user = user_of("ada", "a");
+    assert_fails(CSVC_ALREADY_EXISTS, "username \"ada\" is already taken",
+                 csvc_store_create(f->db, f->ctx, &user_entity, &user, &none));
+    user.id = row->id;
+    user.username = (char *)"bob"; /* its own */
+    assert_fails(
+        CSVC_ALREADY_EXISTS, "email \"a\" is already taken",
+        csvc_store_update(f->db, f->ctx, &user_entity, &user, USER_USERNAME | USER_EMAIL, &none));
     row->username = (char *)"ada";
     assert_fails(CSVC_ALREADY_EXISTS, "username \"ada\" is already taken",
                  csvc_store_update(f->db, f->ctx, &user_entity, row, USER_USERNAME, &none));

@@ -117,6 +117,9 @@ typedef struct csvc__writer {
 bool csvc__writer_init(csvc__writer *w);
 void csvc__writer_release(csvc__writer *w);
 
+/* How many wait for a turn; with the lock held. */
+int csvc__sqlite_queued(const csvc__writer *w);
+
 csvc_code csvc__sqlite_write(csvc__backend *backend, csvc_ctx *ctx, unsigned flags,
                              csvc__session_fn *fn, void *fn_self, csvc_error *err);
 csvc_code csvc__sqlite_exclusive(csvc__backend *backend, csvc__session_fn *fn, void *fn_self,

@@ -93,6 +93,16 @@ static request *pop_queue(csvc__writer *w)
     return req;
 }
 
+int csvc__sqlite_queued(const csvc__writer *w)
+{
+    int n = 0;
+
+    for (const request *req = w->first; req != NULL; req = req->next) {
+        n++;
+    }
+    return n;
+}
+
 /* With the lock held; the caller may be gone as soon as it is released. */
 static void set_state(request *req, state s)
 {
