@@ -224,7 +224,7 @@ uninstall:
 DEPS := gcc make pkg-config protobuf-compiler protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
         libyaml-dev libssl-dev libcmocka-dev
 DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotobuf-dev libprotoc-dev \
-        nghttp2-client valgrind man-db locales
+        nghttp2-client valgrind man-db locales libjansson-dev
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
 define apt_install
@@ -282,7 +282,7 @@ UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
 UNIT_SUPPORT := $(call obj,$(call src,tests/unit/support))
 UNIT_LIBS := $(STAGE)/lib/libcsvc-grpc-core.a $(STAGE)/lib/libcsvc-sqlite.a $(STAGE)/lib/libcsvc.a
 TEST_CFLAGS = -Igenerator -Igenerator/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_GRPC) $(PKGS_SQLITE))
-TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_BASE) yaml-0.1 libcrypto) -lm
+TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_BASE) yaml-0.1 libcrypto jansson) -lm
 E2E       := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 
 $(B)/obj/tests/%.o: CSVC_CFLAGS += $(TEST_CFLAGS)
