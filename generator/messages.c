@@ -91,10 +91,8 @@ static CsvcPb__MessageOptions *with_base(maker *m, const gen_message *message)
     if (message->proto->options != NULL) {
         options = copy_of(m, message->proto->options, sizeof(*options));
     } else {
-        options = take(m, 1, sizeof(*options));
-        if (options != NULL) {
-            *options = (CsvcPb__MessageOptions)CSVC_PB__MESSAGE_OPTIONS__INIT;
-        }
+        options = csvc_message_new(m->a, GEN_PB(message_options));
+        m->no_memory |= options == NULL;
     }
     rule.base_field_name = (char *)(uintptr_t)message->c_base;
     if (options != NULL) {
@@ -144,10 +142,8 @@ static void make_file_options(maker *m, const gen_file *file, CsvcPb__FileDescri
     if (copy->options != NULL) {
         copy->options = copy_of(m, copy->options, sizeof(*copy->options));
     } else {
-        copy->options = take(m, 1, sizeof(*copy->options));
-        if (copy->options != NULL) {
-            *copy->options = (CsvcPb__FileOptions)CSVC_PB__FILE_OPTIONS__INIT;
-        }
+        copy->options = csvc_message_new(m->a, GEN_PB(file_options));
+        m->no_memory |= copy->options == NULL;
     }
     if (m->no_memory) {
         return;
@@ -274,7 +270,7 @@ static csvc_code make_request(maker *m, csvc_bytes *ret_bytes, size_t *ret_n_fil
 
 /* ---- what comes back ---- */
 
-static csvc_code explain(const char *program, csvc_error *why, csvc_code code, csvc_error *err)
+static csvc_code explain(const csvc_error *why, csvc_code code, csvc_error *err)
 {
     if (code == CSVC_NOT_FOUND) {
         return csvc_error_set(err, code,
@@ -283,7 +279,6 @@ static csvc_code explain(const char *program, csvc_error *why, csvc_code code, c
                               "the messages to protoc --c_out with messages=off",
                               why->text);
     }
-    (void)program;
     return csvc_error_set(err, code, "%s", why->text);
 }
 
@@ -367,7 +362,7 @@ csvc_code gen_messages(gen_plan *plan, const gen_model *model, const gen_request
     }
     code = gen_filter(m.a, program, input, &output, &why);
     if (code != CSVC_OK) {
-        return explain(program, &why, code, err);
+        return explain(&why, code, err);
     }
     code = csvc_decode(m.a, GEN_PB(code_generator_response), output, NULL, &response, &why);
     if (code != CSVC_OK) {

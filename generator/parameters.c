@@ -23,10 +23,9 @@ static csvc_code wrong(csvc_error *err, const char *key, const char *value, cons
                           key, value, wanted);
 }
 
-static csvc_code set(gen_parameters *parameters, csvc_arena *a, const char *key, const char *value,
+static csvc_code set(gen_parameters *parameters, const char *key, const char *value,
                      csvc_error *err)
 {
-    (void)a;
     if (strcmp(key, "messages") == 0) {
         if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
             return wrong(err, key, value, "on or off");
@@ -85,7 +84,7 @@ csvc_code gen_parameters_read(gen_parameters *parameters, csvc_arena *a, const c
                 *equals = '\0';
                 value = equals + 1;
             }
-            code = set(&read, a, key, value, err);
+            code = set(&read, key, value, err);
         }
         text += len;
         text += *text == ',';

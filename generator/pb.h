@@ -10,11 +10,6 @@
 #include <csvc/arena.h>
 #include <csvc/code.h>
 
-/* An initialiser names every field, those that are deprecated too. */
-#ifndef PROTOBUF_C__NO_DEPRECATED
-#define PROTOBUF_C__NO_DEPRECATED
-#endif
-
 #include "c_svc/options.csvc.h"
 #include "google/protobuf/compiler/plugin.csvc.h"
 #include "google/protobuf/descriptor.csvc.h"
