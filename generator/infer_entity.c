@@ -282,6 +282,9 @@ static void make_column(gen_inference *in, const gen_message *message, gen_field
     } else if (gen_infer_named(in, field->name, updated_names) && is_time(field)) {
         column->flags = CSVC_COLUMN_UPDATED_AT;
         column->reason = "the time of the last change, by its name";
+    } else if (gen_infer_named(in, field->name, created_names) ||
+               gen_infer_named(in, field->name, updated_names)) {
+        column->reason = "a plain column: a time is a string, a Timestamp or an int64";
     }
     find_constraints(in, message, column);
     if (is_searched(in, message, column)) {
