@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,14 +18,10 @@
 
 extern char **environ;
 
-enum {
-    MAX_OUTPUT = 1 << 30,
-    MAX_COMPLAINT = 64 << 10
-};
-
 /*
- * Its streams. Sockets, because a write to one can be told not to raise SIGPIPE when the child
- * has gone: this code changes no signal of the process it runs in.
+ * Its streams. Its stdin is a socket, because a write to one can be told not to raise SIGPIPE when
+ * the child has gone: this code changes no signal of the process it runs in. Its outputs are
+ * pipes, because a program may open /dev/stdout.
  */
 typedef struct child {
     pid_t pid;
@@ -52,7 +49,9 @@ static bool open_streams(child *c)
     for (int i = 0; i < 3; i++) {
         int pair[2];
 
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        if (i == 0 ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0
+                   : pipe(pair) != 0 || fcntl(pair[0], F_SETFD, FD_CLOEXEC) != 0 ||
+                         fcntl(pair[1], F_SETFD, FD_CLOEXEC) != 0) {
             return false;
         }
         c->ours[i] = pair[0];
@@ -73,9 +72,8 @@ static bool open_streams(child *c)
     return true;
 }
 
-static int start(child *c, const char *program)
+static int start(child *c, const char *const *argv)
 {
-    char *const argv[] = {(char *)(uintptr_t)program, NULL};
     posix_spawn_file_actions_t actions;
     int rc = posix_spawn_file_actions_init(&actions);
 
@@ -86,7 +84,8 @@ static int start(child *c, const char *program)
         rc = posix_spawn_file_actions_adddup2(&actions, c->theirs[i], i);
     }
     if (rc == 0) {
-        rc = posix_spawnp(&c->pid, program, &actions, NULL, argv, environ);
+        rc =
+            posix_spawnp(&c->pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
     }
     (void)posix_spawn_file_actions_destroy(&actions);
     return rc;
@@ -120,11 +119,17 @@ static void take(int *fd, csvc__buffer *out)
     }
 }
 
-static void serve(child *c, csvc_bytes input, csvc__buffer *output, csvc__buffer *complaint)
+/* Until all streams have ended; false when told to stop or an output is too long. */
+static bool serve(child *c, const gen_process *process, csvc__buffer *out, csvc__buffer *said)
 {
+    csvc_bytes input = process->input;
+
     while (c->ours[0] >= 0 || c->ours[1] >= 0 || c->ours[2] >= 0) {
         struct pollfd fds[3];
 
+        if (process->stop != NULL && process->stop()) {
+            return false;
+        }
         for (int i = 0; i < 3; i++) {
             fds[i] = (struct pollfd){.fd = c->ours[i], .events = i == 0 ? POLLOUT : POLLIN};
         }
@@ -132,89 +137,131 @@ static void serve(child *c, csvc_bytes input, csvc__buffer *output, csvc__buffer
             if (errno == EINTR) {
                 continue;
             }
-            break;
+            return false;
         }
         if (fds[0].revents != 0) {
             feed(c, &input);
         }
         if (fds[1].revents != 0) {
-            take(&c->ours[1], output);
+            take(&c->ours[1], out);
         }
         if (fds[2].revents != 0) {
-            take(&c->ours[2], complaint);
+            take(&c->ours[2], said);
+        }
+        if (!csvc__buffer_ok(out) || !csvc__buffer_ok(said)) {
+            return false;
         }
     }
+    return true;
 }
 
-/* The first lines of what it said, for an error's text. */
-static void trim(csvc__buffer *complaint)
+static int wait_for(pid_t pid)
 {
-    while (complaint->len > 0 && strchr("\r\n ", complaint->data[complaint->len - 1]) != NULL) {
-        complaint->data[--complaint->len] = '\0';
+    int status = 0;
+
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return 127;
+        }
     }
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static csvc_code verdict(const char *program, int status, csvc__buffer *complaint, csvc_error *err)
+static bool keep(csvc_arena *a, const csvc__buffer *b, csvc_bytes *ret_bytes)
 {
-    const char *said;
+    const char *text = csvc_arena_strndup(a, b->data != NULL ? b->data : "", b->len);
 
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        return CSVC_OK;
+    *ret_bytes = (csvc_bytes){b->len, (const uint8_t *)text};
+    return text != NULL;
+}
+
+/* Feeds and drains a child that runs, and sees it end. */
+static csvc_code attend(csvc_arena *a, child *c, const gen_process *process,
+                        gen_process_result *ret_result, csvc_error *err)
+{
+    const char *name = process->argv[0];
+    gen_process_result result = {0};
+    csvc__buffer out;
+    csvc__buffer said;
+    csvc_code code = CSVC_OK;
+    bool whole;
+
+    csvc__buffer_init(&out, GEN_PROCESS_MAX_OUTPUT);
+    csvc__buffer_init(&said, GEN_PROCESS_MAX_OUTPUT);
+    whole = serve(c, process, &out, &said);
+    if (!whole) {
+        (void)kill(c->pid, SIGTERM);
     }
-    trim(complaint);
-    said = complaint->len > 0 ? complaint->data : "it said nothing";
-    if (WIFSIGNALED(status)) {
-        return csvc_error_set(err, CSVC_INTERNAL, "%.100s was killed by signal %d: %.300s", program,
-                              WTERMSIG(status), said);
+    shut_all(c->ours);
+    result.exit_code = wait_for(c->pid);
+    if (process->stop != NULL && process->stop()) {
+        code = csvc_error_set(err, CSVC_CANCELLED, "told to stop while %.100s ran", name);
+    } else if (!whole) {
+        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED,
+                              "out of memory for what %.100s prints, or it prints too much", name);
+    } else if (!keep(a, &out, &result.out) || !keep(a, &said, &result.err)) {
+        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    } else {
+        *ret_result = result;
     }
-    return csvc_error_set(err, CSVC_INTERNAL, "%.100s ended with status %d: %.300s", program,
-                          WEXITSTATUS(status), said);
+    csvc__buffer_release(&out);
+    csvc__buffer_release(&said);
+    return code;
+}
+
+csvc_code gen_process_run(csvc_arena *a, const gen_process *process, gen_process_result *ret_result,
+                          csvc_error *err)
+{
+    child c = {.ours = {-1, -1, -1}, .theirs = {-1, -1, -1}};
+    csvc_code code = CSVC_OK;
+
+    if (!open_streams(&c)) {
+        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "no sockets to run %.100s: %s",
+                              process->argv[0], strerror(errno));
+    } else {
+        const int rc = start(&c, process->argv);
+
+        if (rc == ENOENT) {
+            code = csvc_error_set(err, CSVC_NOT_FOUND, "%.200s cannot be run: %s", process->argv[0],
+                                  strerror(rc));
+        } else if (rc != 0) {
+            code = csvc_error_set(err, CSVC_UNAVAILABLE, "%.200s cannot be run: %s",
+                                  process->argv[0], strerror(rc));
+        }
+    }
+    shut_all(c.theirs);
+    if (code == CSVC_OK) {
+        code = attend(a, &c, process, ret_result, err);
+    }
+    shut_all(c.ours);
+    return code;
 }
 
 csvc_code gen_filter(csvc_arena *a, const char *program, csvc_bytes input, csvc_bytes *ret_output,
                      csvc_error *err)
 {
-    child c = {.ours = {-1, -1, -1}, .theirs = {-1, -1, -1}};
-    csvc__buffer output;
-    csvc__buffer complaint;
-    csvc_code code = CSVC_OK;
-    int status = 0;
-    int rc = 0;
+    const char *const argv[] = {program, NULL};
+    const gen_process process = {.argv = argv, .input = input};
+    gen_process_result result;
+    csvc_code code = gen_process_run(a, &process, &result, err);
 
-    csvc__buffer_init(&output, MAX_OUTPUT);
-    csvc__buffer_init(&complaint, MAX_COMPLAINT);
-    if (!open_streams(&c)) {
-        rc = errno;
-        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "no sockets to run %.100s: %s", program,
-                              strerror(rc));
-    } else {
-        rc = start(&c, program);
-        if (rc != 0) {
-            code = csvc_error_set(err, rc == ENOENT ? CSVC_NOT_FOUND : CSVC_INTERNAL,
-                                  "%.200s cannot be run: %s", program, strerror(rc));
-        }
+    if (code != CSVC_OK) {
+        return code;
     }
-    shut_all(c.theirs);
-    if (code == CSVC_OK) {
-        serve(&c, input, &output, &complaint);
-        while (waitpid(c.pid, &status, 0) < 0 && errno == EINTR) {
-        }
-        code = verdict(program, status, &complaint, err);
-    }
-    if (code == CSVC_OK) {
-        uint8_t *copy = csvc_arena_alloc(a, output.len);
+    if (result.exit_code != 0) {
+        const bool killed = result.exit_code > 128;
+        const char *said = (const char *)result.err.data;
+        size_t len = result.err.len;
 
-        if (copy == NULL || !csvc__buffer_ok(&output)) {
-            code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
-        } else {
-            if (output.len > 0) {
-                memcpy(copy, output.data, output.len);
-            }
-            *ret_output = (csvc_bytes){output.len, copy};
+        while (len > 0 && strchr("\r\n ", said[len - 1]) != NULL) {
+            len--;
         }
+        return csvc_error_set(err, CSVC_INTERNAL, "%.100s %s %d: %.*s", program,
+                              killed ? "was killed by signal" : "ended with status",
+                              killed ? result.exit_code - 128 : result.exit_code,
+                              len > 0 ? (int)(len > 300 ? 300 : len) : 100,
+                              len > 0 ? said : "it said nothing");
     }
-    shut_all(c.ours);
-    csvc__buffer_release(&output);
-    csvc__buffer_release(&complaint);
-    return code;
+    *ret_output = result.out;
+    return CSVC_OK;
 }

@@ -12,6 +12,7 @@
 #include <csvc/arena.h>
 #include <csvc/code.h>
 #include "base/buffer.h"
+#include "process.h"
 
 enum {
     CLI_OK = 0,
@@ -100,6 +101,10 @@ void *cli_must(const void *memory);
 
 /* printf into the arena, never NULL. */
 char *cli_printf(csvc_arena *a, const char *format, ...) CSVC_PRINTF(2, 3);
+
+/* Runs a program, ended when c-svc is told to stop meanwhile: gen_process_run. */
+csvc_code cli_run(csvc_arena *a, const char *const *argv, gen_process_result *ret_result,
+                  csvc_error *err);
 
 /* A list of text in an arena that grows. */
 typedef struct cli_list {

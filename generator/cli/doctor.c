@@ -2,7 +2,6 @@
 #include "cli.h"
 #include "files.h"
 #include "protoc.h"
-#include "spawn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,9 +96,9 @@ static const char *ask(csvc_arena *a, const char *program, const char *first, co
 {
     const char *const argv[] = {program, first, second, NULL};
     csvc_error err = {CSVC_ERROR_INIT};
-    spawn_result result;
+    gen_process_result result;
 
-    if (spawn_run(a, argv, &result, &err) != CSVC_OK || result.exit_code != 0) {
+    if (cli_run(a, argv, &result, &err) != CSVC_OK || result.exit_code != 0) {
         return NULL;
     }
     return result.out.len > 0 ? (const char *)result.out.data : (const char *)result.err.data;

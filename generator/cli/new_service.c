@@ -4,7 +4,6 @@
 #include "names.h"
 #include "project.h"
 #include "protos.h"
-#include "spawn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -380,9 +379,9 @@ static const char *missing_path(csvc_arena *a)
     csvc_error err = {CSVC_ERROR_INIT};
     const char *own = protoc_own_folder(a);
     const char *before = getenv("PKG_CONFIG_PATH");
-    spawn_result result;
+    gen_process_result result;
 
-    if (own == NULL || spawn_run(a, argv, &result, &err) != CSVC_OK || result.exit_code == 0) {
+    if (own == NULL || cli_run(a, argv, &result, &err) != CSVC_OK || result.exit_code == 0) {
         return NULL;
     }
     own = files_folder(a, files_folder(a, files_folder(a, own)));

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "files.h"
-#include "spawn.h"
 
 #include "base/banned.h"
 
@@ -95,7 +94,7 @@ static const char *read_complaints(const sources *s, csvc_bytes said)
     csvc__buffer b;
     const char *text;
 
-    csvc__buffer_init(&b, SPAWN_MAX_OUTPUT);
+    csvc__buffer_init(&b, GEN_PROCESS_MAX_OUTPUT);
     while (*at != '\0') {
         size_t len = strcspn(at, "\n");
 
@@ -116,7 +115,7 @@ csvc_code protoc_compile(csvc_arena *a, const cli_list *folders, const protoc_fi
 {
     const sources given = {a, folders, files, n_files};
     const char *own = protoc_own_folder(a);
-    spawn_result result;
+    gen_process_result result;
     cli_list argv = {0};
     csvc_code code;
 
@@ -135,7 +134,7 @@ csvc_code protoc_compile(csvc_arena *a, const cli_list *folders, const protoc_fi
         cli_list_add(a, &argv, files[i].path);
     }
     cli_list_add(a, &argv, NULL);
-    code = spawn_run(a, argv.items, &result, err);
+    code = cli_run(a, argv.items, &result, err);
     if (code != CSVC_OK) {
         return code;
     }

@@ -23,7 +23,7 @@ const char *protoc_own_folder(csvc_arena *a);
  * Compiles the files, with all they import and their comments, to a serialized FileDescriptorSet.
  * INVALID_ARGUMENT when protoc refused them: what it said is in *ret_said, as lines `file:line:col:
  * error: text` (on success its warnings). NOT_FOUND when there is no protoc; other codes as of
- * spawn_run.
+ * cli_run.
  */
 csvc_code protoc_compile(csvc_arena *a, const cli_list *folders, const protoc_file *files,
                          size_t n_files, csvc_bytes *ret_set, const char **ret_said,
