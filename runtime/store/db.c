@@ -4,6 +4,7 @@
 #include <rpc/ctx.h>
 #include <store/db.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include <base/banned.h>
@@ -31,14 +32,10 @@ static void fail_url(const char *url, const csvc_db_options *options, csvc_error
     size_t len = 0;
 
     for (const csvc_db_driver *const *d = options->drivers; d != NULL && *d != NULL; d++) {
-        const size_t more = strlen((*d)->scheme);
+        const int n =
+            snprintf(known + len, sizeof(known) - len, "%s%s", len == 0 ? "" : " ", (*d)->scheme);
 
-        if (len + more + 2 < sizeof(known)) {
-            memcpy(known + len, " ", len != 0);
-            len += len != 0;
-            memcpy(known + len, (*d)->scheme, more + 1);
-            len += more;
-        }
+        len = n > 0 && (size_t)n < sizeof(known) - len ? len + (size_t)n : len;
     }
     if (url[scheme] != ':') {
         (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT,

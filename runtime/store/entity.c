@@ -162,7 +162,10 @@ static csvc_code create_key(const csvc__plan *plan, csvc_ctx *ctx, const void *m
                             csvc_value *ret_value)
 {
     const csvc__column *c = &plan->columns[plan->key];
-    const char *prefix = plan->entity->key_prefix;
+    const csvc_entity *entity = plan->entity;
+    /* tables of an older generator end before it */
+    const char *prefix =
+        entity->struct_size > offsetof(csvc_entity, key_prefix) ? entity->key_prefix : NULL;
     char uuid[CSVC__UUID_SIZE];
     const char *text;
 

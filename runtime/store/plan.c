@@ -436,7 +436,7 @@ static csvc_code make_plan(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity
     csvc__plan *plan;
     const char *wrong = NULL;
 
-    if (entity->struct_size < sizeof(*entity) || entity->n_columns == 0 ||
+    if (entity->struct_size < offsetof(csvc_entity, key_prefix) || entity->n_columns == 0 ||
         entity->n_columns > CSVC__STORE_MAX_COLUMNS) {
         return csvc_fail(ctx, CSVC_INTERNAL, "entity %s: it has not 1 to %d columns", entity->name,
                          CSVC__STORE_MAX_COLUMNS);

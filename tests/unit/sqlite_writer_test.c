@@ -272,7 +272,7 @@ static void who_waits_for_the_commit_goes_at_its_deadline(void **state)
     struct worker first, second;
 
     (void)state;
-    start(&first, TRANSACTION, "first", 300);
+    start(&first, TRANSACTION, "first", 500);
     until(&first.inside);
     start(&second, TRANSACTION, "second", 0);
     wait_for_line(1);

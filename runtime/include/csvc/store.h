@@ -7,13 +7,15 @@
  *
  * Threads: a csvc_db serves any number of threads; each call waits for its connection and blocks.
  * In an inline handler, which may not block, every call returns FAILED_PRECONDITION. A call ends
- * early, with CANCELLED or DEADLINE_EXCEEDED, when its ctx does. What is returned lives in the
- * ctx's arena.
+ * early, with CANCELLED or DEADLINE_EXCEEDED, when its ctx does; a write that had run by then may
+ * have been made, and the text says so. What is returned lives in the ctx's arena.
  *
  * Codes: NOT_FOUND and ALREADY_EXISTS as the text says; INVALID_ARGUMENT for a value a column
- * refuses; UNAVAILABLE when the database is locked for too long or gone; RESOURCE_EXHAUSTED when
- * its disk is full; DATA_LOSS when the file is damaged; INTERNAL for SQL the database does not
- * understand.
+ * refuses; FAILED_PRECONDITION for a row that others refer to, or that refers to none; UNAVAILABLE
+ * when the database is locked for too long or gone, or a write was undone with another's;
+ * PERMISSION_DENIED when it may not be written; RESOURCE_EXHAUSTED when its disk is full or memory
+ * is short; DATA_LOSS when the file is damaged or a stored value cannot be the field's; INTERNAL
+ * for SQL the database does not understand.
  *
  * A write returns, its refusal too, only when all it saw is durable: writers share one connection
  * in turn and one commit in groups (docs/internals/store.md).
@@ -120,9 +122,11 @@ typedef uint64_t csvc_column_set;
 #define CSVC_ALL_COLUMNS (~(csvc_column_set)0)
 
 /*
- * Stores a row and gives it back as stored, key and times filled in. INVALID_ARGUMENT naming the
- * field for a required one that is empty or one that is too long; ALREADY_EXISTS naming the field
- * that is taken.
+ * Stores a row and gives it back as stored, key and times filled in; a key that the database
+ * numbers is its choice, whatever the message says. INVALID_ARGUMENT naming the field for a
+ * required one that is empty or one that is too long; ALREADY_EXISTS naming the field that is taken
+ * and its value: `username "ada" is already taken`, the first in the order of columns. Here and
+ * below, ret_row may be NULL.
  */
 CSVC_API csvc_code csvc_store_create(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
                                      const void *message, void **ret_row) CSVC_MUST_CHECK;
@@ -134,7 +138,8 @@ CSVC_API csvc_code csvc_store_get(csvc_db *db, csvc_ctx *ctx, const csvc_entity 
 
 /*
  * Changes the columns of `set` (never the key nor the times) in the row with the key of `message`,
- * and gives the whole row back. Codes as for create and get.
+ * and gives the whole row back; updated_at is set, unless there is nothing to change. Codes as for
+ * create and get.
  */
 CSVC_API csvc_code csvc_store_update(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
                                      const void *message, csvc_column_set set,
@@ -168,8 +173,11 @@ typedef struct csvc_store_rows {
 } csvc_store_rows;
 
 /*
- * One page of rows, by key, with the total of the same moment. INVALID_ARGUMENT for a page_token
- * that is not ours. A page behind the last one is empty, and OK.
+ * One page of rows, by key, with the total of the same moment. A page_token overrules `page`; it
+ * holds for the keyword and the match it was given for, with any page_size. INVALID_ARGUMENT for
+ * one that is not of this list, for a keyword over 1,000 bytes or where no column is searched, and
+ * for a match by a column that keeps a repeated field or a message. A page behind the last one is
+ * empty, and OK.
  */
 CSVC_API csvc_code csvc_store_list(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
                                    const csvc_store_page *page,
@@ -211,9 +219,10 @@ CSVC_API void *csvc_store_map(csvc_ctx *ctx, const csvc_message_type *type, cons
 
 /*
  * Reads rows by key, a page at a time; nothing (no transaction, no connection) is held between
- * pages, so the caller may dawdle. `next` gives the next row, living until the next one, false at
- * the end or after a failure; `end` frees the scan and returns the first failure: the scan's own or
- * `code`.
+ * pages, so the caller may dawdle. What the page points to must live as long as the scan; its page,
+ * page_size and want_total are not looked at. `next` gives the next row, living until the next one,
+ * false at the end or after a failure; `end` frees the scan and returns the first failure: the
+ * scan's own or `code`. start gives NULL when memory is short, which next and end take.
  */
 typedef struct csvc_store_scan csvc_store_scan;
 CSVC_API csvc_store_scan *csvc_store_scan_start(csvc_db *db, csvc_ctx *ctx,
@@ -273,7 +282,9 @@ static inline csvc_value csvc_blob(csvc_bytes bytes)
 
 /*
  * Runs one statement that changes something; parameters are ?1, ?2... on SQLite. *ret_changed, when
- * not NULL, is how many rows. Inside csvc_db_transaction it is part of it.
+ * not NULL, is how many rows. Inside csvc_db_transaction it is part of it. INVALID_ARGUMENT for
+ * what would take the connection out of our hands (BEGIN, COMMIT, SAVEPOINT, ATTACH, PRAGMA x = y),
+ * for several statements, or another number of parameters than the statement has.
  */
 CSVC_API csvc_code csvc_db_exec(csvc_db *db, csvc_ctx *ctx, const char *sql,
                                 const csvc_value *params, size_t n_params,
@@ -286,15 +297,16 @@ typedef struct csvc_db_rows {
 } csvc_db_rows;
 
 /* Runs one statement that reads and gives all rows, at most `max_rows` (OUT_OF_RANGE when there are
- * more). */
+ * more). INVALID_ARGUMENT when it would change anything. */
 CSVC_API csvc_code csvc_db_query(csvc_db *db, csvc_ctx *ctx, const char *sql,
                                  const csvc_value *params, size_t n_params, size_t max_rows,
                                  csvc_db_rows *ret_rows) CSVC_MUST_CHECK;
 
 /*
  * Runs `work` with every write and read it makes through `db` and `ctx` in one transaction: kept
- * when it returns OK, undone otherwise. Other writers wait meanwhile, so do nothing slow in it.
- * Transactions do not nest: FAILED_PRECONDITION.
+ * when it returns OK, undone otherwise. Other writers wait meanwhile, so do nothing slow in it. A
+ * call that failed within it has changed nothing, and the work may go on. Transactions do not nest,
+ * and the thread may not come with another ctx: FAILED_PRECONDITION.
  */
 typedef csvc_code csvc_db_work(csvc_db *db, csvc_ctx *ctx, void *self);
 CSVC_API csvc_code csvc_db_transaction(csvc_db *db, csvc_ctx *ctx, csvc_db_work *work,
