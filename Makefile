@@ -324,7 +324,7 @@ unit: $(UNIT_BIN) $(LOCALE)
 check-unit: unit
 	@$(call runner,unit) $(UNIT_BIN)
 
-check-e2e: all peers
+check-e2e: all bench-programs peers
 	@$(call runner,e2e) --timeout 600 $(E2E)
 
 # The same tests built with sanitizers; end to end those that are marked as worth it, by name.
