@@ -23,7 +23,8 @@ enum {
     QUICK_MICROS = 20, /* handlers that usually take less are quick jobs */
     WATCH_TICKS = 5,   /* a quick job that is out for so many is watched after all */
 };
-#define GUARD_EVERY CSVC__MS
+#define GUARD_EVERY    CSVC__MS
+#define DEADLINE_SLACK (5 * CSVC__MS)
 
 typedef struct served {
     csvc_ctx ctx; /* first: dispose gets it */
@@ -81,10 +82,11 @@ static void dispose(csvc_ctx *ctx)
     csvc__loop_post(ctx->tc->loop, &s->task);
 }
 
-/* Why a call is over that did not get its reply. */
+/* Why a call is over that did not get its reply. The transport's clock is coarser than ours, and a
+ * caller whose deadline has passed says no more than that it cancels. */
 static csvc_code why_cancelled(const served *s)
 {
-    if (s->ctx.deadline != INT64_MAX && s->ctx.deadline <= csvc__now()) {
+    if (s->ctx.deadline != INT64_MAX && s->ctx.deadline <= csvc__now() + DEADLINE_SLACK) {
         return CSVC_DEADLINE_EXCEEDED;
     }
     return atomic_load_explicit(&s->srv->hard, memory_order_relaxed) ? CSVC_UNAVAILABLE

@@ -46,8 +46,10 @@ static csvc_code run(void *self, csvc_ctx *ctx, const Codec3__Inner *req, Codec3
 {
     echo_peer *peer = self;
 
+    echo_handler *handle = peer->handle;
+
     peer->calls++;
-    return (peer->handle != NULL ? peer->handle : echo_back)(peer, ctx, req, rsp);
+    return (handle != NULL ? handle : echo_back)(peer, ctx, req, rsp);
 }
 
 csvc_code echo_register(csvc_server *srv, echo_peer *peer)

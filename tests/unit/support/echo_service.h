@@ -10,6 +10,8 @@
 
 #include <csvc/server.h>
 
+#include <stdatomic.h>
+
 #include "codec_types.h"
 
 typedef struct echo_peer echo_peer;
@@ -17,10 +19,11 @@ typedef struct echo_peer echo_peer;
 typedef csvc_code echo_handler(echo_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
                                Codec3__Inner *rsp);
 
+/* Handlers run on other threads, and what the network tells them a sanitizer does not see. */
 struct echo_peer {
-    echo_handler *handle; /* NULL: echo_back */
-    void *data;           /* the test's */
-    int calls;            /* handlers that ran; tests that need it have one call at a time */
+    _Atomic(echo_handler *) handle; /* NULL: echo_back */
+    _Atomic(void *) data;           /* the test's */
+    atomic_int calls;               /* handlers that ran */
 };
 
 typedef struct echo_ops {
