@@ -221,9 +221,9 @@ uninstall:
 # ---- what must be there first -------------------------------------------------------------------
 
 # The first line is what building needs, the second what the tests use besides.
-DEPS := gcc make pkg-config protobuf-compiler protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
+DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
         libyaml-dev libssl-dev libcmocka-dev
-DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotobuf-dev libprotoc-dev \
+DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev \
         nghttp2-client valgrind man-db locales libjansson-dev
 
 # Installs those of the packages $(1) that are missing, and says what it runs.

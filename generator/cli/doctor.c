@@ -33,6 +33,8 @@ static const need needs[] = {
      "coreutils", "coreutils"},
     {"libprotobuf-c", true, NULL, NULL, "1.4.0", "messages in C", "libprotobuf-c-dev",
      "protobuf-c-devel", "protobuf-c-dev", "protobuf-c"},
+    {"protobuf", true, NULL, NULL, "3.12", "google/protobuf/*.proto", "libprotobuf-dev",
+     "protobuf-devel", "protobuf-dev", "protobuf"},
     {"grpc", true, NULL, NULL, "29.0.0", "gRPC C core (29 is its 1.51)", "libgrpc-dev",
      "grpc-devel", "grpc-dev", "grpc"},
     {"sqlite3", true, NULL, NULL, "3.37", "rows (storage: sqlite)", "libsqlite3-dev",
