@@ -6,6 +6,7 @@ stage=$1
 folder=$2
 samples=$(cd "$(dirname "$0")" && pwd)
 export PATH="$stage/bin:$PATH"
+unset MAKEFLAGS MFLAGS MAKELEVEL
 export PKG_CONFIG_PATH="$stage/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
 
 # Shows a command as it would be typed: bold on a terminal, quoted where it must be.
