@@ -1,0 +1,411 @@
+/* A server program from its flags to its exit code, each in a process of its own. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <csvc/app.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "echo_service.h"
+
+static const csvc_service *const services[] = {&echo_service, NULL};
+static const csvc_db_driver *const drivers[] = {&csvc_sqlite, NULL};
+
+static const csvc_app_info info = {
+    CSVC_APP_INFO_INIT,
+    .name = "echo-server",
+    .transport = &csvc_grpc_core,
+    .services = services,
+};
+
+static const csvc_app_info stored_info = {
+    CSVC_APP_INFO_INIT,
+    .name = "echo-server",
+    .transport = &csvc_grpc_core,
+    .drivers = drivers,
+    .database_url = "sqlite:echo-server.db",
+    .services = services,
+};
+
+static const csvc_migration broken_steps[] = {{1, "0001_broken", "CREATE TABEL x", UINT64_C(0)}};
+static const csvc_migrations good_set = {"sqlite", NULL, 0};
+static const csvc_migrations broken_set = {"sqlite", broken_steps, 1};
+static const csvc_migrations *const good_sets[] = {&good_set, NULL};
+static const csvc_migrations *const broken_sets[] = {&broken_set, NULL};
+
+/* ---- a program ---- */
+
+typedef struct program {
+    const csvc_app_info *info;
+    const csvc_migrations *const *sets;
+    echo_handler *handle;
+    bool twice;
+    const char *env[4][2];
+    char *argv[8];
+} program;
+
+static csvc_code run_handler(void *self, csvc_ctx *ctx, const Codec3__Inner *req,
+                             Codec3__Inner *rsp)
+{
+    const program *p = self;
+
+    return (p->handle != NULL ? p->handle : echo_back)(NULL, ctx, req, rsp);
+}
+
+/* What a generated main does. */
+static int program_main(void *arg)
+{
+    const program *p = arg;
+    static const echo_ops ops = {sizeof(ops), run_handler, run_handler, NULL};
+    int argc = 0;
+    csvc_app *app;
+
+    while (p->argv[argc] != NULL) {
+        argc++;
+    }
+    for (size_t i = 0; i < 4 && p->env[i][0] != NULL; i++) {
+        setenv(p->env[i][0], p->env[i][1], 1);
+    }
+    app = csvc_app_new(p->info, argc, (char **)(uintptr_t)p->argv);
+    if (p->sets != NULL) {
+        (void)csvc_app_database(app, p->sets);
+    }
+    csvc_app_register(app, &echo_service, &ops, arg);
+    if (p->twice) {
+        csvc_app_register(app, &echo_service, &ops, arg);
+    }
+    return csvc_app_run(app);
+}
+
+#define ARGV(...)                                                                                  \
+    {                                                                                              \
+        (char *)(uintptr_t) "echo-server", __VA_ARGS__                                             \
+    }
+#define A(text) (char *)(uintptr_t)(text)
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        assert_string_equal(part, text);
+    }
+}
+
+/* Runs a program that ends by itself. */
+static void assert_run(program p, int exit_code, const char *err)
+{
+    child c;
+    const int got = child_run(&c, program_main, &p);
+
+    assert_has(c.err, err);
+    assert_int_equal(exit_code, got);
+}
+
+/* Starts one on a free port and says which. */
+static int serve(child *c, program *p)
+{
+    int port = 0;
+    const char *at;
+
+    child_start(c, program_main, p);
+    child_await_err(c, "listening");
+    child_await_err(c, "\n");
+    at = strstr(c->err, "grpc=127.0.0.1:");
+    assert_non_null(at);
+    assert_int_equal(1, sscanf(at, "grpc=127.0.0.1:%d", &port));
+    assert_true(port > 0);
+    return port;
+}
+
+/* ---- flags and variables ---- */
+
+static void help_and_version(void **state)
+{
+    program p = {.info = &stored_info, .sets = good_sets, .argv = ARGV(A("--help"))};
+    child c;
+
+    (void)state;
+    assert_int_equal(0, child_run(&c, program_main, &p));
+    assert_has(c.out, "usage: echo-server");
+    assert_has(c.out, "test.Echo");
+    assert_has(c.out, "--grpc-addr");
+    assert_has(c.out, "GRPC_ADDR");
+    assert_has(c.out, "127.0.0.1:50051");
+    assert_has(c.out, "--database-url");
+    assert_has(c.out, "sqlite:echo-server.db");
+    assert_has(c.out, "--shutdown-grace");
+    assert_string_equal("", c.err);
+    assert_int_equal(-1, access("echo-server.db", F_OK)); /* it only asked */
+
+    p.info = &info;
+    p.sets = NULL;
+    assert_int_equal(0, child_run(&c, program_main, &p));
+    assert_null(strstr(c.out, "DATABASE_URL"));
+    p.argv[1] = A("--version");
+    assert_int_equal(0, child_run(&c, program_main, &p));
+    assert_memory_equal("echo-server, c-svc ", c.out, 19);
+}
+
+static void wrong_usage(void **state)
+{
+    (void)state;
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-adr"), A("x"))}, 2,
+               "echo-server: unknown flag --grpc-adr; did you mean --grpc-addr?\n"
+               "Try 'echo-server --help'.\n");
+    assert_run((program){.info = &info, .argv = ARGV(A("--quux=1"))}, 2,
+               "echo-server: unknown flag --quux\n");
+    assert_run((program){.info = &info, .argv = ARGV(A("--database-url=sqlite:x"))}, 2,
+               "unknown flag --database-url");
+    assert_run((program){.info = &info, .argv = ARGV(A("serve"))}, 2,
+               "unexpected argument 'serve'; there are only flags");
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-addr"))}, 2,
+               "--grpc-addr needs a value");
+    assert_run((program){.info = &info, .argv = ARGV(A("--shutdown-grace"), A("soon"))}, 2,
+               "--shutdown-grace: 'soon' is not a duration such as 30s, 1m30s or 200ms");
+    assert_run((program){.info = &info, .env = {{"SHUTDOWN_GRACE", "-1s"}}, .argv = ARGV(NULL)}, 2,
+               "SHUTDOWN_GRACE: '-1s' is not a duration");
+    assert_run((program){.info = &info, .env = {{"LOG_LEVEL", "loud"}}, .argv = ARGV(NULL)}, 2,
+               "LOG_LEVEL: 'loud' is not a level: debug, info, warn, error or off");
+    assert_run((program){.info = &info, .argv = ARGV(A("--log-format=xml"))}, 2,
+               "--log-format: 'xml' is not a format: text or json");
+    assert_run((program){.info = &info, .argv = ARGV(A("--max-workers=0"))}, 2,
+               "--max-workers: '0' is not a number from 1 to 65536");
+    assert_run((program){.info = &info, .argv = ARGV(A("--max-workers=65537"))}, 2,
+               "--max-workers: '65537' is not a number from 1 to 65536");
+    assert_run((program){.info = &info, .argv = ARGV(A("--max-queued=12x"))}, 2,
+               "--max-queued: '12x' is not a number");
+    assert_run((program){.info = &info, .argv = ARGV(A("--max-call-memory="))}, 2,
+               "--max-call-memory: '' is not a number");
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-addr=nonsense"))}, 2,
+               "echo-server: --grpc-addr: ");
+    assert_run((program){.info = &info, .env = {{"GRPC_ADDR", "host:99999"}}, .argv = ARGV(NULL)},
+               2, "echo-server: GRPC_ADDR: ");
+    assert_run((program){.info = &stored_info,
+                         .sets = good_sets,
+                         .env = {{"DATABASE_URL", "oracle:x"}},
+                         .argv = ARGV(NULL)},
+               2, "echo-server: DATABASE_URL: ");
+}
+
+/* ---- starting ---- */
+
+static void a_start_that_fails(void **state)
+{
+    char flag[64];
+    program holder = {.info = &info, .argv = ARGV(A("--grpc-addr=127.0.0.1:0"))};
+    child c;
+
+    (void)state;
+    snprintf(flag, sizeof(flag), "--grpc-addr=127.0.0.1:%d", serve(&c, &holder));
+    assert_run((program){.info = &info, .argv = ARGV(flag)}, 1, "echo-server: cannot listen: ");
+    kill(c.pid, SIGTERM);
+    assert_int_equal(0, child_end(&c));
+
+    assert_run((program){.info = &info, .twice = true, .argv = ARGV(NULL)}, 1,
+               "echo-server: cannot serve test.Echo: it is registered twice\n");
+    assert_run((program){.info = &stored_info,
+                         .sets = good_sets,
+                         .argv = ARGV(A("--database-url=sqlite:/no/such/folder/x.db"))},
+               1, "echo-server: cannot open the database: ");
+    assert_run((program){.info = &stored_info,
+                         .sets = broken_sets,
+                         .argv = ARGV(A("--database-url=sqlite::memory:"))},
+               1, "echo-server: cannot migrate the database: ");
+    assert_run((program){.info = &info, .sets = good_sets, .argv = ARGV(NULL)}, 1,
+               "cannot open the database: this program was made without storage");
+}
+
+static void what_it_says_when_it_listens(void **state)
+{
+    program p = {.info = &stored_info,
+                 .sets = good_sets,
+                 .env = {{"GRPC_ADDR", "127.0.0.1:1"}, {"LOG_LEVEL", ""}},
+                 /* the flag wins, an empty variable is none */
+                 .argv =
+                     ARGV(A("--grpc-addr"), A("localhost:0"), A("--database-url=sqlite::memory:"))};
+    child c;
+
+    (void)state;
+    child_start(&c, program_main, &p);
+    child_await_err(&c, "listening grpc=localhost:");
+    child_await_err(&c, "storage=sqlite::memory:\n");
+    kill(c.pid, SIGTERM);
+    assert_int_equal(0, child_end(&c));
+
+    p.argv[2] = A("127.0.0.1:0");
+    p.env[2][0] = "LOG_FORMAT";
+    p.env[2][1] = "json";
+    child_start(&c, program_main, &p);
+    child_await_err(&c, "\"listening\"");
+    child_await_err(&c, "\n");
+    assert_int_equal('{', c.err[0]);
+    kill(c.pid, SIGTERM);
+    assert_int_equal(0, child_end(&c));
+}
+
+/* ---- stopping ---- */
+
+static void a_signal_stops_it(void **state)
+{
+    static const int signals[] = {SIGTERM, SIGINT};
+    static const char *const names[] = {"stopping signal=SIGTERM grace=30s",
+                                        "stopping signal=SIGINT grace=30s"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        program p = {.info = &info, .argv = ARGV(A("--grpc-addr=127.0.0.1:0"))};
+        child c;
+
+        (void)serve(&c, &p);
+        kill(c.pid, signals[i]);
+        assert_int_equal(0, child_end(&c));
+        assert_has(c.err, names[i]);
+        assert_has(c.err, "stopped");
+    }
+}
+
+/* A client in another process: this one must stay without threads. */
+typedef struct client {
+    int port;
+    csvc_code expected;
+} client;
+
+static int client_main(void *arg)
+{
+    const client *cl = arg;
+    const csvc_channel_options options = {CSVC_CHANNEL_OPTIONS_INIT, .transport = &csvc_grpc_core};
+    csvc_error err = {CSVC_ERROR_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
+    Codec3__Inner req = CODEC3__INNER__INIT;
+    const void *rsp;
+    char target[64];
+    csvc_channel *ch;
+    csvc_code code;
+
+    snprintf(target, sizeof(target), "ipv4:127.0.0.1:%d", cl->port);
+    ch = csvc_channel_new(target, &options, &err);
+    code = csvc_call_unary(ch, &echo_methods[ECHO_POOL], &rpc, &req, &rsp);
+    printf("%s: %s\n", csvc_code_name(code), rpc.message);
+    csvc_rpc_clear(&rpc);
+    csvc_channel_free(ch);
+    return code == cl->expected ? 0 : 1;
+}
+
+/* Says that it runs, then waits for a line on a pipe that the test holds. */
+static int gate_fds[2];
+
+static csvc_code waits_for_pipe(echo_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                                Codec3__Inner *rsp)
+{
+    char byte;
+
+    (void)!write(STDERR_FILENO, "inside\n", 7);
+    return read(gate_fds[0], &byte, 1) == 1 ? echo_back(peer, ctx, req, rsp) : CSVC_INTERNAL;
+}
+
+static void calls_in_flight_finish_before_it_ends(void **state)
+{
+    program p = {
+        .info = &info, .handle = waits_for_pipe, .argv = ARGV(A("--grpc-addr=127.0.0.1:0"))};
+    child server, caller;
+    client cl = {.expected = CSVC_OK};
+
+    (void)state;
+    assert_int_equal(0, pipe(gate_fds));
+    cl.port = serve(&server, &p);
+    child_start(&caller, client_main, &cl);
+    child_await_err(&server, "inside");
+    kill(server.pid, SIGTERM);
+    child_await_err(&server, "stopping");
+    assert_int_equal(1, write(gate_fds[1], "x", 1));
+    assert_int_equal(0, child_end(&caller));
+    assert_int_equal(0, child_end(&server));
+    close(gate_fds[0]);
+    close(gate_fds[1]);
+}
+
+static void a_stuck_handler_does_not_keep_it(void **state)
+{
+    program p = {.info = &info,
+                 .handle = waits_for_pipe,
+                 .argv = ARGV(A("--grpc-addr=127.0.0.1:0"), A("--shutdown-grace=50ms"))};
+    child server, caller;
+    client cl = {.expected = CSVC_UNAVAILABLE};
+
+    (void)state;
+    assert_int_equal(0, pipe(gate_fds));
+    cl.port = serve(&server, &p);
+    child_start(&caller, client_main, &cl);
+    child_await_err(&server, "inside");
+    kill(server.pid, SIGTERM);
+    assert_int_equal(1, child_end(&server));
+    assert_has(server.err, "the grace ran out, calls were cancelled");
+    assert_has(server.err, "handlers still run; leaving without them");
+    assert_int_equal(0, child_end(&caller));
+    close(gate_fds[0]);
+    close(gate_fds[1]);
+}
+
+static void a_second_signal_ends_it_at_once(void **state)
+{
+    program p = {.info = &info,
+                 .handle = waits_for_pipe,
+                 .argv = ARGV(A("--grpc-addr=127.0.0.1:0"), A("--shutdown-grace=1h"))};
+    child server, caller;
+    client cl = {.expected = CSVC_UNAVAILABLE};
+
+    (void)state;
+    assert_int_equal(0, pipe(gate_fds));
+    cl.port = serve(&server, &p);
+    child_start(&caller, client_main, &cl);
+    child_await_err(&server, "inside");
+    kill(server.pid, SIGTERM);
+    child_await_err(&server, "stopping");
+    kill(server.pid, SIGINT); /* the other one counts, too */
+    assert_int_equal(1000 + SIGINT, child_end(&server));
+    (void)child_end(&caller);
+    close(gate_fds[0]);
+    close(gate_fds[1]);
+}
+
+/* ---- secrets ---- */
+
+static void passwords_are_not_logged(void **state)
+{
+    /* no driver takes such a URL yet: it is refused, and its password not repeated */
+    program p = {.info = &stored_info,
+                 .sets = good_sets,
+                 .argv = ARGV(A("--database-url=postgres://ada:hunter2@db/x?password=hunter2"))};
+    child c;
+
+    (void)state;
+    assert_int_equal(2, child_run(&c, program_main, &p));
+    assert_null(strstr(c.err, "hunter2"));
+    assert_null(strstr(c.out, "hunter2"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help_and_version),
+        cmocka_unit_test(wrong_usage),
+        cmocka_unit_test(a_start_that_fails),
+        cmocka_unit_test(what_it_says_when_it_listens),
+        cmocka_unit_test(a_signal_stops_it),
+        cmocka_unit_test(calls_in_flight_finish_before_it_ends),
+        cmocka_unit_test(a_stuck_handler_does_not_keep_it),
+        cmocka_unit_test(a_second_signal_ends_it_at_once),
+        cmocka_unit_test(passwords_are_not_logged),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
