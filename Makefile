@@ -30,8 +30,7 @@ PKGS_SQLITE := sqlite3
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition \
-            -Wpointer-arith -Wwrite-strings -Wvla -Wshadow -Wundef -Wformat=2 -Wdeclaration-after-statement
-WARNINGS := $(filter-out -Wdeclaration-after-statement,$(WARNINGS))
+            -Wpointer-arith -Wwrite-strings -Wvla -Wshadow -Wundef -Wformat=2 -Wno-missing-field-initializers
 ifeq ($(DEVELOPER),1)
 WARNINGS += -Werror
 endif
