@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <base/banned.h>
@@ -285,6 +286,17 @@ static void print_address(const char *address, int port, char *ret_text, size_t 
     }
 }
 
+/* As many connections as the system grants: the C core never accepts again once it ran out. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static void start(csvc_app *app)
 {
     const char *address = app->settings[GRPC_ADDR].value;
@@ -292,6 +304,7 @@ static void start(csvc_app *app)
     char at[256], storage[512];
     int port = 0;
 
+    raise_file_limit();
     if (csvc_server_listen(app->srv, address, &port, &err) != CSVC_OK) {
         if (err.code == CSVC_INVALID_ARGUMENT) {
             bad_setting(app, GRPC_ADDR, &err);
