@@ -14,6 +14,7 @@ enum {
     DEFAULT_QUEUED = 4096,
     DEFAULT_MESSAGE_BYTES = 4 << 20,
     DEFAULT_METADATA_BYTES = 16 << 10,
+    DEFAULT_BUFFERED_BYTES = 512 << 20,
     DEFAULT_STREAMS = 1000,
     DEFAULT_SLOW_MS = 1000,
 };
@@ -29,6 +30,8 @@ static void fill_options(csvc_server_options *o)
     o->max_message_bytes = o->max_message_bytes != 0 ? o->max_message_bytes : DEFAULT_MESSAGE_BYTES;
     o->max_metadata_bytes =
         o->max_metadata_bytes != 0 ? o->max_metadata_bytes : DEFAULT_METADATA_BYTES;
+    o->max_buffered_bytes =
+        o->max_buffered_bytes != 0 ? o->max_buffered_bytes : DEFAULT_BUFFERED_BYTES;
     o->max_streams = o->max_streams != 0 ? o->max_streams : DEFAULT_STREAMS;
     o->max_call_memory = o->max_call_memory != 0 ? o->max_call_memory : CSVC__CTX_MAX_MEMORY;
     o->slow_call_ms = o->slow_call_ms == 0  ? DEFAULT_SLOW_MS
@@ -196,6 +199,7 @@ static csvc_code make_transport(csvc_server *srv, csvc_error *err)
         .max_message_bytes = srv->o.max_message_bytes,
         .max_metadata_bytes = srv->o.max_metadata_bytes,
         .max_streams = srv->o.max_streams,
+        .max_buffered_bytes = srv->o.max_buffered_bytes,
     };
     csvc_error why = {CSVC_ERROR_INIT};
     csvc_tmethod *methods;

@@ -224,6 +224,25 @@ static void a_start_that_fails(void **state)
                "cannot open the database: this program was made without storage");
 }
 
+/* Each limit has a flag, and its smallest value starts. */
+static void every_limit_has_a_flag(void **state)
+{
+    program p = {.info = &info,
+                 .env = {{"GRPC_MAX_BUFFERED_BYTES", "1000000"},
+                         {"MAX_WORKERS", "1"},
+                         {"MAX_QUEUED", "1"},
+                         {"SLOW_CALL", "0s"}},
+                 .argv = ARGV(A("--grpc-addr=127.0.0.1:0"), A("--grpc-loops=1"),
+                              A("--grpc-max-streams=1"), A("--grpc-max-message-bytes=1"),
+                              A("--grpc-max-metadata-bytes=1"), A("--max-call-memory=1"))};
+    child c;
+
+    (void)state;
+    (void)serve(&c, &p);
+    kill(c.pid, SIGTERM);
+    assert_int_equal(0, child_end(&c));
+}
+
 static void what_it_says_when_it_listens(void **state)
 {
     program p = {.info = &stored_info,
@@ -399,6 +418,7 @@ int main(void)
         cmocka_unit_test(help_and_version),
         cmocka_unit_test(wrong_usage),
         cmocka_unit_test(a_start_that_fails),
+        cmocka_unit_test(every_limit_has_a_flag),
         cmocka_unit_test(what_it_says_when_it_listens),
         cmocka_unit_test(a_signal_stops_it),
         cmocka_unit_test(calls_in_flight_finish_before_it_ends),

@@ -787,6 +787,35 @@ static void what_a_server_refuses(void **state)
     assert_null(csvc_server_free(NULL));
 }
 
+static void limits_reach_the_transport(void **state)
+{
+    const csvc_tserver_config *config;
+    scene sc;
+
+    (void)state;
+    scene_start(&sc);
+    config = fake_config(sc.ts);
+    assert_true(config->loops >= 1);
+    assert_int_equal(4 << 20, config->max_message_bytes);
+    assert_int_equal(16 << 10, config->max_metadata_bytes);
+    assert_int_equal(1000, config->max_streams);
+    assert_int_equal(512 << 20, config->max_buffered_bytes);
+    scene_end(&sc);
+
+    scene_start_with(&sc, (csvc_server_options){.loops = 3,
+                                                .max_message_bytes = 5,
+                                                .max_metadata_bytes = 6,
+                                                .max_streams = 7,
+                                                .max_buffered_bytes = 8});
+    config = fake_config(sc.ts);
+    assert_int_equal(3, config->loops);
+    assert_int_equal(5, config->max_message_bytes);
+    assert_int_equal(6, config->max_metadata_bytes);
+    assert_int_equal(7, config->max_streams);
+    assert_int_equal(8, config->max_buffered_bytes);
+    scene_end(&sc);
+}
+
 /* Ops of a program built when the service had one rpc: the others are not implemented. */
 static void shorter_ops_leave_slots_empty(void **state)
 {
@@ -836,6 +865,7 @@ int main(void)
         cmocka_unit_test(shutdown_waits_for_calls),
         cmocka_unit_test(shutdown_cancels_what_takes_too_long),
         cmocka_unit_test(what_a_server_refuses),
+        cmocka_unit_test(limits_reach_the_transport),
         cmocka_unit_test(shorter_ops_leave_slots_empty),
     };
 

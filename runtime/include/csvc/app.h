@@ -28,8 +28,9 @@
  *     LOG_FORMAT      text              text, json
  *     SHUTDOWN_GRACE  30s               how long calls in flight may finish after SIGTERM or SIGINT
  *     SLOW_CALL       1s                calls that take longer are logged at info
- *     GRPC_LOOPS GRPC_MAX_STREAMS GRPC_MAX_MESSAGE_BYTES GRPC_MAX_METADATA_BYTES MAX_CALL_MEMORY
- *     MAX_WORKERS MAX_QUEUED            as in csvc_server_options
+ *     GRPC_LOOPS GRPC_MAX_STREAMS GRPC_MAX_MESSAGE_BYTES GRPC_MAX_METADATA_BYTES
+ *     GRPC_MAX_BUFFERED_BYTES MAX_CALL_MEMORY MAX_WORKERS MAX_QUEUED
+ *                                       as in csvc_server_options
  */
 #ifndef CSVC_APP_H
 #define CSVC_APP_H

@@ -39,6 +39,8 @@ typedef struct csvc_server_options {
     uint32_t max_message_bytes;  /* of a request; default 4 MiB, then RESOURCE_EXHAUSTED */
     uint32_t max_metadata_bytes; /* of a call's metadata; default 16 KiB */
     uint32_t max_streams;        /* concurrent calls a connection; default 1000 */
+    size_t max_buffered_bytes;   /* received and not yet handled, over all calls; default 512 MiB,
+                                    then calls that make it more are ended */
     size_t max_call_memory;      /* of a call's arena; default 64 MiB */
     int64_t
         slow_call_ms; /* a call that takes longer is a slow one; default 1000; below 0: none is */

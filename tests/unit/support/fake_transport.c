@@ -243,6 +243,11 @@ fake_server *fake_last_server(void)
     return last_server;
 }
 
+const csvc_tserver_config *fake_config(const fake_server *ts)
+{
+    return &ts->config;
+}
+
 static csvc_tserver *server_new(const csvc_tserver_config *config, csvc_error *err)
 {
     fake_server *ts = calloc(1, sizeof(*ts));

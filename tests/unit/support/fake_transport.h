@@ -56,6 +56,7 @@ typedef struct fake_arrival {
 
 /* The server that was made last. */
 fake_server *fake_last_server(void);
+const csvc_tserver_config *fake_config(const fake_server *ts);
 
 fake_call *fake_arrive(fake_server *ts, const fake_arrival *arrival);
 void fake_wait_finish(fake_call *call); /* runs posted work; fails the test after 20 seconds */
