@@ -83,6 +83,7 @@ help:
 	@echo 'make try        a service from nothing: scaffold, build, run, call every rpc'
 	@echo 'make check      everything: style, unit, end to end, sanitizers, allocation failures'
 	@echo 'make check-unit check-e2e check-style check-asan check-tsan check-oom'
+	@echo 'make format     what check-style wants of the form'
 	@echo 'make bench      ratios against named peers'
 	@echo 'make samples    regenerates samples/'
 	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)      make uninstall'
@@ -317,7 +318,7 @@ $(LOCALE):
 	$(say) LOCALE $@
 	$(Q)unset LOCPATH; localedef --no-archive -i de_DE -f UTF-8 $(abspath $@)
 
-.PHONY: unit check check-unit check-e2e check-style check-asan check-tsan check-oom
+.PHONY: unit check check-unit check-e2e check-style format check-asan check-tsan check-oom
 unit: $(UNIT_BIN) $(LOCALE)
 
 check-unit: unit
@@ -345,6 +346,8 @@ check-oom: $(OOM_BIN)
 
 check-style:
 	@$(call runner,style) tests/tools/check-style.sh
+format:
+	@tests/tools/check-style.sh --ours '*.c' '*.h' | xargs clang-format-14 -i
 
 # Everything. Each stage leaves its counts; the last line adds them up.
 check: deps peers

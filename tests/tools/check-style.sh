@@ -19,6 +19,12 @@ ours() {
         while read -r f; do [ -f "$f" ] && echo "$f"; done
 }
 
+if [ "${1:-}" = --ours ]; then
+    shift
+    ours "$@"
+    exit
+fi
+
 ours '*.c' '*.h' | xargs clang-format-14 --dry-run --Werror
 verdict "clang-format (make format mends it)" $?
 
