@@ -16,7 +16,6 @@
 #include <base/banned.h>
 
 enum {
-    IDLE_SECONDS = 10,
     QUICK_BACKLOG = 16, /* quick jobs waiting for each worker awake before one more is woken */
     MAX_OWED = 8,       /* loops a worker owes a wake at a time */
     MAX_UNTOLD = 64,    /* results posted without one */
@@ -44,6 +43,7 @@ struct csvc__worker {
 
 struct csvc__pool {
     uint32_t max_workers, max_queued;
+    int64_t idle_nanos;
     uint32_t max_awake; /* for quick jobs: CPUs */
 
     pthread_mutex_t lock; /* of all below */
@@ -71,7 +71,7 @@ uint32_t csvc__cpus(void)
     return n > 0 ? (uint32_t)n : 1;
 }
 
-csvc__pool *csvc__pool_new(uint32_t max_workers, uint32_t max_queued)
+csvc__pool *csvc__pool_new(uint32_t max_workers, uint32_t max_queued, int64_t idle_nanos)
 {
     csvc__pool *pool = csvc__calloc(1, sizeof(*pool));
 
@@ -80,6 +80,7 @@ csvc__pool *csvc__pool_new(uint32_t max_workers, uint32_t max_queued)
     }
     pool->max_workers = max_workers;
     pool->max_queued = max_queued;
+    pool->idle_nanos = idle_nanos;
     pool->max_awake = csvc__cpus();
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_cond_init(&pool->left, NULL);
@@ -148,16 +149,16 @@ void csvc__worker_post(csvc__worker *w, csvc_loop *loop, csvc_task *task)
 /* Sleeps until woken; false when it has slept long enough to end. */
 static bool sleep_idle(csvc__pool *pool, csvc__worker *w)
 {
-    struct timespec until;
+    const int64_t until = csvc__now() + pool->idle_nanos;
+    const struct timespec at = {.tv_sec = (time_t)(until / CSVC__SECOND),
+                                .tv_nsec = (long)(until % CSVC__SECOND)};
 
     w->idle = true;
     w->next = pool->idle;
     pool->idle = w;
     pool->n_idle++;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_SECONDS;
     while (w->idle) {
-        if (pthread_cond_timedwait(&w->wake, &pool->lock, &until) != 0 && w->idle) {
+        if (pthread_cond_timedwait(&w->wake, &pool->lock, &at) != 0 && w->idle) {
             forget_idle(pool, w);
             return false;
         }
@@ -359,6 +360,16 @@ bool csvc__pool_nudge(csvc__pool *pool, uint64_t *seen)
     *seen = pool->n_taken;
     (void)pthread_mutex_unlock(&pool->lock);
     return queued;
+}
+
+uint32_t csvc__pool_workers(csvc__pool *pool)
+{
+    uint32_t n;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    n = pool->n_workers;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return n;
 }
 
 void csvc__pool_free(csvc__pool *pool)

@@ -2,7 +2,7 @@
  * rpc/pool.h: the threads that handlers run on.
  *
  * Starts with none, adds one when a job finds nobody to take it, up to a limit; a worker without
- * work for ten seconds ends. Jobs wait in one queue, bounded, first come first served.
+ * work for a while ends. Jobs wait in one queue, bounded, first come first served.
  *
  * A job is *slow* when it may block: each gets a worker of its own at once. A job known to be
  * *quick* does not wake a worker while one is awake and about to look at the queue, and its result
@@ -29,8 +29,12 @@ typedef struct csvc__job {
 /* CPUs this process may run on; at least 1. */
 uint32_t csvc__cpus(void);
 
-/* No thread yet. NULL when memory is short. */
-csvc__pool *csvc__pool_new(uint32_t max_workers, uint32_t max_queued);
+/* No thread yet; a worker that had nothing to do for `idle_nanos` ends. NULL when memory is short.
+ */
+csvc__pool *csvc__pool_new(uint32_t max_workers, uint32_t max_queued, int64_t idle_nanos);
+
+/* How many threads it has now. Any thread. */
+uint32_t csvc__pool_workers(csvc__pool *pool);
 
 /* Runs the job on a worker; any thread. RESOURCE_EXHAUSTED when the queue is full or there is not
  * one thread to be had. */

@@ -22,6 +22,9 @@ enum {
 /* How long a shutdown waits for calls it has cancelled. */
 #define SETTLE (1 * CSVC__SECOND)
 
+/* How long a worker without work stays. */
+#define WORKER_IDLE (10 * CSVC__SECOND)
+
 static void fill_options(csvc_server_options *o)
 {
     o->loops = o->loops != 0 ? o->loops : csvc__cpus();
@@ -67,7 +70,7 @@ csvc_server *csvc_server_new(const csvc_server_options *options, csvc_error *err
     (void)pthread_condattr_destroy(&attr);
     atomic_init(&srv->hard, false);
     atomic_init(&srv->cut, false);
-    srv->pool = csvc__pool_new(srv->o.max_workers, srv->o.max_queued);
+    srv->pool = csvc__pool_new(srv->o.max_workers, srv->o.max_queued, WORKER_IDLE);
     if (srv->pool == NULL) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         return csvc_server_free(srv);

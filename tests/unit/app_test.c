@@ -271,6 +271,41 @@ static void what_it_says_when_it_listens(void **state)
     assert_int_equal(0, child_end(&c));
 }
 
+/* ---- channels ---- */
+
+static int channels_main(void *arg)
+{
+    const int n = *(const int *)arg;
+    char *argv[] = {A("echo-server"), A("--grpc-addr=127.0.0.1:0"), NULL};
+    csvc_app *app = csvc_app_new(&info, 2, argv);
+
+    for (int i = 0; i < n; i++) {
+        if ((csvc_app_channel(app, n == 1 ? "dns:" : "ipv4:127.0.0.1:1") == NULL) !=
+            (n == 1 || i == 64)) {
+            return 99;
+        }
+    }
+    return csvc_app_run(app);
+}
+
+static void an_app_has_so_many_channels(void **state)
+{
+    child c;
+    int n = 64;
+
+    (void)state;
+    child_start(&c, channels_main, &n);
+    child_await_err(&c, "listening");
+    kill(c.pid, SIGTERM);
+    assert_int_equal(0, child_end(&c));
+    n = 65;
+    assert_int_equal(1, child_run(&c, channels_main, &n));
+    assert_has(c.err, "echo-server: cannot call ipv4:127.0.0.1:1: more than 64 channels\n");
+    n = 1;
+    assert_int_equal(1, child_run(&c, channels_main, &n));
+    assert_has(c.err, "echo-server: cannot call dns:: ");
+}
+
 /* ---- stopping ---- */
 
 static void a_signal_stops_it(void **state)
@@ -420,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_start_that_fails),
         cmocka_unit_test(every_limit_has_a_flag),
         cmocka_unit_test(what_it_says_when_it_listens),
+        cmocka_unit_test(an_app_has_so_many_channels),
         cmocka_unit_test(a_signal_stops_it),
         cmocka_unit_test(calls_in_flight_finish_before_it_ends),
         cmocka_unit_test(a_stuck_handler_does_not_keep_it),

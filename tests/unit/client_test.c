@@ -226,6 +226,34 @@ static void long_requests_are_sent_whole(void **state)
     csvc_channel_free(ch);
 }
 
+static void answers_hugely(void *self, fake_out *out)
+{
+    const size_t len = (size_t)65 << 20;
+    uint8_t *reply = malloc(len + 5);
+
+    (void)self;
+    memcpy(reply, "\x12\x80\x80\xc0\x20", 5); /* name: 65 MiB */
+    memset(reply + 5, 'x', len);
+    fake_out_message(out, reply, len + 5, false);
+    fake_out_status(out, CSVC_OK, "", NULL, NULL);
+    free(reply);
+}
+
+static void a_result_has_a_limit(void **state)
+{
+    csvc_channel *ch = channel(answers_hugely, NULL);
+    csvc_rpc rpc = {CSVC_RPC_INIT};
+    const Codec3__Inner req = request();
+    const void *rsp;
+
+    (void)state;
+    assert_int_equal(CSVC_RESOURCE_EXHAUSTED, csvc_call_unary(ch, method, &rpc, &req, &rsp));
+    fake_set_script(echoes, NULL); /* and the next one is fine */
+    assert_int_equal(CSVC_OK, csvc_call_unary(ch, method, &rpc, &req, &rsp));
+    csvc_rpc_clear(&rpc);
+    csvc_channel_free(ch);
+}
+
 /* ---- what is not even tried ---- */
 
 static void must_not_run(void *self, fake_out *out)
@@ -493,6 +521,7 @@ int main(void)
         cmocka_unit_test(statuses_and_strange_servers),
         cmocka_unit_test(options_reach_the_transport),
         cmocka_unit_test(long_requests_are_sent_whole),
+        cmocka_unit_test(a_result_has_a_limit),
         cmocka_unit_test(calls_that_cannot_be_made),
         cmocka_unit_test(channels_that_cannot_be_made),
         cmocka_unit_test(a_cancelled_parent_ends_the_call),

@@ -4,9 +4,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <base/clock.h>
 #include <rpc/pool.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 /* What the jobs of a test share. */
@@ -82,7 +84,7 @@ static held_job job_of(scene *sc, bool waits, bool quick)
  * the queue is two, then it is full. */
 static void it_grows_to_its_limits(void **state)
 {
-    csvc__pool *pool = csvc__pool_new(12, 2);
+    csvc__pool *pool = csvc__pool_new(12, 2, 10 * CSVC__SECOND);
     held_job jobs[15];
     scene sc;
 
@@ -108,7 +110,7 @@ static void it_grows_to_its_limits(void **state)
 
 static void what_has_not_begun_can_be_taken_back(void **state)
 {
-    csvc__pool *pool = csvc__pool_new(1, 10);
+    csvc__pool *pool = csvc__pool_new(1, 10, 10 * CSVC__SECOND);
     held_job jobs[4];
     scene sc;
 
@@ -134,7 +136,7 @@ static void what_has_not_begun_can_be_taken_back(void **state)
 /* A job taken for quick that is not holds up those behind it only until the next nudge. */
 static void a_nudge_helps_when_a_quick_job_was_not(void **state)
 {
-    csvc__pool *pool = csvc__pool_new(8, 100);
+    csvc__pool *pool = csvc__pool_new(8, 100, 10 * CSVC__SECOND);
     held_job jobs[5];
     uint64_t seen = 0;
     scene sc;
@@ -182,7 +184,7 @@ static void *submit_all(void *arg)
 static void many_threads_submit_and_all_runs(void **state)
 {
     static flood floods[4];
-    csvc__pool *pool = csvc__pool_new(16, 8000);
+    csvc__pool *pool = csvc__pool_new(16, 8000, 10 * CSVC__SECOND);
     pthread_t threads[4];
     uint64_t seen = 0;
     scene sc;
@@ -210,10 +212,39 @@ static void many_threads_submit_and_all_runs(void **state)
     scene_release(&sc);
 }
 
+static void idle_workers_end(void **state)
+{
+    csvc__pool *pool = csvc__pool_new(8, 8, 20 * CSVC__MS);
+    const int64_t until = csvc__now() + 20 * CSVC__SECOND;
+    held_job jobs[8];
+    scene sc;
+
+    (void)state;
+    scene_init(&sc);
+    for (int round = 0; round < 2; round++) { /* they end, and others begin */
+        sc.open = false;
+        sc.at_gate = 0;
+        for (int i = 0; i < 8; i++) {
+            jobs[i] = job_of(&sc, true, false);
+            assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[i].job));
+        }
+        wait_for(&sc, &sc.at_gate, 8);
+        assert_int_equal(8, csvc__pool_workers(pool));
+        open_gate(&sc);
+        while (csvc__pool_workers(pool) > 0) {
+            assert_true(csvc__now() < until);
+            sched_yield();
+        }
+        assert_int_equal(8 * (round + 1), sc.ran);
+    }
+    csvc__pool_free(pool);
+    scene_release(&sc);
+}
+
 static void an_unused_pool_goes(void **state)
 {
     (void)state;
-    csvc__pool_free(csvc__pool_new(4, 4));
+    csvc__pool_free(csvc__pool_new(4, 4, 10 * CSVC__SECOND));
     csvc__pool_free(NULL);
 }
 
@@ -224,6 +255,7 @@ int main(void)
         cmocka_unit_test(what_has_not_begun_can_be_taken_back),
         cmocka_unit_test(a_nudge_helps_when_a_quick_job_was_not),
         cmocka_unit_test(many_threads_submit_and_all_runs),
+        cmocka_unit_test(idle_workers_end),
         cmocka_unit_test(an_unused_pool_goes),
     };
 
