@@ -369,7 +369,7 @@ static void each_call_is_logged_at_its_level(void **state)
     /* a call that is neither: only at debug */
     options.slow_call_ms = -1;
     sc.srv = csvc_server_new(&options, &err);
-    sc.peer.handle = NULL;
+    sc.peer.handle = echo_back;
     assert_int_equal(CSVC_OK, csvc_server_intercept(sc.srv, &csvc_logging, NULL));
     assert_int_equal(CSVC_OK, echo_register(sc.srv, &sc.peer));
     assert_int_equal(CSVC_OK, csvc_server_listen(sc.srv, "fake:0", NULL, &err));

@@ -239,7 +239,7 @@ static void a_deadline_reaches_the_handler(void **state)
     assert_true(g.left_ms >= 0 && g.left_ms <= rpc.timeout_ms);
     pthread_mutex_unlock(&g.lock);
     csvc_rpc_clear(&rpc);
-    sc.peer.handle = NULL;
+    sc.peer.handle = echo_back;
     assert_works(&sc);
     scene_end(&sc);
     /* the caller's clock may be the first to say so, and all it tells the server is: cancelled */
@@ -292,7 +292,7 @@ static void cancellation_reaches_the_handler(void **state)
     assert_int_equal(CSVC_CANCELLED, caller_join(&c));
     gate_wait(&g, &g.told);
     csvc_ctx_unref(parent);
-    sc.peer.handle = NULL;
+    sc.peer.handle = echo_back;
     assert_works(&sc);
     scene_end(&sc);
     assert_int_equal(CSVC_CANCELLED, g.why);

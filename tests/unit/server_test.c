@@ -392,7 +392,7 @@ static void memory_of_a_call_is_limited(void **state)
     scene_start_with(&sc, (csvc_server_options){.max_call_memory = 50000});
     sc.peer.handle = takes_memory;
     assert_answer(arrive(&sc, "/test.Echo/Inline"), CSVC_RESOURCE_EXHAUSTED, "too much");
-    sc.peer.handle = NULL;
+    sc.peer.handle = echo_back;
     assert_answer(arrive_with(&sc, "/test.Echo/Inline", (fake_arrival){.fail_reserve = true}),
                   CSVC_RESOURCE_EXHAUSTED, "out of memory");
     scene_end(&sc);
@@ -619,7 +619,7 @@ static void a_quick_handler_that_blocks_for_once(void **state)
     stuck = arrive(&sc, "/test.Echo/Pool");
     assert_false(stuck->watched);
     gate_wait_inside(&g, 1);
-    sc.peer.handle = NULL;
+    sc.peer.handle = echo_back;
     for (int i = 0; i < 20; i++) {
         behind[i] = arrive(&sc, "/test.Echo/Pool");
     }
@@ -750,7 +750,7 @@ static void what_a_server_refuses(void **state)
     csvc_error err = {CSVC_ERROR_INIT};
     const echo_ops no_size = {0};
     csvc_service old = echo_service;
-    echo_peer peer = {0};
+    echo_peer peer = {.calls = 0};
     csvc_server *srv;
     int port = 0;
 
