@@ -303,7 +303,7 @@ export CSVC_BUILD   = $(abspath $(B))
 export CSVC_STAGE   = $(abspath $(STAGE))
 export CSVC_PEERS   = $(PEERS)
 export CSVC_SAN     = $(SAN)
-export TSAN_OPTIONS ?= ignore_noninstrumented_modules=1 halt_on_error=1
+export TSAN_OPTIONS ?= ignore_noninstrumented_modules=1 halt_on_error=1 suppressions=$(CURDIR)/tests/tools/tsan.supp
 export ASAN_OPTIONS ?= detect_leaks=1 detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
