@@ -7,10 +7,25 @@
 
 #include <base/banned.h>
 
+/* What is the server's own fault is an error; what a caller did wrong is for information. */
+static csvc_log_level level_of(const csvc_outcome *outcome)
+{
+    switch (outcome->code) {
+    case CSVC_OK:
+        return outcome->slow ? CSVC_LOG_INFO : CSVC_LOG_DEBUG;
+    case CSVC_UNKNOWN:
+    case CSVC_INTERNAL:
+    case CSVC_DATA_LOSS:
+        return CSVC_LOG_ERROR;
+    default:
+        return CSVC_LOG_INFO;
+    }
+}
+
 static void logging_end(void *self, csvc_ctx *ctx, void *state, const csvc_outcome *outcome)
 {
     const bool failed = outcome->code != CSVC_OK;
-    const csvc_log_level level = failed || outcome->slow ? CSVC_LOG_INFO : CSVC_LOG_DEBUG;
+    const csvc_log_level level = level_of(outcome);
     const int64_t micros = outcome->duration_nanos / 1000;
     char ms[32];
 

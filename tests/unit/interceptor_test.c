@@ -331,6 +331,15 @@ static csvc_code fails(echo_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
     return csvc_fail(ctx, CSVC_NOT_FOUND, "user %d not found", req->id);
 }
 
+static csvc_code breaks(echo_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                        Codec3__Inner *rsp)
+{
+    (void)peer;
+    (void)req;
+    (void)rsp;
+    return csvc_fail(ctx, CSVC_INTERNAL, "broken");
+}
+
 static void each_call_is_logged_at_its_level(void **state)
 {
     csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &fake_transport,
@@ -356,6 +365,13 @@ static void each_call_is_logged_at_its_level(void **state)
     assert_memory_equal("info call failed method=/test.Echo/Inline code=NOT_FOUND ms=",
                         log_caught(), (size_t)(ms - log_caught()) + 3);
     assert_string_equal(" peer=fake:1 text=user 7 not found\n", strchr(ms, ' '));
+
+    /* the server's own fault */
+    log_catch(CSVC_LOG_ERROR);
+    sc.peer.handle = breaks;
+    finish(arrive(&sc, (fake_arrival){.path = "/test.Echo/Inline"}), CSVC_INTERNAL, "broken");
+    assert_memory_equal(
+        "error call failed method=/test.Echo/Inline code=INTERNAL ms=", log_caught(), 60);
 
     log_catch(CSVC_LOG_INFO);
     sc.peer.handle = sleeps;

@@ -66,8 +66,9 @@ typedef struct csvc_interceptor {
 
 #define CSVC_INTERCEPTOR_INIT .struct_size = sizeof(csvc_interceptor)
 
-/* Logs each call: failures at info, calls slower than the server's limit at info, the rest at
- * debug; method, code, duration, peer and the status text. No self. A csvc_app has it built in. */
+/* Logs each call: INTERNAL, UNKNOWN and DATA_LOSS at error, other failures at info, calls slower
+ * than the server's limit at info, the rest at debug; method, code, duration, peer and the status
+ * text. No self. A csvc_app has it built in. */
 extern CSVC_API const csvc_interceptor csvc_logging;
 
 #ifdef __cplusplus
