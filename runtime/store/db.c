@@ -144,8 +144,12 @@ static csvc_code leave(csvc_ctx *ctx, csvc_code code, const csvc_error *err)
     return err->code != CSVC_OK ? csvc_fail(ctx, code, "%s", err->text) : code;
 }
 
-csvc_code csvc__db_read(csvc_db *db, csvc_ctx *ctx, unsigned flags, csvc__session_fn *fn,
-                        void *fn_self)
+typedef csvc_code session_of_driver(csvc__backend *backend, csvc_ctx *ctx, unsigned flags,
+                                    csvc__session_fn *fn, void *fn_self, csvc_error *err);
+
+/* In the transaction this ctx is in, or else in a session that the driver opens. */
+static csvc_code session(csvc_db *db, csvc_ctx *ctx, unsigned flags, csvc__session_fn *fn,
+                         void *fn_self, session_of_driver *open)
 {
     csvc__conn *conn;
     csvc_error err;
@@ -158,26 +162,20 @@ csvc_code csvc__db_read(csvc_db *db, csvc_ctx *ctx, unsigned flags, csvc__sessio
         return fn(conn, ctx, fn_self);
     }
     err.code = CSVC_OK;
-    code = db->driver->read(db->backend, ctx, flags, fn, fn_self, &err);
+    code = open(db->backend, ctx, flags, fn, fn_self, &err);
     return leave(ctx, code, &err);
+}
+
+csvc_code csvc__db_read(csvc_db *db, csvc_ctx *ctx, unsigned flags, csvc__session_fn *fn,
+                        void *fn_self)
+{
+    return session(db, ctx, flags, fn, fn_self, db->driver->read);
 }
 
 csvc_code csvc__db_write(csvc_db *db, csvc_ctx *ctx, unsigned flags, csvc__session_fn *fn,
                          void *fn_self)
 {
-    csvc__conn *conn;
-    csvc_error err;
-    csvc_code code = enter(db, ctx, &conn);
-
-    if (code != CSVC_OK) {
-        return code;
-    }
-    if (conn != NULL) {
-        return fn(conn, ctx, fn_self);
-    }
-    err.code = CSVC_OK;
-    code = db->driver->write(db->backend, ctx, flags, fn, fn_self, &err);
-    return leave(ctx, code, &err);
+    return session(db, ctx, flags, fn, fn_self, db->driver->write);
 }
 
 /* ---- transactions ---- */
