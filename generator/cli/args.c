@@ -3,45 +3,9 @@
 
 #include <string.h>
 
+#include "base/edits.h"
+
 #include "base/banned.h"
-
-enum {
-    MAX_WORD = 64
-};
-
-/* Edits (insert, delete, replace, swap of neighbours) that make one word of the other. */
-static size_t distance(const char *x, const char *y)
-{
-    size_t len_x = strlen(x);
-    size_t len_y = strlen(y);
-    size_t rows[3][MAX_WORD + 1];
-
-    if (len_x > MAX_WORD || len_y > MAX_WORD) {
-        return MAX_WORD;
-    }
-    for (size_t j = 0; j <= len_y; j++) {
-        rows[0][j] = j;
-    }
-    for (size_t i = 1; i <= len_x; i++) {
-        size_t *row = rows[i % 3];
-        size_t *above = rows[(i + 2) % 3];
-        const size_t *before = rows[(i + 1) % 3];
-
-        row[0] = i;
-        for (size_t j = 1; j <= len_y; j++) {
-            size_t best = above[j - 1] + (x[i - 1] != y[j - 1] ? 1 : 0);
-
-            best = above[j] + 1 < best ? above[j] + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            if (i > 1 && j > 1 && x[i - 1] == y[j - 2] && x[i - 2] == y[j - 1] &&
-                before[j - 2] + 1 < best) {
-                best = before[j - 2] + 1;
-            }
-            row[j] = best;
-        }
-    }
-    return rows[len_x % 3][len_y];
-}
 
 const char *cli_nearest(const char *word, const char *const *names, size_t n_names)
 {
@@ -49,7 +13,7 @@ const char *cli_nearest(const char *word, const char *const *names, size_t n_nam
     size_t least = strlen(word) / 3 + 2; /* a third of it may be wrong */
 
     for (size_t i = 0; i < n_names; i++) {
-        size_t d = distance(word, names[i]);
+        size_t d = csvc__edits(word, names[i]);
         bool begins = strlen(word) >= 3 && strncmp(word, names[i], strlen(word)) == 0;
 
         d = begins && d > 1 ? 1 : d;
