@@ -163,6 +163,12 @@ csvc_app *csvc_app_new(const csvc_app_info *info, int argc, char **argv)
 
 /* ---- what a program adds ---- */
 
+/* A program made by an older generator names none. */
+static const csvc_entity *const *entities_of(const csvc_app_info *info)
+{
+    return info->struct_size > offsetof(csvc_app_info, entities) ? info->entities : NULL;
+}
+
 csvc_db *csvc_app_database(csvc_app *app, const csvc_migrations *const *sets)
 {
     csvc_db_options options = {CSVC_DB_OPTIONS_INIT};
@@ -188,6 +194,8 @@ csvc_db *csvc_app_database(csvc_app *app, const csvc_migrations *const *sets)
         }
     } else if (csvc_db_migrate(app->db, sets, &err) != CSVC_OK) {
         failed(app, EXIT_FAILED, "cannot migrate the database", &err);
+    } else if (csvc_db_check(app->db, entities_of(app->info), &err) != CSVC_OK) {
+        failed(app, EXIT_FAILED, "the database does not fit this program", &err);
     }
     return going(app) ? app->db : NULL;
 }

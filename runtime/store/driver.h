@@ -124,6 +124,9 @@ struct csvc_db_driver {
     void (*param)(csvc__buffer *b, size_t index, csvc__cell cell);
     const char *like; /* LIKE that ignores ASCII case */
     const char *same; /* equality that takes NULL for a value */
+    /* The columns of the table ?1: name, and 1 when a new row must bring a value for it (NOT NULL,
+     * no default, not numbered by the database), else 0. No row: there is no such table. */
+    const char *columns;
 };
 
 #endif /* CSVC_STORE_DRIVER_H */

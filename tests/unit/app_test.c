@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store_types.h"
 #include "child.h"
 #include "echo_service.h"
 
@@ -42,6 +43,18 @@ static const csvc_migrations good_set = {"sqlite", NULL, 0};
 static const csvc_migrations broken_set = {"sqlite", broken_steps, 1};
 static const csvc_migrations *const good_sets[] = {&good_set, NULL};
 static const csvc_migrations *const broken_sets[] = {&broken_set, NULL};
+
+/* Keeps users, though no step makes their table. */
+static const csvc_entity *const entities[] = {&user_entity, NULL};
+static const csvc_app_info users_info = {
+    CSVC_APP_INFO_INIT,
+    .name = "echo-server",
+    .transport = &csvc_grpc_core,
+    .drivers = drivers,
+    .database_url = "sqlite:echo-server.db",
+    .services = services,
+    .entities = entities,
+};
 
 /* ---- a program ---- */
 
@@ -220,6 +233,10 @@ static void a_start_that_fails(void **state)
                          .sets = broken_sets,
                          .argv = ARGV(A("--database-url=sqlite::memory:"))},
                1, "echo-server: cannot migrate the database: ");
+    assert_run((program){.info = &users_info,
+                         .sets = good_sets,
+                         .argv = ARGV(A("--database-url=sqlite::memory:"))},
+               1, "echo-server: the database does not fit this program: there is no table users");
     assert_run((program){.info = &info, .sets = good_sets, .argv = ARGV(NULL)}, 1,
                "cannot open the database: this program was made without storage");
 }

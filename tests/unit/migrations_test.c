@@ -271,6 +271,63 @@ static void starters_at_once_take_turns(void **state)
     assert_int_equal(3, number("SELECT count(*) FROM a"));
 }
 
+/* ---- tables that fit ---- */
+
+static void run_sql(const char *sql)
+{
+    csvc_ctx *ctx = csvc_ctx_new(NULL);
+
+    if (csvc_db_exec(db, ctx, sql, NULL, 0, NULL) != CSVC_OK) {
+        fail_msg("%s: %s", sql, csvc_fail_text(ctx, CSVC_INTERNAL));
+    }
+    csvc_ctx_unref(ctx);
+}
+
+/* "" when the tables fit, else what is said. */
+static const char *checked(void)
+{
+    static const csvc_entity *const entities[] = {&user_entity, NULL};
+
+    err = (csvc_error){CSVC_ERROR_INIT};
+    if (csvc_db_check(db, entities, &err) != err.code) {
+        fail_msg("the code is not that of the error: %s", err.text);
+    }
+    assert_true(err.code == CSVC_OK || err.code == CSVC_FAILED_PRECONDITION);
+    return err.code == CSVC_OK ? "" : err.text;
+}
+
+static void tables_are_compared_with_the_entities(void **state)
+{
+    (void)state;
+    assert_int_equal(CSVC_OK, csvc_db_check(db, NULL, &err));
+    assert_non_null(strstr(checked(), "there is no table users, where each user is kept; write"));
+    run_sql("CREATE TABLE \"users\" (\"id\" INTEGER NOT NULL PRIMARY KEY, \"USERNAME\" TEXT NOT "
+            "NULL, \"email\" TEXT NOT NULL, \"created_at\" TEXT NOT NULL, \"age\" INTEGER)");
+    assert_non_null(strstr(
+        checked(), "table users lacks the columns full_name, updated_at; write a migration "));
+    run_sql("ALTER TABLE \"users\" ADD COLUMN \"full_name\" TEXT NOT NULL DEFAULT ''");
+    assert_non_null(
+        strstr(checked(), "table users lacks the column updated_at; write a migration "));
+    run_sql("ALTER TABLE \"users\" ADD COLUMN \"updated_at\" TEXT NOT NULL DEFAULT ''");
+    assert_string_equal("", checked());
+    /* more columns than fields: as long as a new row need not bring them */
+    run_sql("ALTER TABLE \"users\" ADD COLUMN \"note\" TEXT");
+    run_sql("ALTER TABLE \"users\" ADD COLUMN \"colour\" TEXT NOT NULL DEFAULT 'red'");
+    assert_string_equal("", checked());
+    run_sql("DROP TABLE \"users\"");
+    run_sql("CREATE TABLE \"users\" (\"n\" INTEGER PRIMARY KEY, \"id\" INTEGER, \"username\" TEXT, "
+            "\"email\" TEXT, \"full_name\" TEXT, \"created_at\" TEXT, \"updated_at\" TEXT, "
+            "\"age\" INTEGER)"); /* n: SQLite numbers it */
+    assert_string_equal("", checked());
+    run_sql("DROP TABLE \"users\"");
+    run_sql("CREATE TABLE \"users\" (\"id\" INTEGER PRIMARY KEY, \"username\" TEXT, "
+            "\"email\" TEXT, \"full_name\" TEXT, \"created_at\" TEXT, \"updated_at\" TEXT, "
+            "\"age\" INTEGER, \"size\" INTEGER NOT NULL)");
+    assert_non_null(strstr(checked(), "table users has a column size, NOT NULL and without a "
+                                      "default, that no field of user fills"));
+    assert_int_equal(CSVC_INVALID_ARGUMENT, csvc_db_check(NULL, NULL, &err));
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -287,6 +344,7 @@ int main(void)
         TEST(a_step_may_not_end_its_transaction),
         TEST(a_foreign_table_of_that_name_is_refused),
         TEST(starters_at_once_take_turns),
+        TEST(tables_are_compared_with_the_entities),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

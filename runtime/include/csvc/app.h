@@ -51,6 +51,8 @@ typedef struct csvc_app_info {
     const csvc_db_driver *const *drivers; /* NULL-terminated; NULL when there is no storage */
     const char *database_url;             /* the default; NULL when there is no storage */
     const csvc_service *const *services;  /* NULL-terminated */
+    const csvc_entity *const *entities;   /* NULL-terminated; whose tables csvc_app_database checks;
+                                             NULL: none */
 } csvc_app_info;
 
 #define CSVC_APP_INFO_INIT .struct_size = sizeof(csvc_app_info)
@@ -59,8 +61,8 @@ typedef struct csvc_app_info {
  * argv must outlive it. */
 CSVC_API csvc_app *csvc_app_new(const csvc_app_info *info, int argc, char **argv);
 
-/* Opens the database of DATABASE_URL and migrates it. NULL when that failed; the app owns it.
- * `sets` as for csvc_db_migrate. */
+/* Opens the database of DATABASE_URL, migrates it and checks that its tables fit the entities. NULL
+ * when that failed; the app owns it. `sets` as for csvc_db_migrate. */
 CSVC_API csvc_db *csvc_app_database(csvc_app *app, const csvc_migrations *const *sets);
 
 /* Adds an interceptor behind the built-in ones. Both must outlive the app. */

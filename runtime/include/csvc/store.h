@@ -105,7 +105,8 @@ typedef struct csvc_column {
     uint32_t max_len; /* characters of a string, bytes of bytes; 0: no limit but the message's */
 } csvc_column;
 
-/* A message kept in a table. Emitted by protoc-gen-c-svc as a constant. */
+/* A message kept in a table. Emitted by protoc-gen-c-svc as a constant: every csvc_db that has met
+ * it keeps what it made of it, by its address, so it must outlive them. */
 typedef struct csvc_entity {
     uint32_t struct_size;
     const char *name;  /* "user", for texts: `user 42 not found` */
@@ -115,6 +116,14 @@ typedef struct csvc_entity {
     uint32_t n_columns;
     const char *key_prefix; /* before a string key that we make: "books/"; NULL: nothing */
 } csvc_entity;
+
+/*
+ * Whether the tables fit: each entity's table has its columns, and none besides that a new row
+ * would have to fill. `entities` ends with a NULL pointer (NULL: none). FAILED_PRECONDITION, naming
+ * table and column and saying what to do. For the start of a program, after csvc_db_migrate.
+ */
+CSVC_API csvc_code csvc_db_check(csvc_db *db, const csvc_entity *const *entities,
+                                 csvc_error *err) CSVC_MUST_CHECK;
 
 /* Which columns a call is about: bit i for columns[i]; entities have at most 64 columns. */
 typedef uint64_t csvc_column_set;

@@ -306,6 +306,12 @@ static void put_param(csvc__buffer *b, size_t index, csvc__cell cell)
     csvc__buffer_printf(b, "?%zu", index);
 }
 
+/* SQLite numbers a lone INTEGER key by itself. */
+static const char table_columns[] =
+    "SELECT \"name\", \"notnull\" AND \"dflt_value\" IS NULL AND NOT (\"pk\" AND "
+    "\"type\" = 'INTEGER' COLLATE NOCASE AND (SELECT sum(\"pk\") FROM pragma_table_info(?1)) = 1) "
+    "FROM pragma_table_info(?1)";
+
 const csvc_db_driver csvc_sqlite = {
     .name = "sqlite",
     .scheme = "sqlite:",
@@ -319,4 +325,5 @@ const csvc_db_driver csvc_sqlite = {
     .param = put_param,
     .like = "LIKE",
     .same = "IS",
+    .columns = table_columns,
 };
