@@ -6,8 +6,9 @@
 
 Each program runs in a session and an empty folder of its own; one that leaves a process behind, exits non-zero, runs out of
 time or runs no test has failed. cmocka programs count by their own closing lines, others (scripts) as one, or by a
-closing line `N passed, N failed`. Output is shown only of what failed. --results keeps the counts; --summary adds
-several up, prints `N passed, N failed` and exits 1 when anything failed or a stage has no results.
+closing line `N passed, N failed`. Output is shown only of what failed, and lines `NOT TRIED: ...` of what the machine
+does not allow to be tested. --results keeps the counts and those lines; --summary adds several up, prints
+`N passed, N failed` and exits 1 when anything failed or a stage has no results.
 """
 import argparse
 import concurrent.futures
@@ -100,6 +101,7 @@ def run(program, timeout):
 
 def summary(files):
     total_passed = total_failed = 0
+    not_tried = {}
     for name in files:
         try:
             with open(name, encoding="utf-8") as f:
@@ -111,6 +113,9 @@ def summary(files):
               f" {result['seconds']:>7.0f} s")
         total_passed += result["passed"]
         total_failed += result["failed"]
+        not_tried.update(dict.fromkeys(result.get("not_tried", [])))
+    for line in not_tried:
+        print(line)
     print(f"{total_passed} passed, {total_failed} failed")
     return 1 if total_failed or not total_passed else 0
 
@@ -127,8 +132,14 @@ def main():
     if options.summary:
         return summary(options.programs)
 
+    # Who starts us in the background, or with nohup, leaves these ignored; the programs would inherit that.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
     started = time.monotonic()
     passed = failed = 0
+    not_tried = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         runs = [pool.submit(run, program, options.timeout) for program in options.programs]
         for done in concurrent.futures.as_completed(runs):
@@ -140,13 +151,16 @@ def main():
             print(f"  {word:<7} {program}  {ok}/{ok + bad}  {seconds:.1f} s{detail}", flush=True)
             if bad:
                 print("".join(f"    | {line}\n" for line in output.splitlines()[-400:]), flush=True)
+            for line in re.findall(r"^NOT TRIED: .*", output, re.M):
+                print(f"          {line}", flush=True)
+                not_tried.append(line)
     if not options.programs:
         print("no test programs", file=sys.stderr)
         failed = 1
     if options.results:
         os.makedirs(os.path.dirname(options.results) or ".", exist_ok=True)
         with open(options.results, "w", encoding="utf-8") as f:
-            json.dump({"label": options.label, "passed": passed, "failed": failed,
+            json.dump({"label": options.label, "passed": passed, "failed": failed, "not_tried": not_tried,
                        "seconds": time.monotonic() - started}, f)
     print(f"{options.label}: {passed} passed, {failed} failed")
     return 1 if failed else 0

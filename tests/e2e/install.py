@@ -27,16 +27,21 @@ for page in (prefix / "share/man/man1").glob("*.1"):
     e2e.equal(out.stderr, "", f"man warnings of {page.name}")
 
 # A project built against the installed copy alone, in a namespace where source and build are empty folders.
+mounts = e2e.own_mounts()
+if mounts is None:
+    e2e.not_tried("install.py: a project built with the sources out of sight", "nobody may mount here")
+hide = f'''mount -t tmpfs none '{e2e.SOURCE}'
+[ ! -e '{e2e.SOURCE}/Makefile' ] && [ ! -e '{e2e.STAGE}/bin' ]
+''' if mounts else ""
 script = f'''set -e
-mount -t tmpfs none {e2e.SOURCE}
-[ ! -e {e2e.SOURCE}/Makefile ] && [ ! -e {e2e.STAGE}/bin ]
+{hide}
 c-svc new-service user-service --proto {pathlib.Path.cwd()}/user.proto
 make -C user-service {" ".join(e2e.make_args())}
 make -C user-service test {" ".join(e2e.make_args())}
 '''
 shutil.copy(e2e.USER_PROTO, "user.proto")
 env = e2e.environment(prefix)
-e2e.run("unshare", "--mount", "--map-root-user", "sh", "-c", script, env=env, timeout=600)
+e2e.run(*(mounts or []), "sh", "-c", script, env=env, timeout=600)
 
 # Protos that use our options find them.
 pathlib.Path("opts.proto").write_text('''syntax = "proto3";

@@ -46,6 +46,20 @@ def equal(got, expected, what):
         fail(f"{what}:\n  got      {got!r}\n  expected {expected!r}")
 
 
+def own_mounts():
+    """What to put in front of a command that mounts what only it sees; None where nobody may do that."""
+    for command in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]):
+        trial = subprocess.run([*command, "mount", "-t", "tmpfs", "none", "."], capture_output=True, check=False)
+        if trial.returncode == 0:
+            return command
+    return None
+
+
+def not_tried(what, why):
+    """Tells, in the closing lines of all tests, too, of a check that this machine does not allow."""
+    print(f"NOT TRIED: {what}: {why}")
+
+
 def make_args():
     """What a project's make must be told to match libraries built with sanitizers."""
     return [f"SAN={SAN}"] if SAN else []
