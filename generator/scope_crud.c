@@ -537,7 +537,8 @@ static const char *what_it_does(csvc_arena *a, const gen_crud *crud)
     return "";
 }
 
-/* assert_code(CSVC_OK, PREFIX_client_RPC(...)); for each code that a test expects */
+/* assert_code(CSVC_OK, PREFIX_client_RPC(...)); for each code that a test expects, and
+ * code = PREFIX_client_RPC(...); for the others */
 static void set_test_calls(csvc_arena *a, gen_value *scope, const gen_rpc *rpc)
 {
     static const struct {
@@ -545,8 +546,8 @@ static void set_test_calls(csvc_arena *a, gen_value *scope, const gen_rpc *rpc)
     } codes[] = {{"ok", "CSVC_OK"},
                  {"not_found", "CSVC_NOT_FOUND"},
                  {"invalid", "CSVC_INVALID_ARGUMENT"},
-                 {"taken", "CSVC_ALREADY_EXISTS"},
-                 {"unimplemented", "CSVC_UNIMPLEMENTED"}};
+                 {"taken", "CSVC_ALREADY_EXISTS"}};
+    static const char *const arguments[] = {"t->channel", "&t->rpc", "&req", "&rsp"};
     gen_value *calls = gen_object(a);
     const char *call = csvc_arena_printf(a, "%s_client_%s(t->channel, &t->rpc, &req, &rsp)",
                                          rpc->service->prefix, rpc->c_name);
@@ -557,6 +558,9 @@ static void set_test_calls(csvc_arena *a, gen_value *scope, const gen_rpc *rpc)
         gen_set_text(a, calls, codes[i].name,
                      call != NULL ? gen_layout(a, INDENT, "assert_code(", items, 2, ");") : NULL);
     }
+    call = csvc_arena_printf(a, "code = %s_client_%s(", rpc->service->prefix, rpc->c_name);
+    gen_set_text(a, calls, "into_code",
+                 call != NULL ? gen_layout(a, INDENT, call, arguments, 4, ");") : NULL);
     gen_set(a, scope, "call", calls);
 }
 

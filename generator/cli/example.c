@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "app/cli.h"
 #include "names.h"
 #include <csvc/store.h>
 
@@ -16,6 +17,7 @@ typedef struct flags {
     csvc_arena *a;
     cli_list words;
     size_t n;
+    const gen_oneof *chosen[MAX_FLAGS]; /* a oneof each; a second member would unset the first */
 } flags;
 
 /* Something that a field of this name would hold. */
@@ -75,7 +77,12 @@ static void add(flags *f, const gen_field *within, const gen_field *field, const
     if (value == NULL || f->n >= MAX_FLAGS) {
         return;
     }
-    f->n++;
+    for (size_t i = 0; i < f->n && field->oneof != NULL; i++) {
+        if (f->chosen[i] == field->oneof) {
+            return;
+        }
+    }
+    f->chosen[f->n++] = field->oneof;
     if (within != NULL) {
         cli_list_add(f->a, &f->words,
                      cli_printf(f->a, "--%s.%s %s",
@@ -151,11 +158,64 @@ static void add_crud(flags *f, const gen_crud *crud)
     }
 }
 
-const char *project_example_rpc(csvc_arena *a, const gen_rpc *rpc)
+/* The services as gen/client.c lists them, of which only the names are needed. */
+static const csvc_service *client_services(const project *p, size_t *ret_n)
 {
+    const gen_model *model = p->pipeline->model;
+    csvc_service *services;
+    size_t n = 0;
+
+    for (size_t i = 0; i < model->n_files; i++) {
+        n += model->files[i]->generate ? model->files[i]->n_services : 0;
+    }
+    services = cli_must(csvc_arena_calloc(p->a, n + 1, sizeof(*services)));
+    *ret_n = n;
+    n = 0;
+    for (size_t i = 0; i < model->n_files; i++) {
+        const gen_file *file = model->files[i];
+
+        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+            const gen_service *service = &file->services[k];
+            csvc_method *methods =
+                cli_must(csvc_arena_calloc(p->a, service->n_rpcs + 1, sizeof(*methods)));
+
+            for (size_t m = 0; m < service->n_rpcs; m++) {
+                methods[m].name = service->rpcs[m].name;
+            }
+            services[n++] = (csvc_service){.name = service->full_name,
+                                           .methods = methods,
+                                           .n_methods = (uint32_t)service->n_rpcs};
+        }
+    }
+    return services;
+}
+
+/* What the client calls an rpc, by the client's own rule: two services may have one so called. */
+static const char *command_of(const project *p, const gen_rpc *rpc)
+{
+    size_t n;
+    const csvc_service *services = client_services(p, &n);
+    const csvc_service **list = cli_must(csvc_arena_calloc(p->a, n + 1, sizeof(*list)));
+    csvc_cli_info info = {CSVC_CLI_INFO_INIT, .services = list};
+    char text[CSVC__CLI_NAME] = "";
+
+    for (size_t i = 0; i < n; i++) {
+        list[i] = &services[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(services[i].name, rpc->service->full_name) == 0) {
+            csvc__cli_command(&info, list[i], &services[i].methods[rpc - rpc->service->rpcs], text);
+        }
+    }
+    return cli_must(csvc_arena_strdup(p->a, text));
+}
+
+const char *project_example_rpc(project *p, const gen_rpc *rpc)
+{
+    csvc_arena *a = p->a;
     flags f = {.a = a};
 
-    cli_list_add(a, &f.words, cli_must(gen_kebab(a, rpc->c_name)));
+    cli_list_add(a, &f.words, command_of(p, rpc));
     if (rpc->crud != NULL) {
         add_crud(&f, rpc->crud);
     } else {
@@ -187,5 +247,5 @@ const char *project_example(project *p)
             }
         }
     }
-    return best != NULL ? project_example_rpc(p->a, best) : NULL;
+    return best != NULL ? project_example_rpc(p, best) : NULL;
 }

@@ -12,8 +12,7 @@
 /* ---- tables ---- */
 
 enum {
-    MAX_COLUMNS = 5,
-    MAX_CELL = 44 /* a longer one does not push the others aside */
+    MAX_COLUMNS = 5
 };
 
 /* Rows of cells, as wide as they need to be; the last column is as long as it likes. */
@@ -38,7 +37,7 @@ static void print_table(const table *t)
         size_t len = strlen(t->cells.items[i]);
         size_t *width = &widths[i % t->n_columns];
 
-        if (len > *width && len <= MAX_CELL) {
+        if (len > *width) {
             *width = len;
         }
     }

@@ -164,6 +164,7 @@ static void tell_of_handlers(project *pr)
 {
     const gen_model *model = pr->pipeline->model;
     bool under_make = getenv("MAKELEVEL") != NULL; /* which says so itself */
+    cli_list strays = {0};
 
     for (size_t i = 0; i < model->n_files && !under_make; i++) {
         const gen_file *file = model->files[i];
@@ -180,6 +181,11 @@ static void tell_of_handlers(project *pr)
                 }
             }
         }
+    }
+    project_strays(pr, &strays);
+    for (size_t i = 0; i < strays.len && !under_make; i++) {
+        printf("todo: %s: belongs to no rpc any more, and is not compiled; remove it\n",
+               files_join(pr->a, pr->root, strays.items[i]));
     }
 }
 

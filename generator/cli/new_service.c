@@ -443,6 +443,7 @@ static int run_new_service(csvc_arena *a, const cli_args *args)
         return rc;
     }
     p.no_storage = r.has_storage && r.storage == CONFIG_NONE;
+    p.needs_services = true;
     code = files_tree_check(r.target, &err);
     code = code == CSVC_OK ? plan(&r, &p, &pr, &err) : code;
     if (code == CSVC_OK) {

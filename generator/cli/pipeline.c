@@ -70,6 +70,7 @@ csvc_code pipeline_compile(pipeline *p, bool quiet, csvc_error *err)
     const char *said = "";
     csvc_code code = protoc_compile(p->a, &p->folders, p->files, p->n_files, &p->set, &said, err);
 
+    p->lost_import = code != CSVC_OK && strstr(said, "File not found.") != NULL;
     if (!quiet || code == CSVC_OK) {
         fputs(said, stderr);
     }
@@ -125,8 +126,15 @@ static void warn(pipeline *p)
         }
     }
     if (n_services == 0) {
-        gen_report(&p->diag, GEN_WARNING, (gen_place){.file = p->files[0].name},
-                   "there is no service in it, so nothing to serve");
+        gen_place place = {.file = p->files[0].name};
+
+        gen_report(&p->diag, p->needs_services ? GEN_ERROR : GEN_WARNING, place,
+                   "there is no service in it%s, so nothing to serve",
+                   p->n_files > 1 ? ", nor in the others" : "");
+        if (p->needs_services) {
+            gen_report(&p->diag, GEN_NOTE, place,
+                       "write a service with an rpc into it, or name a proto that has one, too");
+        }
     }
 }
 

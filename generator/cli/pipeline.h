@@ -18,10 +18,12 @@ typedef struct pipeline {
     protoc_file *files;
     size_t n_files;
     uint32_t inference;
-    bool no_storage; /* no entities, whatever they look like */
+    bool no_storage;     /* no entities, whatever they look like */
+    bool needs_services; /* protos without any are an error, else a warning */
 
     /* What came out. */
-    csvc_bytes set; /* of descriptors */
+    csvc_bytes set;   /* of descriptors */
+    bool lost_import; /* protoc failed, and did not find a file */
     gen_request request;
     gen_model *model;
     gen_diag diag;

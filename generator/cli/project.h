@@ -76,12 +76,17 @@ void project_count(const project *p, project_counts *ret_counts);
 const char *project_handler_path(csvc_arena *a, const gen_rpc *rpc);
 const char *project_test_path(csvc_arena *a, const gen_rpc *rpc);
 
+/* Handlers and tests of rpcs that are gone: files where one of ours would be, with what one of ours
+ * has in it. Nothing compiles them any more. */
+void project_strays(project *p, cli_list *ret_paths);
+
 /* "create user", "list users", "yours to write". */
 const char *project_served(csvc_arena *a, const gen_rpc *rpc);
 
-/* A line to try: `create-user --username ada`; NULL when there is no unary rpc. */
+/* A line to try, as the client takes it: `create-user --username ada`; NULL when there is no unary
+ * rpc. */
 const char *project_example(project *p);
-const char *project_example_rpc(csvc_arena *a, const gen_rpc *rpc);
+const char *project_example_rpc(project *p, const gen_rpc *rpc);
 
 /* ---- project_scope.c ---- */
 

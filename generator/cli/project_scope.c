@@ -35,7 +35,7 @@ static gen_value *scope_of_rpc(project *p, const gen_rpc *rpc)
     gen_set_text(a, scope, "thunk", gen_layout_handler(a, rpc, head, "void *self", ")"));
     gen_set_text(a, scope, "handler", project_handler_path(a, rpc));
     gen_set_text(a, scope, "test", project_test_path(a, rpc));
-    gen_set_text(a, scope, "example", project_example_rpc(a, rpc));
+    gen_set_text(a, scope, "example", project_example_rpc(p, rpc));
     gen_set_text(a, scope, "served", project_served(a, rpc));
     return scope;
 }
@@ -242,6 +242,7 @@ gen_value *project_scope(project *p)
     gen_value *scope = gen_object(a);
     const char *c_name = config_c_name(a, p->config.name);
     const char *example = project_example(p);
+    cli_list strays = {0};
 
     gen_set_text(a, scope, "name", p->config.name);
     gen_set_text(a, scope, "c_name", c_name);
@@ -256,6 +257,8 @@ gen_value *project_scope(project *p)
     set_model(p, scope);
     set_born(p, scope, "handlers", "handlers_missing", project_handler_path);
     set_born(p, scope, "tests", "tests_missing", project_test_path);
+    project_strays(p, &strays);
+    gen_set(a, scope, "strays", make_list(a, &strays));
     set_files(p, scope);
     return scope;
 }

@@ -161,17 +161,25 @@ csvc_code protos_compile(pipeline *p, const char *const *protos, size_t n_protos
     p->n_files = n_protos;
     if (r->n_folders > 0) {
         name_by_folders(r, p);
-        return pipeline_compile(p, false, err);
+        code = pipeline_compile(p, false, err);
+        if (code == CSVC_INVALID_ARGUMENT && p->lost_import) {
+            cli_hint("imports start from the folders that -I names; name the one it lies below, "
+                     "too");
+        }
+        return code;
     }
     for (size_t depth = 0; name_by_depth(r, p, depth); depth++) {
         code = pipeline_compile(p, true, err);
+        if (code == CSVC_INVALID_ARGUMENT && !p->lost_import) {
+            return pipeline_compile(p, false, err); /* the right folders; now aloud */
+        }
         if (code != CSVC_INVALID_ARGUMENT) {
             return code;
         }
     }
     (void)name_by_depth(r, p, 0);
     code = pipeline_compile(p, false, err);
-    if (code == CSVC_INVALID_ARGUMENT) {
+    if (code == CSVC_INVALID_ARGUMENT && p->lost_import) {
         cli_hint("imports start from the folder that -I DIR names; without it, from the folder of "
                  "the proto or one above it");
     }

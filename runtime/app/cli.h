@@ -1,5 +1,5 @@
-/* app/cli.h: the inside of a command-line client: cli.c drives, cli_field.c reads, cli_help.c
- * prints. */
+/* app/cli.h: the inside of a command-line client: cli.c drives, cli_command.c names, cli_field.c
+ * reads, cli_help.c prints. */
 #ifndef CSVC_APP_CLI_H
 #define CSVC_APP_CLI_H
 
@@ -10,7 +10,7 @@ enum {
     CSVC__CLI_DEPTH = 100, /* messages within messages */
 };
 
-/* ---- cli.c: commands ---- */
+/* ---- cli_command.c ---- */
 
 /* "create-user" for CreateUser, "http-server" for HTTPServer. */
 void csvc__cli_kebab(const char *name, char ret_text[CSVC__CLI_NAME]);
@@ -18,6 +18,10 @@ void csvc__cli_kebab(const char *name, char ret_text[CSVC__CLI_NAME]);
 /* What to type for an rpc: its name, behind its service's where two services have one so called. */
 void csvc__cli_command(const csvc_cli_info *info, const csvc_service *service,
                        const csvc_method *method, char ret_text[CSVC__CLI_NAME]);
+
+/* "user-service.create-user", or with the package, too: "user.UserService.create-user". */
+void csvc__cli_long_command(const csvc_service *service, const csvc_method *method, bool whole,
+                            char ret_text[CSVC__CLI_NAME]);
 
 /* ---- cli_field.c: flags to fields ---- */
 

@@ -99,11 +99,27 @@ with e2e.Server(home / "build/user-service", cwd=home) as server:
     client = [home / "build/user-service-client", "--addr", server.address]
     e2e.equal(e2e.run(*client, "greet", "--name", "ada").stdout, '{"text": "hello, ada"}\n', "the new rpc")
 
-# Its rpc goes: the handler stays, and is not compiled any more.
+# Its rpc goes: handler and test stay, are not compiled any more, and are told of. Other sources there are nobody's business.
+stray_test = home / "tests/user_service/greet_test.c"
+stray_test.write_text('#include "service_testing.h"\nthis would not compile\n')
+helper = home / "server/user_service/helper.c"
+helper.write_text("int unused_helper;\n")
 proto.write_text(text)
-make()
-if not handler.exists() or "greet.c" in (home / "gen/project.mk").read_text():
-    e2e.fail("a handler without an rpc: gone, or still compiled")
+strays = [f"todo: {p}: belongs to no rpc any more, and is not compiled; remove it"
+          for p in ("server/user_service/greet.c", "tests/user_service/greet_test.c")]
+done = make()
+e2e.equal([line for line in done.stdout.splitlines() if "todo: " in line], strays, "what make says of a handler without an rpc")
+done = e2e.run("c-svc", "generate", cwd=home)
+e2e.equal([line for line in done.stdout.splitlines() if "todo: " in line], strays, "what generate says of it")
+if not handler.exists() or not stray_test.exists():
+    e2e.fail("a handler or test without an rpc is gone")
+make("test")
+handler.unlink()
+stray_test.unlink()
+helper.unlink()
+done = e2e.run("c-svc", "generate", cwd=home)
+if "todo: " in done.stdout or "greet" in (home / "gen/project.mk").read_text():
+    e2e.fail(f"told of though they are gone:\n{done.stdout}")
 e2e.equal((home / "gen/services.c").read_bytes(), before["gen/services.c"][0], "gen/services.c, there and back")
 
 # ---- a proto that is wrong: its place, and nothing is written ----
@@ -139,7 +155,8 @@ e2e.equal(header.read_bytes(), good, "an edited file of ours")
 header.unlink()
 has(make().stdout, "create  gen/user.csvc.h")
 shutil.rmtree(home / "gen")
-make()
+done = make()
+e2e.equal(done.stderr, "", "standard error of make when gen/ is gone")
 e2e.equal(header.read_bytes(), good, "gen/, made again")
 (home / "gen/mine.txt").write_text("mine")
 (home / "proto/more").mkdir()

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -18,7 +19,7 @@ def entries(folder=here):
     return sorted(p.name for p in folder.iterdir())
 
 
-def refused(code, *arguments, says=()):
+def refused(code, *arguments, says=(), silent_of=None):
     """A run that exits with `code`, says so on standard error alone, and leaves everything as it was."""
     before = entries()
     done = e2e.run("c-svc", *arguments, check=code)
@@ -26,6 +27,8 @@ def refused(code, *arguments, says=()):
     for text in says:
         if text not in done.stderr:
             e2e.fail(f"c-svc {arguments} does not say {text!r}:\n{done.stderr}")
+    if silent_of is not None and silent_of in done.stderr:
+        e2e.fail(f"c-svc {arguments} talks of {silent_of!r}:\n{done.stderr}")
     e2e.equal(entries(), before, f"what {arguments} leaves")
 
 
@@ -61,6 +64,8 @@ for name, better in (("UserService", "try user-service"), ("user_service", "try 
 
 pathlib.Path("user.proto").write_text(e2e.USER_PROTO.read_text())
 pathlib.Path("notes.txt").write_text("x")
+pathlib.Path("full").mkdir()
+pathlib.Path("full/mine.txt").write_text("mine")
 pathlib.Path("folder.proto").mkdir()
 pathlib.Path("bad.proto").write_text('syntax = "proto3";\nmessage A { Nope n = 1; }\nmessage B { int32 }\n')
 pathlib.Path("lost.proto").write_text('syntax = "proto3";\nimport "nowhere/x.proto";\nmessage A { int32 a = 1; }\n')
@@ -69,15 +74,28 @@ refused(1, "new-service", "a", "--proto", "notes.txt", says=[".proto"])
 refused(1, "new-service", "a", "--proto", "folder.proto", says=["is a folder"])
 refused(1, "new-service", "a", "-I", "absent", "--proto", "user.proto", says=["absent"])
 refused(2, "new-service", "a", "--proto", "user.proto", "--proto", "./user.proto", says=["given twice"])
-refused(1, "new-service", "a", "--proto", "bad.proto", says=["bad.proto:3:19: error: "])
+refused(1, "new-service", "a", "--proto", "bad.proto", says=["bad.proto:3:19: error: "], silent_of="-I")
 refused(1, "new-service", "a", "--proto", "lost.proto", says=["lost.proto:2:1: error: ", "nowhere/x.proto", "-I"])
+refused(1, "new-service", "a", "-I", "full", "--proto", "lost.proto", says=["lost.proto:2:1: error: ", "-I"])
+# Imports that are found from a folder above, and then something else is wrong: only that is said.
+pathlib.Path("tree/api").mkdir(parents=True)
+pathlib.Path("tree/base.proto").write_text('syntax = "proto3";\nmessage Base {}\n')
+pathlib.Path("tree/api/wrong.proto").write_text('syntax = "proto3";\nimport "base.proto";\nmessage A { Nope n = 1; }\n')
+refused(1, "new-service", "a", "--proto", "tree/api/wrong.proto", says=["tree/api/wrong.proto:3:13: error: "], silent_of="not found")
+# Nothing to serve.
+pathlib.Path("idle.proto").write_text('syntax = "proto3";\nmessage Idle {}\n')
+pathlib.Path("idle2.proto").write_text('syntax = "proto3";\nmessage Idle2 {}\n')
+refused(1, "new-service", "a", "--proto", "idle.proto", says=["idle.proto: error: there is no service in it, so", "note: write a service"])
+refused(1, "new-service", "a", "--proto", "idle.proto", "--proto", "idle2.proto", says=["idle.proto: error: ", "nor in the others"])
+done = e2e.run("c-svc", "new-service", "a", "--dry-run", "--proto", "idle.proto", "--proto", "user.proto")
+e2e.equal(done.stderr, "", "what is said of a proto without a service beside one that has one")
 pathlib.Path("one").mkdir()
 pathlib.Path("two").mkdir()
-pathlib.Path("one/same.proto").write_text('syntax = "proto3"; package one; message A {}\n')
+pathlib.Path("one/same.proto").write_text('syntax = "proto3"; package one; message A {} service S { rpc Do(A) returns (A); }\n')
 pathlib.Path("two/same.proto").write_text('syntax = "proto3"; package two; message B {}\n')
 refused(1, "new-service", "a", "-I", "one", "-I", "two", "--proto", "one/same.proto", "--proto", "two/same.proto",
         says=["same.proto"])
-pathlib.Path("my file.proto").write_text('syntax = "proto3"; message A {}\n')
+pathlib.Path("my file.proto").write_text('syntax = "proto3"; message A {} service S { rpc Do(A) returns (A); }\n')
 refused(1, "new-service", "a", "--proto", "my file.proto", says=["my file.proto"])
 pathlib.Path("clash.proto").write_text(
     'syntax = "proto3";\nservice A {\n  rpc App(M) returns (M);\n}\nmessage M {}\n')
@@ -85,8 +103,6 @@ refused(1, "new-service", "a", "--proto", "clash.proto", says=["clash.proto:3:7:
 
 # ---- folders ----
 
-pathlib.Path("full").mkdir()
-pathlib.Path("full/mine.txt").write_text("mine")
 refused(1, "new-service", "full", says=["full", "not empty"])
 refused(1, "new-service", "a", "--dir", "notes.txt", says=["notes.txt", "no folder"])
 refused(1, "new-service", "a", "--dir", "notes.txt/a", says=["notes.txt"])
@@ -166,11 +182,40 @@ if "echo.proto:5:" not in done.stderr or "warning" not in done.stderr:
 built = e2e.run("make", "-C", "echo", *e2e.make_args())
 if built.stdout.count("todo: ") != 1 or "todo: server/echo/say.c: " not in built.stdout:
     e2e.fail(f"make does not list the stub, once:\n{built.stdout}")
+# A stub names its test, and the test that fails once it is written says what to do.
+stub = pathlib.Path("echo/server/echo/say.c")
+if "tests/echo/say_test.c" not in stub.read_text():
+    e2e.fail(f"the stub does not name its test:\n{stub.read_text()}")
 e2e.run("make", "-C", "echo", "test", *e2e.make_args())
+text = stub.read_text()
+stub.write_text(text.replace("return csvc_unimplemented(ctx);", "(void)ctx;\n    return CSVC_OK;"))
+done = e2e.run("make", "-C", "echo", "test", *e2e.make_args(), check=2)
+if "it answers OK: server/echo/say.c is written; replace this test" not in done.stdout:
+    e2e.fail(f"the test of a stub that is written:\n{done.stdout}")
+stub.write_text(text)
+e2e.run("make", "-C", "echo", *e2e.make_args())
 with e2e.Server(here / "echo/build/echo", cwd="echo") as server:
     done = e2e.run(here / "echo/build/echo-client", "--addr", server.address, "say", "--text", "x", check=64 + 12)
     if "UNIMPLEMENTED" not in done.stderr:
         e2e.fail(f"a stub answers {done.stderr}")
+# Examples are what the client takes: services with rpcs of one name, and one member of a oneof.
+pathlib.Path("pair.proto").write_text('''syntax = "proto3";
+package pair;
+service Odd { rpc Do(Ask) returns (Ask); rpc GetHTTPInfo(Ask) returns (Ask); }
+service Even { rpc Do(Ask) returns (Ask); }
+message Ask { oneof of { string word = 1; int32 number = 2; } optional int32 more = 3; }
+''')
+done = e2e.run("c-svc", "new-service", "pair", "--proto", "pair.proto")
+e2e.equal(done.stdout.splitlines()[-1].split(), ["build/pair-client", "odd.do", "--word", "hello", "--more", "1"], "Next:")
+readme = pathlib.Path("pair/README.md").read_text()
+examples = re.findall(r"\| `([^`]*--[^`]*)` \|$", readme, re.M)
+e2e.equal(examples, ["odd.do --word hello --more 1", "get-http-info --word hello --more 1", "even.do --word hello --more 1"],
+          "examples in the README")
+e2e.run("make", "-C", "pair", *e2e.make_args())
+with e2e.Server(here / "pair/build/pair", cwd="pair") as server:
+    for example in examples:
+        e2e.run(here / "pair/build/pair-client", "--addr", server.address, *example.split(), check=64 + 12)
+
 done = e2e.run("c-svc", "new-service", "bare", "--proto", "user.proto", "--storage", "none")
 if "no storage." not in done.stdout or "5 handlers are yours to write" not in done.stdout:
     e2e.fail(f"--storage none:\n{done.stdout}")
