@@ -359,7 +359,7 @@ static void serve_until_signal(csvc_app *app)
         }
     }
     (void)snprintf(took, sizeof(took), "%lld", (long long)((csvc__now() - began) / CSVC__MS));
-    csvc_log(CSVC_LOG_INFO, "stopped", "ms", took, NULL);
+    csvc_log(CSVC_LOG_INFO, "stopped", "#ms", took, NULL);
 }
 
 static void report(const csvc_app *app)

@@ -13,9 +13,10 @@
 #include <base/banned.h>
 
 enum {
-    MAX_PAIRS = 32,
+    MAX_PAIRS = 32, /* a bit each in csvc_log_record.numbers */
     MAX_LINE = 64 * 1024,
     MAX_VALUE = 16 * 1024, /* a longer text is cut, so the line stays whole */
+    MAX_NUMBER = 64,       /* a longer one is a text: readers of JSON would round it anyway */
 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
@@ -147,6 +148,36 @@ static void text_line(csvc__buffer *b, const csvc_log_record *record)
     }
 }
 
+/* Whether JSON knows it as a number: 0, -7, 12.500, 1e9; not 007, 1., .5, nan. */
+static bool is_number(const char *text)
+{
+    static const char digits[] = "0123456789";
+    const char *at = text + (*text == '-');
+    size_t n = strspn(at, digits);
+
+    if (n == 0 || (n > 1 && *at == '0')) {
+        return false;
+    }
+    at += n;
+    if (*at == '.') {
+        n = strspn(++at, digits);
+        if (n == 0) {
+            return false;
+        }
+        at += n;
+    }
+    if (*at == 'e' || *at == 'E') {
+        at++;
+        at += *at == '+' || *at == '-';
+        n = strspn(at, digits);
+        if (n == 0) {
+            return false;
+        }
+        at += n;
+    }
+    return *at == '\0' && (size_t)(at - text) <= MAX_NUMBER;
+}
+
 static void json_line(csvc__buffer *b, const csvc_log_record *record)
 {
     char time[CSVC__RFC3339_SIZE];
@@ -165,7 +196,11 @@ static void json_line(csvc__buffer *b, const csvc_log_record *record)
         csvc__buffer_puts(b, ", ");
         csvc__buffer_json(b, key, cut(key));
         csvc__buffer_puts(b, ": ");
-        csvc__buffer_json(b, value, cut(value));
+        if ((record->numbers >> i & 1) != 0) {
+            csvc__buffer_puts(b, value);
+        } else {
+            csvc__buffer_json(b, value, cut(value));
+        }
     }
     csvc__buffer_putc(b, '}');
 }
@@ -228,6 +263,10 @@ void csvc_log(csvc_log_level level, const char *event, ...)
         const char *value = va_arg(args, const char *);
 
         if (value != NULL) {
+            if (key[0] == '#') {
+                key++;
+                record.numbers |= (uint32_t)is_number(value) << record.n_pairs;
+            }
             pairs[2 * record.n_pairs] = key;
             pairs[2 * record.n_pairs + 1] = value;
             record.n_pairs++;

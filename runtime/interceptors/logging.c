@@ -39,7 +39,7 @@ static void logging_end(void *self, csvc_ctx *ctx, void *state, const csvc_outco
              failed          ? "call failed"
              : outcome->slow ? "slow call"
                              : "call", /* */
-             "method", csvc_method_path(ctx), "code", csvc_code_name(outcome->code), "ms", ms,
+             "method", csvc_method_path(ctx), "code", csvc_code_name(outcome->code), "#ms", ms,
              "peer", csvc_peer(ctx), "text", outcome->text[0] != '\0' ? outcome->text : NULL, NULL);
 }
 

@@ -70,6 +70,35 @@ static void json_lines(void **state)
         "Z\", \"level\": \"info\", \"event\": \"listening\", \"grpc\": \"a\\\"\\n\"}\n", rest);
 }
 
+/* What a reader of the JSON may count with; text lines are as ever. */
+static void numbers_are_numbers(void **state)
+{
+    static const char *const texts[] = {"",    "-",  ".5", "1.",  "007", "1e",   "1e+",
+                                        "nan", "1 ", " 1", "0x1", "1,5", "12ms", "1.5.5"};
+    static const char *const numbers[] = {"0", "-7", "12.500", "1e9", "1.5E-3", "-0.0"};
+    char wanted[100];
+    char digits[200] = "";
+
+    (void)state;
+    csvc_log_set_format(CSVC_LOG_JSON);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        LOGGED(CSVC_LOG_INFO, "x", "none", NULL, "n", "1", "#ms", numbers[i], "m", "2", NULL);
+        snprintf(wanted, sizeof(wanted), ", \"n\": \"1\", \"ms\": %s, \"m\": \"2\"}\n", numbers[i]);
+        assert_non_null(strstr(line, wanted));
+    }
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        LOGGED(CSVC_LOG_INFO, "x", "#ms", texts[i], NULL);
+        snprintf(wanted, sizeof(wanted), ", \"ms\": \"%s\"}\n", texts[i]);
+        assert_non_null(strstr(line, wanted));
+    }
+    memset(digits, '1', sizeof(digits) - 1);
+    LOGGED(CSVC_LOG_INFO, "x", "#ms", digits, NULL);
+    assert_non_null(strstr(line, "\"ms\": \"111"));
+    csvc_log_set_format(CSVC_LOG_TEXT);
+    LOGGED(CSVC_LOG_INFO, "x", "#ms", "12.500", "#why", "two words", NULL);
+    assert_string_equal("INFO  x ms=12.500 why=\"two words\"\n", line);
+}
+
 static void levels_drop(void **state)
 {
     csvc_log_level level = CSVC_LOG_OFF;
@@ -207,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_lines),
         cmocka_unit_test(json_lines),
+        cmocka_unit_test(numbers_are_numbers),
         cmocka_unit_test(levels_drop),
         cmocka_unit_test(formats_are_read),
         cmocka_unit_test(long_lines_end),

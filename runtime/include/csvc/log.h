@@ -34,6 +34,7 @@ typedef struct csvc_log_record {
     const char *event;
     size_t n_pairs;
     const char *const *pairs; /* 2 * n_pairs texts: key, value, key, value... */
+    uint32_t numbers;         /* bit i: the value of pair i is a number as JSON writes it */
 } csvc_log_record;
 
 typedef void csvc_log_sink(void *self, const csvc_log_record *record);
@@ -51,7 +52,11 @@ CSVC_API void csvc_log_set_format(csvc_log_format format);
 /* Whether a record of this level would be kept; one relaxed load. */
 CSVC_API bool csvc_log_enabled(csvc_log_level level);
 
-/* One record: `event`, then key and value texts in turn (a NULL value is left out), then NULL. */
+/*
+ * One record: `event`, then key and value texts in turn (a NULL value is left out), then NULL. At
+ * most 32 pairs. A key with a # in front ("#ms", "12.500") says that its value is a number, which
+ * JSON gets without quotes; the # is not part of the key, and what is no number stays a text.
+ */
 CSVC_API void csvc_log(csvc_log_level level, const char *event, ...)
 #if defined(__GNUC__)
     __attribute__((sentinel))
