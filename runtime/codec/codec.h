@@ -22,6 +22,18 @@ CSVC_API const csvc_field *csvc__field_by_number(const csvc_message_type *type, 
 CSVC_API const ProtobufCEnumValue *csvc__enum_value(const ProtobufCEnumDescriptor *type,
                                                     int32_t number);
 
+/* The value with this name or alias, `len` bytes without a NUL; NULL when there is none. */
+CSVC_API const ProtobufCEnumValue *csvc__enum_by_name(const ProtobufCEnumDescriptor *type,
+                                                      const char *name, size_t len);
+
+/* Base64 of either alphabet, padded or not. INVALID_ARGUMENT when it is none. */
+CSVC_API csvc_code csvc__base64_read(csvc_arena *a, const char *text, size_t len,
+                                     csvc_bytes *ret_bytes) CSVC_MUST_CHECK;
+
+/* "userId" as "user_id", as a path of a FieldMask is turned back; `ret_text` has room for twice
+ * `len` and a NUL. Returns the length. */
+CSVC_API size_t csvc__snake_case(const char *path, size_t len, char *ret_text);
+
 /* Whether a field of a message is there: would be written. A repeated one is when it has values. */
 CSVC_API bool csvc__field_present(const csvc_message_type *type, const csvc_field *field,
                                   const void *message);

@@ -41,7 +41,9 @@ static csvc_code round_trip(const csvc_message_type *type, csvc_bytes input)
     csvc_error err = {CSVC_ERROR_INIT};
     csvc_code code = CSVC_RESOURCE_EXHAUSTED;
     csvc_arena *a = csvc_arena_new(0);
+    csvc_json_read_options read = {CSVC_JSON_READ_OPTIONS_INIT, .resolve = resolve};
     void *message = NULL;
+    const char *text = NULL;
     void *copy;
     csvc_bytes encoded = {0, NULL};
 
@@ -61,8 +63,12 @@ static csvc_code round_trip(const csvc_message_type *type, csvc_bytes input)
             assert_true(csvc_message_equal(type, message, copy));
         }
     }
-    if (code == CSVC_OK && csvc_json_print(a, type, message, &options, &err) == NULL) {
-        code = err.code;
+    if (code == CSVC_OK) {
+        text = csvc_json_print(a, type, message, &options, &err);
+        code = text != NULL ? CSVC_OK : err.code;
+    }
+    if (code == CSVC_OK) {
+        code = csvc_json_read(a, type, text, strlen(text), &read, &copy, &err);
     }
     if (code == CSVC_OK && csvc_message_new(a, type) == NULL) {
         err.code = code = CSVC_RESOURCE_EXHAUSTED;

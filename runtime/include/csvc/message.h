@@ -18,6 +18,8 @@
  *     if (csvc_decode(a, &user__user__type, bytes, NULL, (void *)&user, &err) == CSVC_OK) {
  *         char *json = csvc_json_print(a, &user__user__type, user, NULL, &err);
  *     }
+ *
+ * csvc_json_read() is the way back.
  */
 #ifndef CSVC_MESSAGE_H
 #define CSVC_MESSAGE_H
@@ -205,6 +207,38 @@ typedef struct csvc_json_options {
 CSVC_API char *csvc_json_print(csvc_arena *a, const csvc_message_type *type, const void *message,
                                const csvc_json_options *options, csvc_error *err) CSVC_MUST_CHECK;
 
+typedef struct csvc_json_read_options {
+    size_t struct_size;
+    bool ignore_unknown;         /* fields and names of enum values that the type does not have */
+    uint32_t max_depth;          /* default and largest: CSVC_MAX_DEPTH */
+    uint32_t first_line;         /* number of the text's first line in errors; default 1 */
+    csvc_type_resolver *resolve; /* for Any; without it an Any is "@type" and base64 "value" */
+    void *resolve_self;
+} csvc_json_read_options;
+
+#define CSVC_JSON_READ_OPTIONS_INIT .struct_size = sizeof(csvc_json_read_options)
+
+/*
+ * Reads one message out of proto3 JSON, all of `text`, into the arena; white space may stand around
+ * it. Nothing is kept of `text`, which need not end in a NUL. Options may be NULL. Where messages
+ * come as lines, each line is one call, with `first_line` its number.
+ *
+ * Strict: a field, a map's key or a member of a oneof given twice, a field that the type does not
+ * have, a number out of range, text that is not UTF-8 are errors. INVALID_ARGUMENT then, with path,
+ * line and column (in characters, from 1) in err: `$.user.tags[2], 1:34: a string is wanted, not a
+ * number`. RESOURCE_EXHAUSTED when memory is short.
+ *
+ *     void *message;
+ *
+ *     if (csvc_json_read(a, &user__user__type, text, strlen(text), NULL, &message, &err) ==
+ *         CSVC_OK) {
+ *         const User__User *user = message;
+ *     }
+ */
+CSVC_API csvc_code csvc_json_read(csvc_arena *a, const csvc_message_type *type, const char *text,
+                                  size_t len, const csvc_json_read_options *options,
+                                  void **ret_message, csvc_error *err) CSVC_MUST_CHECK;
+
 /* The index of the field with this proto name or JSON name, or -1. */
 CSVC_API int csvc_field_find(const csvc_message_type *type, const char *name);
 
@@ -222,6 +256,12 @@ static inline csvc_decode_options csvc_decode_options_init(void)
 static inline csvc_json_options csvc_json_options_init(void)
 {
     csvc_json_options options = csvc_json_options();
+    options.struct_size = sizeof(options);
+    return options;
+}
+static inline csvc_json_read_options csvc_json_read_options_init(void)
+{
+    csvc_json_read_options options = csvc_json_read_options();
     options.struct_size = sizeof(options);
     return options;
 }
