@@ -154,8 +154,8 @@ $(B)/obj/embedded_templates.o: $(B)/gen/embedded_templates.c
 	$(Q)$(CC) $(CSVC_CFLAGS) -Igenerator $(CFLAGS) -c -o $@ $<
 
 $(STAGE)/bin/protoc-gen-c-svc: $(call obj,$(PLUGIN_SRC)) $(GENERATOR_OBJ) $(STAGE)/lib/libcsvc.a
-$(STAGE)/bin/c-svc:            $(call obj,$(CLI_SRC)) $(GENERATOR_OBJ) $(STAGE)/lib/libcsvc.a
-$(STAGE)/bin/c-svc:            PROGRAM_LIBS = $(call pkg,--libs,yaml-0.1 libcrypto)
+$(STAGE)/bin/c-svc:            $(call obj,$(CLI_SRC)) $(GENERATOR_OBJ) $(STAGE)/lib/libcsvc-sqlite.a $(STAGE)/lib/libcsvc.a
+$(STAGE)/bin/c-svc:            PROGRAM_LIBS = $(call pkg,--libs,yaml-0.1 libcrypto $(PKGS_SQLITE))
 $(PROGRAMS):
 	@mkdir -p $(@D)
 	$(say) LD $@

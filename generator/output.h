@@ -87,4 +87,9 @@ gen_value *gen_scope_handler(csvc_arena *a, const gen_model *model, const gen_rp
  * migrations/sqlite/0001_users.sql (scope_store.c). */
 gen_value *gen_scope_migration(csvc_arena *a, const gen_entity *entity);
 
+/* Statements for a later step, in one line: a column and its index added to the table; the whole
+ * table. NULL when memory is short. */
+const char *gen_sql_add_column(csvc_arena *a, const gen_entity *entity, const gen_column *column);
+const char *gen_sql_make_table(csvc_arena *a, const gen_entity *entity);
+
 #endif /* GEN_OUTPUT_H */

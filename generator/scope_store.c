@@ -45,13 +45,73 @@ static const char *column_sql(csvc_arena *a, const gen_column *column)
                              column->sqlite_type);
 }
 
-static void push_index(csvc_arena *a, gen_value *list, const gen_entity *entity,
-                       const gen_column *column, bool unique)
+/* The value of a field that nobody set, as the column keeps it. */
+static const char *empty_sql(const gen_column *column)
 {
-    gen_push(a, list,
-             gen_text(a, csvc_arena_printf(a, "CREATE %sINDEX \"%s_%s_%s\" ON \"%s\" (\"%s\");",
-                                           unique ? "UNIQUE " : "", entity->table, column->name,
-                                           unique ? "key" : "idx", entity->table, column->name)));
+    if ((column->flags & (CSVC_COLUMN_CREATED_AT | CSVC_COLUMN_UPDATED_AT)) != 0 &&
+        strcmp(column->sqlite_type, "TEXT") == 0) { /* a time has to be one */
+        return column->field->kind == CSVC_KIND_STRING ? "'1970-01-01T00:00:00Z'"
+                                                       : "'1970-01-01T00:00:00.000000000Z'";
+    }
+    return strcmp(column->sqlite_type, "TEXT") == 0   ? "''"
+           : strcmp(column->sqlite_type, "BLOB") == 0 ? "x''"
+           : strcmp(column->sqlite_type, "REAL") == 0 ? "0.0"
+                                                      : "0";
+}
+
+/* Unique, but not asked for: the empty value is none, and any number of rows may have it. */
+static bool is_sparse(const gen_column *column)
+{
+    return (column->flags & CSVC_COLUMN_UNIQUE) != 0 &&
+           (column->flags & (CSVC_COLUMN_REQUIRED | CSVC_COLUMN_KEY)) == 0 && !column->nullable;
+}
+
+/* The statement that makes its index; NULL when it has none, or memory is short. */
+static const char *index_sql(csvc_arena *a, const gen_entity *entity, const gen_column *column)
+{
+    const bool unique = (column->flags & CSVC_COLUMN_UNIQUE) != 0;
+    const char *where = "";
+
+    if (is_sparse(column)) {
+        where = csvc_arena_printf(a, " WHERE \"%s\" <> %s", column->name, empty_sql(column));
+    }
+    return where == NULL || (!unique && !column->indexed)
+               ? NULL
+               : csvc_arena_printf(a, "CREATE %sINDEX \"%s_%s_%s\" ON \"%s\" (\"%s\")%s;",
+                                   unique ? "UNIQUE " : "", entity->table, column->name,
+                                   unique ? "key" : "idx", entity->table, column->name, where);
+}
+
+const char *gen_sql_add_column(csvc_arena *a, const gen_entity *entity, const gen_column *column)
+{
+    const char *sql = column_sql(a, column);
+    const char *index = index_sql(a, entity, column);
+
+    return sql == NULL ? NULL
+                       : csvc_arena_printf(a, "ALTER TABLE \"%s\" ADD COLUMN %s%s%s;%s%s",
+                                           entity->table, sql, column->nullable ? "" : " DEFAULT ",
+                                           column->nullable ? "" : empty_sql(column),
+                                           index != NULL ? " " : "", index != NULL ? index : "");
+}
+
+const char *gen_sql_make_table(csvc_arena *a, const gen_entity *entity)
+{
+    const char *columns = "";
+    const char *indexes = "";
+
+    for (size_t i = 0; i < entity->n_columns && columns != NULL && indexes != NULL; i++) {
+        const char *column = column_sql(a, &entity->columns[i]);
+        const char *index = index_sql(a, entity, &entity->columns[i]);
+
+        columns = column == NULL
+                      ? NULL
+                      : csvc_arena_printf(a, "%s%s%s", columns, i > 0 ? ", " : "", column);
+        indexes = index == NULL ? indexes : csvc_arena_printf(a, "%s %s", indexes, index);
+    }
+    return columns == NULL || indexes == NULL
+               ? NULL
+               : csvc_arena_printf(a, "CREATE TABLE \"%s\" (%s) STRICT;%s", entity->table, columns,
+                                   indexes);
 }
 
 gen_value *gen_scope_migration(csvc_arena *a, const gen_entity *entity)
@@ -67,10 +127,8 @@ gen_value *gen_scope_migration(csvc_arena *a, const gen_entity *entity)
 
         gen_push(a, columns,
                  gen_text(a, sql != NULL ? csvc_arena_printf(a, "%s%s", sql, comma) : NULL));
-        if ((column->flags & CSVC_COLUMN_UNIQUE) != 0) {
-            push_index(a, indexes, entity, column, true);
-        } else if (column->indexed) {
-            push_index(a, indexes, entity, column, false);
+        if ((column->flags & CSVC_COLUMN_UNIQUE) != 0 || column->indexed) {
+            gen_push(a, indexes, gen_text(a, index_sql(a, entity, column)));
         }
     }
     gen_set_text(a, scope, "message", entity->message->full_name);

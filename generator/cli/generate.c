@@ -204,8 +204,8 @@ static int run_generate(csvc_arena *a, const cli_args *args)
     code = code == CSVC_OK ? project_plan_gen(&pr, &err) : code;
     code = code == CSVC_OK ? lock_stale(&pr, &stale, &err) : code;
     if (code == CSVC_OK) {
-        if (pr.config.storage == CONFIG_SQLITE) {
-            lock_warn_of_changed_entities(&pr);
+        if (getenv("MAKELEVEL") == NULL) { /* make says so itself, at each run */
+            pipeline_print_problems(&p);
         }
         qsort(pr.plan.outputs, pr.plan.n_outputs, sizeof(gen_output), by_write_order);
         code = write_all(&pr, &written, &err);

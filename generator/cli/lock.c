@@ -5,8 +5,7 @@
  *       "c-svc": "0.1.0",
  *       "inference": 1,
  *       "inputs": {"c-svc.yaml": "SHA-256", ...},
- *       "generated": {"gen/user.csvc.c": "SHA-256", ...},
- *       "entities": {"user.User": {"columns": "SHA-256", "steps": "1"}}
+ *       "generated": {"gen/user.csvc.c": "SHA-256", ...}
  *     }
  *
  * Sorted, so that two people's runs give the same bytes. JSON is YAML, so libyaml reads it.
@@ -56,26 +55,6 @@ csvc_code lock_sum(project *p, const char **ret_hex, csvc_error *err)
     }
     csvc__buffer_release(&lines);
     return code;
-}
-
-/* What a table is made from. When it changes, somebody has to write a step. */
-static const char *hash_of_entity(project *p, const gen_entity *entity)
-{
-    csvc__buffer b;
-    char hex[SHA256_HEX];
-
-    csvc__buffer_init(&b, 16 << 20);
-    csvc__buffer_printf(&b, "%s\n", entity->table);
-    for (size_t i = 0; i < entity->n_columns; i++) {
-        const gen_column *c = &entity->columns[i];
-
-        csvc__buffer_printf(&b, "%s %s %u %d %d\n", c->name, c->sqlite_type, (unsigned)c->flags,
-                            c->indexed, c->nullable);
-    }
-    (void)cli_must(csvc__buffer_ok(&b) ? p : NULL);
-    sha256_hex((csvc_bytes){.len = b.len, .data = (const uint8_t *)b.data}, hex);
-    csvc__buffer_release(&b);
-    return cli_must(csvc_arena_strdup(p->a, hex));
 }
 
 /* ---- reading ---- */
@@ -174,55 +153,6 @@ csvc_code lock_stale(project *p, cli_list *ret_paths, csvc_error *err)
     return code;
 }
 
-/* ---- entities and their tables ---- */
-
-/* Whether the table was thought of since the entity changed: a step has come since. */
-static bool is_settled(lock *l, const gen_entity *entity, const char *hash, const char *steps)
-{
-    const yaml_node_t *entry = member(l, section(l, "entities"), entity->message->full_name);
-
-    if (entry == NULL) {
-        return !l->there || strcmp(steps, text_of(section(l, "steps"))) != 0;
-    }
-    return strcmp(text_of(member(l, entry, "columns")), hash) == 0 ||
-           strcmp(text_of(member(l, entry, "steps")), steps) != 0;
-}
-
-static const char *count_steps(project *p)
-{
-    csvc_error err = {CSVC_ERROR_INIT};
-    cli_list paths = {0};
-
-    (void)migrations_list(p, &paths, &err);
-    return cli_printf(p->a, "%zu", paths.len);
-}
-
-void lock_warn_of_changed_entities(project *p)
-{
-    const gen_model *model = p->pipeline->model;
-    const char *steps = count_steps(p);
-    lock l;
-
-    lock_open(p, &l);
-    for (size_t i = 0; i < model->n_entities; i++) {
-        const gen_entity *entity = model->entities[i];
-        bool is_new = member(&l, section(&l, "entities"), entity->message->full_name) == NULL;
-
-        if (!is_settled(&l, entity, hash_of_entity(p, entity), steps)) {
-            gen_report(&p->pipeline->diag, GEN_WARNING, entity->message->place,
-                       is_new ? "entity %s is new: no step makes its table %s"
-                              : "entity %s has changed: no step changes its table %s",
-                       entity->message->name, entity->table);
-            gen_report(&p->pipeline->diag, GEN_NOTE, entity->message->place,
-                       "write migrations/sqlite/%04zu_%s.sql, and run c-svc generate again; "
-                       "`c-svc explain` lists the columns",
-                       (size_t)(strtoul(steps, NULL, 10) + 1), entity->table);
-        }
-    }
-    lock_close(&l);
-    pipeline_print_problems(p->pipeline);
-}
-
 /* ---- writing ---- */
 
 static void put_pair(csvc__buffer *b, const char *key, const char *value, bool first)
@@ -233,40 +163,8 @@ static void put_pair(csvc__buffer *b, const char *key, const char *value, bool f
     csvc__buffer_json(b, value, strlen(value));
 }
 
-static void put_entities(project *p, csvc__buffer *b, const char *steps)
-{
-    const gen_model *model = p->pipeline->model;
-    bool first = true;
-    lock l;
-
-    lock_open(p, &l);
-    for (size_t i = 0; i < model->n_entities; i++) {
-        const gen_entity *entity = model->entities[i];
-        const char *name = entity->message->full_name;
-        const char *hash = hash_of_entity(p, entity);
-        const char *at = steps;
-
-        if (!is_settled(&l, entity, hash, steps)) {
-            const yaml_node_t *entry = member(&l, section(&l, "entities"), name);
-
-            if (entry == NULL) {
-                continue; /* to be warned of again */
-            }
-            hash = cli_must(csvc_arena_strdup(p->a, text_of(member(&l, entry, "columns"))));
-            at = cli_must(csvc_arena_strdup(p->a, text_of(member(&l, entry, "steps"))));
-        }
-        csvc__buffer_puts(b, first ? "\n    " : ",\n    ");
-        csvc__buffer_json(b, name, strlen(name));
-        csvc__buffer_printf(b, ": {\"columns\": \"%s\", \"steps\": \"%s\"}", hash, at);
-        first = false;
-    }
-    lock_close(&l);
-    csvc__buffer_puts(b, first ? "" : "\n  ");
-}
-
 csvc_code lock_text(project *p, csvc_bytes *ret_text, csvc_error *err)
 {
-    const char *steps = count_steps(p);
     cli_list made = {0};
     char hex[SHA256_HEX];
     csvc_code code = CSVC_OK;
@@ -274,9 +172,9 @@ csvc_code lock_text(project *p, csvc_bytes *ret_text, csvc_error *err)
 
     csvc__buffer_init(&b, PROJECT_MAX_FILE);
     csvc__buffer_printf(&b,
-                        "{\n  \"c-svc\": \"%s\",\n  \"inference\": %u,\n  \"steps\": \"%s\",\n"
+                        "{\n  \"c-svc\": \"%s\",\n  \"inference\": %u,\n"
                         "  \"inputs\": {",
-                        CSVC_VERSION, (unsigned)p->config.inference, steps);
+                        CSVC_VERSION, (unsigned)p->config.inference);
     for (size_t i = 0; code == CSVC_OK && i < p->inputs.len; i++) {
         code = hash_of(p, p->inputs.items[i], hex, err);
         put_pair(&b, p->inputs.items[i], hex, i == 0);
@@ -292,9 +190,7 @@ csvc_code lock_text(project *p, csvc_bytes *ret_text, csvc_error *err)
         code = hash_of(p, made.items[i], hex, err);
         put_pair(&b, made.items[i], hex, i == 0);
     }
-    csvc__buffer_puts(&b, "\n  },\n  \"entities\": {");
-    put_entities(p, &b, steps);
-    csvc__buffer_puts(&b, "}\n}\n");
+    csvc__buffer_puts(&b, "\n  }\n}\n");
     if (code == CSVC_OK && !csvc__buffer_ok(&b)) {
         code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }

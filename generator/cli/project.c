@@ -367,9 +367,30 @@ static csvc_code plan_sets(project *p, csvc_error *err)
     return code;
 }
 
+/* Each warning as a line of a make variable. */
+static gen_value *warning_lines(csvc_arena *a, const cli_list *warnings)
+{
+    gen_value *lines = gen_list(a);
+
+    for (size_t i = 0; i < warnings->len; i++) {
+        csvc__buffer b;
+
+        csvc__buffer_init(&b, 1 << 20);
+        for (const char *c = warnings->items[i]; *c != '\0'; c++) {
+            csvc__buffer_puts(&b, *c == '$' ? "$" : "");
+            csvc__buffer_putc(&b, *c);
+        }
+        (void)cli_must(csvc__buffer_ok(&b) ? lines : NULL);
+        gen_push(a, lines, gen_text(a, cli_must(csvc_arena_strdup(a, b.data))));
+        csvc__buffer_release(&b);
+    }
+    return lines;
+}
+
 static csvc_code plan_project_mk(project *p, csvc_error *err)
 {
     cli_list migrations = {0};
+    cli_list warnings = {0};
     const char *sum;
     gen_value *scope;
     csvc_code code;
@@ -382,6 +403,7 @@ static csvc_code plan_project_mk(project *p, csvc_error *err)
     for (size_t i = 0; i < migrations.len; i++) {
         cli_list_add(p->a, &p->inputs, migrations.items[i]);
     }
+    code = code == CSVC_OK ? tables_check(p, &warnings, err) : code;
     if (code == CSVC_OK) {
         code = lock_sum(p, &sum, err);
     }
@@ -389,6 +411,7 @@ static csvc_code plan_project_mk(project *p, csvc_error *err)
         return code;
     }
     scope = project_scope(p);
+    gen_set(p->a, scope, "warnings", warning_lines(p->a, &warnings));
     gen_set_text(p->a, scope, "gen_sum", sum);
     return add_gen(p, "project.mk", scope, err);
 }

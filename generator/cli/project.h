@@ -112,7 +112,13 @@ csvc_code lock_text(project *p, csvc_bytes *ret_text, csvc_error *err);
 /* Files under gen/ that an earlier run made, that this one does not, and that nobody changed. */
 csvc_code lock_stale(project *p, cli_list *ret_paths, csvc_error *err);
 
-/* Warns of entities that changed since their tables were last thought of. */
-void lock_warn_of_changed_entities(project *p);
+/* ---- tables.c ---- */
+
+/*
+ * Runs the steps in memory and compares the tables with the entities. What does not fit is reported
+ * to the pipeline's diag, and listed as lines for gen/project.mk, with paths in the project. A step
+ * that fails is an error, with its file and line. Nothing happens without storage.
+ */
+csvc_code tables_check(project *p, cli_list *ret_warnings, csvc_error *err);
 
 #endif /* CLI_PROJECT_H */

@@ -144,6 +144,7 @@ static void set_model(project *p, gen_value *scope)
 
         gen_set_text(a, entity, "message", model->entities[i]->message->name);
         gen_set_text(a, entity, "table", model->entities[i]->table);
+        gen_set_text(a, entity, "symbol", cli_printf(a, "%s_entity", model->entities[i]->prefix));
         gen_push(a, entities, entity);
     }
     gen_set(a, scope, "services", services);

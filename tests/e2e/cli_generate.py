@@ -174,16 +174,41 @@ e2e.equal((home / "gen/mine.txt").read_text(), "mine", "a file that is not ours"
 # ---- tables ----
 
 proto.write_text(text.replace("string full_name = 4;", "string full_name = 4;\n  string phone = 7;", 1))
-done = e2e.run("c-svc", "generate", cwd=home)
-has(done.stderr, "proto/user.proto:", "warning: ", "users", "migrations/sqlite/0002_users.sql")
-has(e2e.run("c-svc", "generate", cwd=home).stderr, "0002_users.sql")
+line = 1 + proto.read_text()[:proto.read_text().index("string phone = 7")].count("\n")
+add_phone = 'ALTER TABLE "users" ADD COLUMN "phone" TEXT NOT NULL DEFAULT \'\';'
+warning = (f"proto/user.proto:{line}:10: warning: table users has no column phone, which User needs",
+           f"proto/user.proto:{line}:10: note: write migrations/sqlite/0002_users.sql: {add_phone}\n")
+for _ in range(2):  # at each run
+    has(e2e.run("c-svc", "generate", cwd=home).stderr, *warning)
+    has(make().stdout, *warning)
+refused = e2e.run(home / "build/user-service", "--grpc-addr=127.0.0.1:0", "--database-url=sqlite::memory:",
+                  cwd=home, check=1)
+has(refused.stderr, "does not fit this program: table users lacks the column phone; write a migration")
 step = home / "migrations/sqlite/0002_users.sql"
-step.write_text('ALTER TABLE "users" ADD COLUMN "phone" TEXT NOT NULL DEFAULT \'\';\n' + "-- long\n" * 600)
+step.write_text("SELECT 1;\n")  # a step alone does not help
+has(make().stdout, warning[0], "migrations/sqlite/0003_users.sql: ")
+step.write_text("-- one\n" + add_phone.replace("TABLE", "TABEL") + "\n")
+has(make(check=2).stderr, 'migrations/sqlite/0002_users.sql:2: error: ', 'near "TABEL": syntax error')
+step.write_text(add_phone + "\n" + "-- long\n" * 600)
 done = make()
-if "warning" in done.stderr:
-    e2e.fail(f"warned though there is a step:\n{done.stderr}")
+if "warning" in done.stderr + done.stdout:
+    e2e.fail(f"warned though there is a step:\n{done.stdout}{done.stderr}")
 has((home / "gen/migrations.c").read_text(), "0002_users")
 e2e.equal(e2e.run("c-svc", "generate", cwd=home).stderr, "", "warnings afterwards")
+more = home / "migrations/sqlite/0003_more.sql"  # a column that no field fills, and one that may be left out
+more.write_text('ALTER TABLE "users" ADD COLUMN "note" TEXT;\nDROP TABLE IF EXISTS "x";\n')
+if "warning" in make().stdout:
+    e2e.fail("warned of a column that may be left out")
+more.write_text('ALTER TABLE "users" DROP COLUMN "phone";\nCREATE TABLE "u" AS SELECT * FROM "users";\n'
+                'DROP TABLE "users";\nCREATE TABLE "users" ("id" INTEGER PRIMARY KEY, "username" TEXT, "email" TEXT, '
+                '"full_name" TEXT, "created_at" TEXT, "updated_at" TEXT, "Cell" TEXT NOT NULL);\n')
+has(make().stdout, "users has no column phone", ' or, where it is Cell by a new name: ALTER TABLE "users" RENAME COLUMN '
+    '"Cell" TO "phone";', "table users has a column Cell, NOT NULL and without a default, that no field of User fills",
+    'migrations/sqlite/0004_users.sql: DROP INDEX', 'ALTER TABLE "users" DROP COLUMN "Cell";')
+more.write_text('DROP TABLE "users";\n')
+has(make().stdout, "warning: no step makes the table users, where User is kept", '0004_users.sql: CREATE TABLE "users" (')
+more.unlink()
+make()
 make("test")
 for name, word in (("0004_x.sql", "step 3 is missing"), ("0002_y.sql", "twice"), ("next.sql", "NNNN_WORD.sql")):
     wrong = home / "migrations/sqlite" / name

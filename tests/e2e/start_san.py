@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -63,11 +64,23 @@ kept = migration.read_text()
 migration.write_text(kept + "-- changed after it ran\n")
 e2e.run("make", "-C", project, *e2e.make_args())
 refused("a migration that changed", 1, ["0001_users", "changed"], env={"DATABASE_URL": "sqlite:old.db"})
-migration.write_text(kept + "CREATE TABEL oops (id);\n")
-e2e.run("make", "-C", project, *e2e.make_args())
-refused("a migration that is broken", 1, ["0001_users", "TABEL"], env={"DATABASE_URL": "sqlite:new.db"})
 migration.write_text(kept)
+step = project / "migrations/sqlite/0002_oops.sql"  # good in an empty database, which is all that c-svc can try
+step.write_text("CREATE TABLE before (id INTEGER);\nCREATE TABLE oops (id INTEGER);\n")
 e2e.run("make", "-C", project, *e2e.make_args())
+with sqlite3.connect("new.db") as db:
+    db.execute("CREATE TABLE oops (id INTEGER)")
+refused("a migration that fails here", 1, ["0002_oops", "line 2", "oops already exists"],
+        env={"DATABASE_URL": "sqlite:new.db"})
+with sqlite3.connect("new.db") as db:
+    db.execute("DROP TABLE oops")
+    db.execute("ALTER TABLE users RENAME COLUMN email TO mail")
+db.close()
+refused("a table that lacks a column", 1, ["table users lacks the column email", "write a migration"],
+        env={"DATABASE_URL": "sqlite:new.db"})
+with sqlite3.connect("new.db") as db:
+    db.execute("ALTER TABLE users RENAME COLUMN mail TO email")
+db.close()
 with e2e.Server(program, env={"DATABASE_URL": "sqlite:new.db"}):  # the broken one left nothing behind
     pass
 
