@@ -154,6 +154,12 @@ const char *gen_comment_escape(csvc_arena *a, const char *text)
             if (i > 0 && ((c == '/' && from[i - 1] == '*') || (c == '*' && from[i - 1] == '/'))) {
                 out[at++] = ' ';
             }
+            /* So does one within a trigraph: a long line may be broken right behind it, and
+             * compilers warn of the one that means a backslash there. */
+            if (i > 1 && from[i - 1] == '?' && from[i - 2] == '?' &&
+                strchr("=/'()!<>-", c) != NULL) {
+                out[at++] = ' ';
+            }
             out[at++] = c;
         }
         if (n > 0) {

@@ -55,6 +55,7 @@ for i, file in enumerate(files):
     check(f"{file}: the same alone", all(everything.get(n) == b for n, b in tree(f"one{i}").items()))
 for name, text in everything.items():
     check(f"{name}: LF, one at the end", text.endswith(b"\n") and b"\r" not in text)
+    check(f"{name}: no trigraph", not re.search(rb"\?\?[=/'()!<>-]", text))
     check(f"{name}: no path of this machine", str(source).encode() not in text)
 
 # Everything compiles; -Wno... only for what protoc-gen-c writes.

@@ -304,6 +304,7 @@ static void descriptor(void **state)
 static void comments_are_made_safe(void **state)
 {
     static const char *const pairs[][2] = {
+        {" a ?\?/ is ?\?=, ?\?\?! and ?? a", "a ?? / is ?? =, ??? ! and ?? a"},
         {" Plain.\n", "Plain."},
         {" Two\n lines.\n", "Two\nlines."},
         {"\n\n In the middle.\n\n", "In the middle."},
