@@ -53,9 +53,17 @@ typedef enum csvc__problem_kind {
 typedef struct csvc__problem {
     csvc_code code;
     csvc__problem_kind kind;
-    char names[160]; /* "username", "a, b", "users_username_key"; "" when not known */
-    char text[300];  /* a complete sentence that may go to the caller */
+    char names[160];  /* "username", "a, b", "users_username_key"; "" when not known */
+    char text[300];   /* a complete sentence that may go to the caller */
+    char detail[300]; /* what the database itself said, which names tables and SQL: for the log and
+                         for who starts the program; "" when text says all */
 } csvc__problem;
+
+/* For who may know all. */
+static inline const char *csvc__problem_said(const csvc__problem *problem)
+{
+    return problem->detail[0] != '\0' ? problem->detail : problem->text;
+}
 
 /* One row; values are borrowed until it returns. Anything but OK ends the statement with that. */
 typedef csvc_code csvc__row_fn(void *self, const csvc_value *values, size_t n_values);

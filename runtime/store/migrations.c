@@ -96,7 +96,8 @@ static csvc_code run(csvc__conn *conn, struct migrate_call *call, const char *te
         conn->driver->run(conn, NULL, 0, &sql, params, n_params, row, call, NULL, &problem);
 
     if (code != CSVC_OK && problem.code != CSVC_OK) {
-        return csvc_error_set(call->err, code, "the table csvc_migrations: %s", problem.text);
+        return csvc_error_set(call->err, code, "the table csvc_migrations: %s",
+                              csvc__problem_said(&problem));
     }
     return code;
 }

@@ -121,9 +121,10 @@ static csvc_code check_entity(csvc__conn *conn, struct check_call *call)
     code = conn->driver->run(conn, NULL, CSVC__RUN_READS, &sql, &table, 1, see_column, call, NULL,
                              &problem);
     if (code != CSVC_OK) {
-        return problem.code == CSVC_OK ? code
-                                       : csvc_error_set(call->err, code, "table %.60s: %.300s",
-                                                        call->entity->table, problem.text);
+        return problem.code == CSVC_OK
+                   ? code
+                   : csvc_error_set(call->err, code, "table %.60s: %.300s", call->entity->table,
+                                    csvc__problem_said(&problem));
     }
     return judge(call);
 }

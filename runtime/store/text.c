@@ -1,5 +1,6 @@
 /* store/text.c: failures in words a caller can use. */
 #include <base/utf8.h>
+#include <csvc/log.h>
 #include <store/db.h>
 
 #include <inttypes.h>
@@ -106,6 +107,11 @@ csvc_code csvc__fail_problem(csvc_ctx *ctx, const csvc__plan *plan, const void *
     }
     if (plan != NULL && problem->kind == CSVC__PROBLEM_NOT_NULL && problem->names[0] != '\0') {
         return csvc_fail(ctx, problem->code, "%s is required", problem->names);
+    }
+    if (problem->detail[0] != '\0') { /* whoever runs the program is told all of it */
+        csvc_log(CSVC_LOG_ERROR, "storage failed", "method", csvc_method_path(ctx), "code",
+                 csvc_code_name(problem->code), "entity", plan != NULL ? plan->entity->name : NULL,
+                 "peer", csvc_peer(ctx), "text", problem->detail, NULL);
     }
     return csvc_fail(ctx, problem->code, "%s", problem->text);
 }

@@ -480,7 +480,7 @@ static void a_damaged_file_is_said(void **state)
 
         code = csvc_store_list(db, ctx, &user_entity, &page, &rows);
         assert_int_equal(CSVC_DATA_LOSS, code);
-        assert_non_null(strstr(csvc_fail_text(ctx, code), "the database's file is damaged"));
+        assert_string_equal("the database's file is damaged", csvc_fail_text(ctx, code));
     }
     csvc_db_close(db);
 }

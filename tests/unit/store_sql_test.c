@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log_catcher.h"
 #include "store_types.h"
 
 static csvc_db *db;
@@ -154,6 +155,35 @@ static void rows_are_counted_and_bounded(void **state)
     assert_int_equal(1000, number("SELECT count(*) FROM t"));
 }
 
+/* The caller learns nothing of tables and SQL; the log has all of it. */
+static void what_sql_says_is_for_the_log(void **state)
+{
+    csvc_db_rows rows;
+    const char *text;
+
+    (void)state;
+    log_catch(CSVC_LOG_ERROR);
+    exec_fails(CSVC_INTERNAL, "storage failure", "SELEC 1");
+    exec_fails(CSVC_INTERNAL, "storage failure", "DELETE FROM nowhere");
+    exec_fails(CSVC_INTERNAL, "storage failure", "DELETE FROM users WHERE username = \"ada\"");
+    assert_int_equal(CSVC_INTERNAL,
+                     csvc_db_query(db, ctx, "SELECT colour FROM users", NULL, 0, 1, &rows));
+    text = csvc_fail_text(ctx, CSVC_INTERNAL);
+    assert_string_equal("storage failure", text);
+    text = log_caught();
+    assert_non_null(strstr(text, "error storage failed code=INTERNAL text=near \"SELEC\": syntax "
+                                 "error\n"));
+    assert_non_null(
+        strstr(text, "error storage failed code=INTERNAL text=no such table: nowhere\n"));
+    assert_non_null(strstr(text, "text=no such column: ada\n"));
+    assert_non_null(strstr(text, "text=no such column: colour\n"));
+    /* what a caller did wrong is no line of ours */
+    log_catch(CSVC_LOG_DEBUG);
+    exec_fails(CSVC_INVALID_ARGUMENT, "holds no statement", "  -- nothing");
+    assert_string_equal("", log_caught());
+    log_let_go();
+}
+
 static void what_would_break_the_store_is_refused(void **state)
 {
     csvc_db_rows rows;
@@ -169,9 +199,6 @@ static void what_would_break_the_store_is_refused(void **state)
     exec_fails(CSVC_INVALID_ARGUMENT, "belong to the store", "PRAGMA synchronous = OFF");
     exec_fails(CSVC_INVALID_ARGUMENT, "belong to the store", "PRAGMA journal_mode = DELETE");
     exec_fails(CSVC_INVALID_ARGUMENT, "belong to the store", "PRAGMA wal_checkpoint");
-    exec_fails(CSVC_INTERNAL, "syntax error", "SELEC 1");
-    exec_fails(CSVC_INTERNAL, "no such table: nowhere", "DELETE FROM nowhere");
-    exec_fails(CSVC_INTERNAL, "no such column", "DELETE FROM users WHERE username = \"ada\"");
     exec_fails(CSVC_INVALID_ARGUMENT, "holds no statement", "  -- nothing");
     exec_fails(CSVC_INVALID_ARGUMENT, "more than one statement",
                "DELETE FROM users; DELETE FROM users");
@@ -314,6 +341,7 @@ int main(void)
         BOTH(every_value_comes_back),
         BOTH(values_are_never_sql),
         BOTH(rows_are_counted_and_bounded),
+        BOTH(what_sql_says_is_for_the_log),
         {"what_would_break_the_store_is_refused", what_would_break_the_store_is_refused, open_disk,
          close_all, NULL},
         BOTH(constraints_have_their_codes),

@@ -15,7 +15,9 @@
  * when the database is locked for too long or gone, or a write was undone with another's;
  * PERMISSION_DENIED when it may not be written; RESOURCE_EXHAUSTED when its disk is full or memory
  * is short; DATA_LOSS when the file is damaged or a stored value cannot be the field's; INTERNAL
- * for SQL the database does not understand.
+ * for SQL the database does not understand. What the database itself said of INTERNAL and DATA_LOSS
+ * names tables and SQL: it goes to the log, at error, and the text says `storage failure` or that
+ * the file is damaged.
  *
  * A write returns, its refusal too, only when all it saw is durable: writers share one connection
  * in turn and one commit in groups (docs/internals/store.md).

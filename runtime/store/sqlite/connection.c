@@ -174,7 +174,7 @@ static csvc_code refuse(csvc__problem *problem, csvc_code code, const char *text
 {
     problem->code = code;
     problem->kind = CSVC__PROBLEM_OTHER;
-    problem->names[0] = '\0';
+    problem->names[0] = problem->detail[0] = '\0';
     (void)snprintf(problem->text, sizeof(problem->text), "%s", text);
     return code;
 }
@@ -526,7 +526,8 @@ static void put_line(csvc__problem *problem, int line)
 {
     char said[sizeof(problem->text)];
 
-    memcpy(said, problem->text, sizeof(said));
+    (void)snprintf(said, sizeof(said), "%s", csvc__problem_said(problem));
+    problem->detail[0] = '\0';
     (void)snprintf(problem->text, sizeof(problem->text), "line %d: %.*s", line,
                    (int)sizeof(said) - 24, said);
 }

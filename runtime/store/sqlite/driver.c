@@ -96,8 +96,10 @@ static csvc_code open_problem(const char *path, const csvc__problem *problem, cs
 
     switch (problem->code) {
     case CSVC_DATA_LOSS:
-        todo = "; it is no SQLite database, or damaged: name another file, or restore it";
-        break;
+        return csvc_error_set(err, CSVC_DATA_LOSS,
+                              "the database %.200s is no SQLite database, or damaged (%s); name "
+                              "another file, or restore it",
+                              path != NULL ? path : "in memory", csvc__problem_said(problem));
     case CSVC_RESOURCE_EXHAUSTED:
         todo = "; make room and start again";
         break;
@@ -108,7 +110,7 @@ static csvc_code open_problem(const char *path, const csvc__problem *problem, cs
         break;
     }
     (void)csvc_error_set(err, problem->code, "the database %.200s cannot be opened: %s%s",
-                         path != NULL ? path : "in memory", problem->text, todo);
+                         path != NULL ? path : "in memory", csvc__problem_said(problem), todo);
     if (err != NULL) {
         err->retriable = problem->code == CSVC_UNAVAILABLE;
     }

@@ -1,4 +1,5 @@
 /* sqlite/problem.c: SQLite's results in our codes and words. */
+#include <csvc/log.h>
 #include <store/sqlite/sqlite.h>
 
 #include <errno.h>
@@ -129,7 +130,7 @@ csvc_code csvc__sqlite_problem(csvc__sqlite_conn *conn, csvc_ctx *ctx, int rc,
     csvc_code code;
 
     problem->kind = CSVC__PROBLEM_OTHER;
-    problem->names[0] = '\0';
+    problem->names[0] = problem->detail[0] = '\0';
     switch (rc & 0xff) {
     case SQLITE_CONSTRAINT:
         code = constraint(problem, rc, said);
@@ -157,7 +158,8 @@ csvc_code csvc__sqlite_problem(csvc__sqlite_conn *conn, csvc_ctx *ctx, int rc,
         if (conn != NULL) {
             conn->worn = true;
         }
-        code = say(problem, CSVC_DATA_LOSS, "the database's file is damaged", said);
+        code = say(problem, CSVC_DATA_LOSS, "the database's file is damaged", "");
+        (void)snprintf(problem->detail, sizeof(problem->detail), "%s", said);
         break;
     case SQLITE_READONLY:
     case SQLITE_PERM:
@@ -185,9 +187,20 @@ csvc_code csvc__sqlite_problem(csvc__sqlite_conn *conn, csvc_ctx *ctx, int rc,
         code = say(problem, CSVC_INVALID_ARGUMENT, "a value is not of its column's type", "");
         break;
     default:
-        code = say(problem, CSVC_INTERNAL, "the database does not take a statement", said);
+        code = say(problem, CSVC_INTERNAL, "storage failure", "");
+        (void)snprintf(problem->detail, sizeof(problem->detail), "%s",
+                       *said != '\0' ? said : sqlite3_errstr(rc));
         break;
     }
     problem->code = code;
     return code;
+}
+
+void csvc__sqlite_log(csvc_ctx *ctx, const csvc__problem *problem)
+{
+    if (problem->detail[0] != '\0') {
+        csvc_log(CSVC_LOG_ERROR, "storage failed", "method",
+                 ctx != NULL ? csvc_method_path(ctx) : NULL, "code", csvc_code_name(problem->code),
+                 "peer", ctx != NULL ? csvc_peer(ctx) : NULL, "text", problem->detail, NULL);
+    }
 }

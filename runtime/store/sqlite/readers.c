@@ -141,6 +141,7 @@ static csvc_code take(csvc__backend *backend, csvc_ctx *ctx, csvc__sqlite_conn *
     if (code == CSVC_OK && conn == NULL) {
         conn = csvc__sqlite_connect(backend->path, false, backend->busy_ms, &rc, &problem);
         if (conn == NULL) {
+            csvc__sqlite_log(ctx, &problem);
             code = csvc_error_set(err, problem.code, "%s", problem.text);
             give_back(r, NULL);
         }
@@ -172,6 +173,7 @@ csvc_code csvc__sqlite_read(csvc__backend *backend, csvc_ctx *ctx, unsigned flag
         csvc__problem problem;
 
         code = csvc__sqlite_problem(conn, ctx, rc, &problem);
+        csvc__sqlite_log(ctx, &problem);
         (void)csvc_error_set(err, code, "%s", problem.text);
     }
     /* never given back within a transaction */

@@ -94,6 +94,9 @@ csvc_code csvc__sqlite_script(csvc__conn *conn, const char *text, csvc__problem 
 csvc_code csvc__sqlite_problem(csvc__sqlite_conn *conn, csvc_ctx *ctx, int rc,
                                csvc__problem *problem);
 
+/* Logs what the caller of a driver's own statement is not told. */
+void csvc__sqlite_log(csvc_ctx *ctx, const csvc__problem *problem);
+
 /* ---- writer.c ---- */
 
 struct csvc__request;

@@ -178,6 +178,7 @@ static bool begin_group(csvc__writer *w, request *req)
     conn->busy_ms = busy_ms;
     if (rc != SQLITE_OK) {
         (void)csvc__sqlite_problem(conn, req->ctx, rc, &problem);
+        csvc__sqlite_log(req->ctx, &problem);
         fail(req, problem.code, problem.text);
         return false;
     }
@@ -214,6 +215,7 @@ static bool run_request(csvc__writer *w, request *req)
             csvc__problem problem;
 
             (void)csvc__sqlite_problem(conn, NULL, rc, &problem);
+            csvc__sqlite_log(req->ctx, &problem);
             fail(req, problem.code, problem.text);
             return true;
         }
@@ -272,6 +274,9 @@ static void end_group(csvc__writer *w, const request *mine)
 
     (void)pthread_mutex_unlock(&w->lock);
     code = commit_group(w, &problem);
+    if (code != CSVC_OK) {
+        csvc__sqlite_log(NULL, &problem); /* of all in the group */
+    }
     (void)pthread_mutex_lock(&w->lock);
     w->open = w->alone = false;
     while (w->group_first != NULL) {
