@@ -2,6 +2,8 @@
 #include <app/cli.h>
 #include <app/settings.h>
 #include <base/clock.h>
+#include <codec/codec.h>
+#include <rpc/ctx.h>
 #include <csvc/alloc.h>
 
 #include <ctype.h>
@@ -32,6 +34,9 @@ typedef struct cli {
     const csvc_method *method;
     char command[CSVC__CLI_NAME];
     void *request;
+    const char *json; /* of --json, not yet read: it stood before the rpc */
+    bool has_json;    /* it was given */
+    bool has_fields;  /* a flag of a field was */
     bool help, version;
 } cli;
 
@@ -112,6 +117,36 @@ static csvc_code unknown_command(cli *c, const char *typed, csvc_error *err)
                : csvc_error_set(err, CSVC_INVALID_ARGUMENT, "unknown rpc '%.100s'", typed);
 }
 
+/* The whole request, from JSON, from @FILE, or from standard input for "-". */
+static csvc_code read_json(cli *c, const char *text, csvc_error *err)
+{
+    csvc_error why = {CSVC_ERROR_INIT};
+    const csvc_code code = csvc__cli_json(c->a, c->method->request,
+                                          strcmp(text, "-") == 0 ? "@-" : text, &c->request, &why);
+
+    if (code == CSVC_INVALID_ARGUMENT) {
+        return csvc_error_set(err, code, "--json: '%.100s' is not %s", text, why.text);
+    }
+    return code != CSVC_OK ? csvc_error_set(err, code, "out of memory") : CSVC_OK;
+}
+
+static csvc_code set_json(cli *c, const char *text, csvc_error *err)
+{
+    if (c->has_json) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "--json may be given once");
+    }
+    if (c->has_fields) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                              "--json is the whole request; it stands before the flags of fields");
+    }
+    c->has_json = true;
+    if (c->method == NULL) {
+        c->json = text;
+        return CSVC_OK;
+    }
+    return read_json(c, text, err);
+}
+
 static csvc_code choose(cli *c, const char *typed, csvc_error *err)
 {
     for (size_t i = 0; c->info->services[i] != NULL && c->method == NULL; i++) {
@@ -128,6 +163,9 @@ static csvc_code choose(cli *c, const char *typed, csvc_error *err)
         return unknown_command(c, typed, err);
     }
     csvc__cli_command(c->info, c->service, c->method, c->command);
+    if (c->json != NULL) {
+        return read_json(c, c->json, err);
+    }
     c->request = csvc_message_new(c->a, c->method->request);
     return c->request != NULL ? CSVC_OK
                               : csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
@@ -135,12 +173,14 @@ static csvc_code choose(cli *c, const char *typed, csvc_error *err)
 
 /* ---- flags ---- */
 
-/* "key: value" or "key=value". */
+/* "KEY: VALUE" or "KEY=VALUE". Keys are lower case on the wire, whatever was typed. */
 static csvc_code add_metadata(cli *c, const char *text, csvc_error *err)
 {
     const size_t len = strcspn(text, ":=");
     csvc_metadata_pair *pair = &c->metadata[c->n_metadata];
     const char *value = text + len + 1;
+    const char *refused;
+    char *key;
 
     if (text[len] == '\0' || len == 0) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
@@ -150,18 +190,26 @@ static csvc_code add_metadata(cli *c, const char *text, csvc_error *err)
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "--metadata: more than %d of them",
                               (int)MAX_METADATA);
     }
-    pair->key = csvc_arena_strndup(c->a, text, len);
-    if (pair->key == NULL) {
+    key = csvc_arena_strndup(c->a, text, len);
+    if (key == NULL) {
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
+    for (size_t i = 0; i < len; i++) {
+        key[i] = (char)tolower((unsigned char)key[i]);
+    }
+    pair->key = key;
     value += strspn(value, " ");
-    if (len > 4 && strcmp(pair->key + len - 4, "-bin") == 0) {
-        if (!csvc__cli_base64(c->a, value, &pair->value)) {
-            return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "--metadata: '%.100s' is not base64",
-                                  value);
-        }
-    } else {
-        pair->value = (csvc_bytes){strlen(value), (const uint8_t *)value};
+    pair->value = (csvc_bytes){strlen(value), (const uint8_t *)value};
+    if (len > 4 && strcmp(key + len - 4, "-bin") == 0 &&
+        csvc__base64_read(c->a, value, strlen(value), &pair->value) != CSVC_OK) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                              "--metadata: %.100s: '%.100s' is not "
+                              "base64",
+                              key, value);
+    }
+    refused = csvc__metadata_refuse(key, pair->value);
+    if (refused != NULL) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "--metadata: '%.100s': %s", key, refused);
     }
     c->n_metadata++;
     return CSVC_OK;
@@ -182,7 +230,7 @@ static csvc_code set_timeout(cli *c, const char *text, csvc_error *err)
 static bool is_global(const char *name)
 {
     return strcmp(name, "addr") == 0 || strcmp(name, "timeout") == 0 ||
-           strcmp(name, "metadata") == 0;
+           strcmp(name, "metadata") == 0 || strcmp(name, "json") == 0;
 }
 
 static csvc_code set_global(cli *c, const char *name, const char *value, csvc_error *err)
@@ -191,24 +239,39 @@ static csvc_code set_global(cli *c, const char *name, const char *value, csvc_er
         c->addr = value;
         return CSVC_OK;
     }
+    if (strcmp(name, "json") == 0) {
+        return set_json(c, value, err);
+    }
     return strcmp(name, "timeout") == 0 ? set_timeout(c, value, err) : add_metadata(c, value, err);
 }
 
-/* Finds out what `--name` is. Before the rpc it is ours; behind it, a field comes first. */
-static csvc_code classify(cli *c, const char *name, bool *ret_global, bool *ret_switch,
-                          csvc_error *err)
+/* What a flag is. */
+typedef struct flag {
+    const char *field; /* NULL: one of ours */
+    bool is_switch;    /* needs no value */
+    bool is_no;        /* --no-x: false for the bool x */
+} flag;
+
+/* Before the rpc a flag is ours; behind it, a field comes first. */
+static csvc_code classify(cli *c, const char *name, flag *ret_flag, csvc_error *err)
 {
+    static const char *const globals[] = {"addr", "timeout", "metadata", "json", "help", "version"};
     csvc__cli_leaf leaf;
     csvc__nearest nearest = {.typed = name};
+    csvc_error why = {CSVC_ERROR_INIT};
     csvc_code code;
 
-    *ret_global = true;
-    *ret_switch = false;
+    *ret_flag = (flag){NULL, false, false};
     if (c->method != NULL) {
         code = csvc__cli_find(c->method->request, name, &leaf, err);
         if (code == CSVC_OK) {
-            *ret_global = false;
-            *ret_switch = csvc__cli_is_switch(&leaf);
+            *ret_flag = (flag){name, csvc__cli_is_switch(&leaf), false};
+            return CSVC_OK;
+        }
+        if (strncmp(name, "no-", 3) == 0 &&
+            csvc__cli_find(c->method->request, name + 3, &leaf, &why) == CSVC_OK &&
+            csvc__cli_is_switch(&leaf)) {
+            *ret_flag = (flag){name + 3, true, true};
             return CSVC_OK;
         }
         return code == CSVC_NOT_FOUND && is_global(name) ? CSVC_OK : code;
@@ -216,11 +279,9 @@ static csvc_code classify(cli *c, const char *name, bool *ret_global, bool *ret_
     if (is_global(name)) {
         return CSVC_OK;
     }
-    csvc__nearest_try(&nearest, "addr");
-    csvc__nearest_try(&nearest, "timeout");
-    csvc__nearest_try(&nearest, "metadata");
-    csvc__nearest_try(&nearest, "help");
-    csvc__nearest_try(&nearest, "version");
+    for (size_t i = 0; i < sizeof(globals) / sizeof(globals[0]); i++) {
+        csvc__nearest_try(&nearest, globals[i]);
+    }
     return nearest.word != NULL
                ? csvc_error_set(err, CSVC_INVALID_ARGUMENT, "unknown flag --%s; did you mean --%s?",
                                 name, nearest.word)
@@ -235,7 +296,7 @@ static csvc_code read_flag(cli *c, const char *arg, const char *next, bool *ret_
     const size_t len = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
     const char *value = equals != NULL ? equals + 1 : NULL;
     char name[CSVC__CLI_NAME];
-    bool global, is_switch;
+    flag f;
     csvc_code code;
 
     if (len <= 2 || len - 2 >= sizeof(name) || strncmp(arg, "--", 2) != 0) {
@@ -243,19 +304,25 @@ static csvc_code read_flag(cli *c, const char *arg, const char *next, bool *ret_
     }
     memcpy(name, arg + 2, len - 2);
     name[len - 2] = '\0';
-    code = classify(c, name, &global, &is_switch, err);
+    code = classify(c, name, &f, err);
     if (code != CSVC_OK) {
         return code;
     }
-    *ret_took_next = value == NULL && !is_switch;
+    if (f.is_no && value != NULL) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "--%s takes no value", name);
+    }
+    *ret_took_next = value == NULL && !f.is_switch;
     if (value == NULL) {
-        value = is_switch ? "true" : next;
+        value = !f.is_switch ? next : f.is_no ? "false" : "true";
     }
     if (value == NULL) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "--%s needs a value", name);
     }
-    return global ? set_global(c, name, value, err)
-                  : csvc__cli_set(c->a, c->method->request, c->request, name, value, err);
+    if (f.field == NULL) {
+        return set_global(c, name, value, err);
+    }
+    c->has_fields = true;
+    return csvc__cli_set(c->a, c->method->request, c->request, f.field, value, err);
 }
 
 static csvc_code read_args(cli *c, int argc, char **argv, csvc_error *err)
@@ -283,7 +350,8 @@ static csvc_code read_args(cli *c, int argc, char **argv, csvc_error *err)
 
             code = csvc_error_set(err, CSVC_INVALID_ARGUMENT, "unexpected argument '%.100s'%s%s",
                                   argv[i], is_bool ? "; write " : "",
-                                  is_bool ? "it with an equals sign: --FIELD=false" : "");
+                                  is_bool ? "it with an equals sign: --FIELD=false, or --no-FIELD"
+                                          : "");
         }
     }
     if (code == CSVC_OK && c->method == NULL) {

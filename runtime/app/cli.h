@@ -1,5 +1,5 @@
 /* app/cli.h: the inside of a command-line client: cli.c drives, cli_command.c names, cli_field.c
- * reads, cli_help.c prints. */
+ * and its kin read, cli_help.c prints. */
 #ifndef CSVC_APP_CLI_H
 #define CSVC_APP_CLI_H
 
@@ -43,9 +43,6 @@ bool csvc__cli_is_switch(const csvc__cli_leaf *leaf);
 csvc_code csvc__cli_set(csvc_arena *a, const csvc_message_type *type, void *message,
                         const char *flag, const char *value, csvc_error *err) CSVC_MUST_CHECK;
 
-/* Base64 of either alphabet, padded or not. */
-bool csvc__cli_base64(csvc_arena *a, const char *text, csvc_bytes *ret_bytes) CSVC_MUST_CHECK;
-
 /* The name of a field as a flag, without the dashes. */
 void csvc__cli_flag_name(const csvc_message_type *type, uint32_t index,
                          char ret_text[CSVC__CLI_NAME]);
@@ -62,6 +59,16 @@ size_t csvc__cli_value_size(uint8_t kind);
 
 /* "a time such as 2026-11-21T09:00:00Z": what a value of the field looks like. */
 void csvc__cli_wanted(const csvc_field *field, char *ret_text, size_t size);
+
+/* ---- cli_json.c ---- */
+
+/* All of a file, or of standard input for "-". INVALID_ARGUMENT says what is wanted. */
+csvc_code csvc__cli_file(csvc_arena *a, const char *path, csvc_bytes *ret_bytes,
+                         csvc_error *err) CSVC_MUST_CHECK;
+
+/* A message from JSON, or from @FILE. INVALID_ARGUMENT: "JSON for user.User: $.id, 1:7: ...". */
+csvc_code csvc__cli_json(csvc_arena *a, const csvc_message_type *type, const char *text,
+                         void **ret_message, csvc_error *err) CSVC_MUST_CHECK;
 
 /* ---- cli_help.c ---- */
 

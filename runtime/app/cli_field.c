@@ -2,6 +2,8 @@
 #include <app/cli.h>
 #include <app/settings.h>
 #include <base/arena.h>
+#include <codec/codec.h>
+#include <codec/map_order.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -271,7 +273,59 @@ static csvc_code bad_value(const char *flag, const char *value, const csvc_error
                           why->text);
 }
 
-/* KEY=VALUE into an entry; a key that is there already gets the new value. */
+/* An entry into a map; a key that is there already gets the new value. */
+static csvc_code put_entry(csvc_arena *a, const csvc_field *field, uint8_t *message, void *entry,
+                           csvc_error *err)
+{
+    size_t n;
+    uint8_t **entries;
+    void *place;
+
+    memcpy(&n, message + field->quantifier, sizeof(n));
+    memcpy(&entries, message + field->offset, sizeof(entries));
+    for (size_t i = 0; i < n; i++) {
+        if (csvc__map_compare(field->sub, entries[i], entry) == 0) {
+            entries[i] = entry;
+            return CSVC_OK;
+        }
+    }
+    place = one_more(a, field, message);
+    if (place == NULL) {
+        return no_memory(err);
+    }
+    memcpy(place, &entry, sizeof(entry));
+    return CSVC_OK;
+}
+
+/* A whole map as JSON: its entries are put to those that are there. */
+static csvc_code set_map(csvc_arena *a, const csvc_message_type *type, const csvc_field *field,
+                         uint8_t *message, const char *flag, const char *text, csvc_error *err)
+{
+    uint8_t *more = csvc_message_new(a, type);
+    csvc_error why = {CSVC_ERROR_INIT};
+    csvc_code code;
+    uint8_t **entries;
+    size_t n;
+
+    if (more == NULL) {
+        return no_memory(err);
+    }
+    code = csvc__json_read_field(a, type, field, text, strlen(text), more, &why);
+    if (code != CSVC_OK) {
+        return code == CSVC_RESOURCE_EXHAUSTED
+                   ? no_memory(err)
+                   : csvc_error_set(err, code, "--%s: '%.100s' is not right as JSON: %s", flag,
+                                    text, why.text);
+    }
+    memcpy(&n, more + field->quantifier, sizeof(n));
+    memcpy(&entries, more + field->offset, sizeof(entries));
+    for (size_t i = 0; i < n && code == CSVC_OK; i++) {
+        code = put_entry(a, field, message, entries[i], err);
+    }
+    return code;
+}
+
+/* KEY=VALUE into a map. */
 static csvc_code set_entry(csvc_arena *a, const csvc_field *field, uint8_t *message,
                            const char *flag, const char *text, csvc_error *err)
 {
@@ -279,7 +333,6 @@ static csvc_code set_entry(csvc_arena *a, const csvc_field *field, uint8_t *mess
     const char *equals = strchr(text, '=');
     const csvc_field *k = &type->fields[0], *v = &type->fields[1];
     uint8_t *entry;
-    void *place;
     csvc_error why = {CSVC_ERROR_INIT};
     csvc_code code;
     char *key;
@@ -290,11 +343,9 @@ static csvc_code set_entry(csvc_arena *a, const csvc_field *field, uint8_t *mess
     }
     key = csvc_arena_strndup(a, text, (size_t)(equals - text));
     entry = csvc_message_new(a, type);
-    place = entry != NULL && key != NULL ? one_more(a, field, message) : NULL;
-    if (place == NULL) {
+    if (entry == NULL || key == NULL) {
         return no_memory(err);
     }
-    memcpy(place, &entry, sizeof(entry));
     code = csvc__cli_value(a, k, key, entry + k->offset, &why);
     if (code != CSVC_OK) {
         return bad_value(flag, key, &why, err);
@@ -304,7 +355,10 @@ static csvc_code set_entry(csvc_arena *a, const csvc_field *field, uint8_t *mess
         return bad_value(flag, equals + 1, &why, err);
     }
     code = mark_present(type, k, entry, flag, err);
-    return code == CSVC_OK ? mark_present(type, v, entry, flag, err) : code;
+    if (code == CSVC_OK) {
+        code = mark_present(type, v, entry, flag, err);
+    }
+    return code == CSVC_OK ? put_entry(a, field, message, entry, err) : code;
 }
 
 static csvc_code set_leaf(csvc_arena *a, const csvc_message_type *type, const csvc_field *field,
@@ -316,7 +370,8 @@ static csvc_code set_leaf(csvc_arena *a, const csvc_message_type *type, const cs
     csvc_code code;
 
     if ((field->flags & CSVC_FIELD_MAP) != 0) {
-        return set_entry(a, field, message, flag, value, err);
+        return value[0] == '{' ? set_map(a, type, field, message, flag, value, err)
+                               : set_entry(a, field, message, flag, value, err);
     }
     code = csvc__cli_value(a, field, value, place, &why);
     if (code != CSVC_OK) {

@@ -16,7 +16,11 @@ static void global_flags(void)
                  "the server (variable GRPC_ADDR; default 127.0.0.1:50051)");
     (void)printf("  %-26s %s\n", "--timeout DURATION", "of the call; default 5s");
     (void)printf("  %-26s %s\n", "--metadata 'KEY: VALUE'",
-                 "to send along; may be repeated; keys in -bin take base64");
+                 "or KEY=VALUE, to send along; may be repeated; keys in -bin take base64");
+    (void)printf("  %-26s %s\n", "--json JSON|@FILE|-",
+                 "the whole request, from a file, from standard input; the flags of fields");
+    (void)printf("  %-26s %s\n", "",
+                 "stand behind it: a value replaces, a list and a map get more");
     (void)printf("  %-26s %s\n", "--help", "what you are reading; behind a RPC, its flags");
     (void)printf("  %-26s %s\n", "--version", "the release of c-svc it was built with");
 }
@@ -96,7 +100,7 @@ static const char *type_name(const csvc_field *field)
     return "?";
 }
 
-/* Whether a flag takes it as one text; else its fields have flags of their own. */
+/* Whether a flag takes it as one text; else its fields have flags of their own, too. */
 static bool is_one_text(const csvc_field *field)
 {
     const csvc_message_type *sub;
@@ -105,8 +109,23 @@ static bool is_one_text(const csvc_field *field)
         return true;
     }
     sub = field->sub;
-    return sub->well_known == CSVC_WKT_TIMESTAMP || sub->well_known == CSVC_WKT_DURATION ||
-           sub->well_known == CSVC_WKT_FIELD_MASK || sub->well_known == CSVC_WKT_WRAPPER;
+    return sub->well_known != CSVC_WKT_NONE && sub->well_known != CSVC_WKT_EMPTY;
+}
+
+/* What the name of a type does not say: how values of it are written. */
+static void print_form(const csvc_field *field)
+{
+    char text[400];
+
+    if (field->kind == CSVC_KIND_MESSAGE &&
+        ((const csvc_message_type *)field->sub)->well_known == CSVC_WKT_WRAPPER) {
+        field = &((const csvc_message_type *)field->sub)->fields[0];
+    }
+    if (field->kind == CSVC_KIND_ENUM || field->kind == CSVC_KIND_BYTES ||
+        field->kind == CSVC_KIND_MESSAGE) {
+        csvc__cli_wanted(field, text, sizeof(text));
+        (void)printf(": %s", text);
+    }
 }
 
 /* ", not with --b --c" for the members of a oneof. */
@@ -134,24 +153,25 @@ static void print_field(const csvc_message_type *type, uint32_t index, const cha
                         const char *name)
 {
     const csvc_field *field = &type->fields[index];
-    char flag[2 * CSVC__CLI_NAME], values[400] = "";
+    char flag[2 * CSVC__CLI_NAME];
 
     (void)snprintf(flag, sizeof(flag), "--%s%s", prefix, name);
     if ((field->flags & CSVC_FIELD_MAP) != 0) {
         const csvc_message_type *entry = field->sub;
 
         (void)snprintf(flag, sizeof(flag), "--%s%s KEY=VALUE", prefix, name);
-        (void)printf("  %-26s map of %s to %s, may be repeated\n", flag,
-                     type_name(&entry->fields[0]), type_name(&entry->fields[1]));
+        (void)printf("  %-26s map of %s to %s", flag, type_name(&entry->fields[0]),
+                     type_name(&entry->fields[1]));
+        print_form(&entry->fields[1]);
+        (void)printf("; or '{...}', JSON; may be repeated\n");
         return;
     }
-    if (field->kind == CSVC_KIND_ENUM ||
-        (field->kind == CSVC_KIND_MESSAGE && is_one_text(field) &&
-         ((const csvc_message_type *)field->sub)->well_known != CSVC_WKT_WRAPPER)) {
-        csvc__cli_wanted(field, values, sizeof(values));
+    (void)printf("  %-26s %s", flag, type_name(field));
+    print_form(field);
+    (void)printf("%s", field->label == CSVC_LABEL_REPEATED ? ", may be repeated" : "");
+    if (field->kind == CSVC_KIND_BOOL && field->label != CSVC_LABEL_REPEATED) {
+        (void)printf("; --no-%s%s for false", prefix, name);
     }
-    (void)printf("  %-26s %s%s%s%s", flag, type_name(field), values[0] != '\0' ? ": " : "", values,
-                 field->label == CSVC_LABEL_REPEATED ? ", may be repeated" : "");
     print_rivals(type, field, prefix);
     (void)printf("\n");
 }
@@ -163,13 +183,35 @@ static void print_fields(const csvc_message_type *type, const char *prefix, int 
         char name[CSVC__CLI_NAME], inner[2 * CSVC__CLI_NAME];
 
         csvc__cli_flag_name(type, i, name);
+        print_field(type, i, prefix, name);
         if (is_one_text(field) || (field->flags & CSVC_FIELD_MAP) != 0 || depth == SHOWN_DEPTH) {
-            print_field(type, i, prefix, name);
             continue;
         }
         (void)snprintf(inner, sizeof(inner), "%s%s.%s", prefix, name,
                        field->label == CSVC_LABEL_REPEATED ? "0." : "");
         print_fields(field->sub, inner, depth + 1);
+    }
+}
+
+/* Fields that are called like a flag of ours. */
+static void print_collisions(const csvc_message_type *type, const char *command)
+{
+    static const char *const ours[] = {"addr", "timeout", "metadata", "json", "version"};
+    csvc_error err = {CSVC_ERROR_INIT};
+    csvc__cli_leaf leaf;
+    bool any = false;
+
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        if (csvc__cli_find(type, ours[i], &leaf, &err) == CSVC_OK) {
+            (void)printf("%s--%s", any ? ", " : "\nFields here: ", ours[i]);
+            any = true;
+        }
+    }
+    if (any) {
+        (void)printf("; the flag of that name stands before %s.\n", command);
+    }
+    if (csvc__cli_find(type, "help", &leaf, &err) == CSVC_OK) {
+        (void)printf("The field help is given with an equals sign: --help=VALUE.\n");
     }
 }
 
@@ -187,4 +229,5 @@ void csvc__cli_help_command(const csvc_cli_info *info, const csvc_service *servi
     }
     (void)printf("\nFlags\n");
     global_flags();
+    print_collisions(method->request, command);
 }

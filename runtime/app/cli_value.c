@@ -1,7 +1,6 @@
 /* app/cli_value.c: the text of a flag to one value of a field. */
 #include <app/cli.h>
 #include <base/arena.h>
-#include <base/buffer.h>
 #include <base/clock.h>
 #include <base/utf8.h>
 #include <codec/codec.h>
@@ -16,10 +15,6 @@
 #include <strings.h>
 
 #include <base/banned.h>
-
-enum {
-    MAX_FILE = 32 << 20 /* of --field @file */
-};
 
 size_t csvc__cli_value_size(uint8_t kind)
 {
@@ -86,6 +81,7 @@ static bool same_word(const char *x, const char *y)
     return *x == *y;
 }
 
+/* Aliases are names, too. */
 static bool enum_parse(const csvc_field *field, const char *text, int32_t *ret_number)
 {
     const ProtobufCEnumDescriptor *type = field->sub;
@@ -93,11 +89,12 @@ static bool enum_parse(const csvc_field *field, const char *text, int32_t *ret_n
     char *end;
     long number;
 
-    for (unsigned i = 0; i < type->n_values; i++) {
-        const char *name = type->values[i].name;
+    for (unsigned i = 0; i < type->n_value_names; i++) {
+        const char *name = type->values_by_name[i].name;
 
-        if (same_word(text, name) || same_word(text, name + prefix)) {
-            *ret_number = type->values[i].value;
+        if (same_word(text, name) ||
+            (strncmp(name, type->values[0].name, prefix) == 0 && same_word(text, name + prefix))) {
+            *ret_number = type->values[type->values_by_name[i].index].value;
             return true;
         }
     }
@@ -177,13 +174,25 @@ void csvc__cli_wanted(const csvc_field *field, char *ret_text, size_t size)
             text = "a duration such as 1.5s";
             break;
         case CSVC_WKT_FIELD_MASK:
-            text = "field names with commas between them";
+            text = "names of fields such as id,full_name";
             break;
         case CSVC_WKT_WRAPPER:
             csvc__cli_wanted(&((const csvc_message_type *)field->sub)->fields[0], ret_text, size);
             return;
+        case CSVC_WKT_STRUCT:
+            text = "JSON such as '{\"a\": [1, true]}', or @FILE";
+            break;
+        case CSVC_WKT_LIST_VALUE:
+            text = "JSON such as '[1, \"a\"]', or @FILE";
+            break;
+        case CSVC_WKT_VALUE:
+            text = "any JSON, text in quotes of its own: '\"a\"', or @FILE";
+            break;
+        case CSVC_WKT_ANY:
+            text = "JSON '{\"@type\": URL, \"value\": BASE64}', or @FILE";
+            break;
         default:
-            text = "{} for an empty one, or a flag for each of its fields";
+            text = "JSON, or @FILE";
             break;
         }
         break;
@@ -248,101 +257,16 @@ static bool double_parse(const char *text, bool is_float, double *ret_number)
 
 /* ---- bytes ---- */
 
-static int sextet(char c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
-bool csvc__cli_base64(csvc_arena *a, const char *text, csvc_bytes *ret_bytes)
-{
-    size_t len = strlen(text);
-    const size_t whole = len;
-    size_t n = 0;
-    uint32_t bits = 0;
-    uint8_t *data;
-
-    while (len > 0 && whole - len < 2 && text[len - 1] == '=') {
-        len--;
-    }
-    if (len % 4 == 1 || (len != whole && whole % 4 != 0)) {
-        return false;
-    }
-    data = csvc__arena_take(a, len / 4 * 3 + 3);
-    if (data == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        const int value = sextet(text[i]);
-
-        if (value < 0) {
-            return false;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        if (i % 4 != 0) {
-            data[n++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
-        }
-    }
-    *ret_bytes = (csvc_bytes){n, data};
-    return true;
-}
-
-static csvc_code file_read(csvc_arena *a, const char *path, csvc_bytes *ret_bytes, csvc_error *err)
-{
-    FILE *file = fopen(path, "rb");
-    csvc__buffer content;
-    char piece[4096];
-    size_t got;
-    csvc_code code = CSVC_OK;
-    char *copy;
-
-    if (file == NULL) {
-        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "a file that can be read: %s: %s", path,
-                              strerror(errno));
-    }
-    csvc__buffer_init(&content, MAX_FILE);
-    do {
-        got = fread(piece, 1, sizeof(piece), file);
-        csvc__buffer_add(&content, piece, got);
-    } while (got == sizeof(piece) && csvc__buffer_ok(&content));
-    if (ferror(file)) {
-        code = csvc_error_set(err, CSVC_INVALID_ARGUMENT, "a file that can be read: %s", path);
-    } else if (!csvc__buffer_ok(&content)) {
-        code = csvc_error_set(err, CSVC_INVALID_ARGUMENT, "a file of at most 32 MiB: %s", path);
-    } else {
-        copy = csvc_arena_strndup(a, content.len > 0 ? content.data : "", content.len);
-        if (copy == NULL) {
-            code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
-        } else {
-            *ret_bytes = (csvc_bytes){content.len, (const uint8_t *)copy};
-        }
-    }
-    csvc__buffer_release(&content);
-    (void)fclose(file);
-    return code;
-}
-
 static csvc_code bytes_parse(csvc_arena *a, const char *text, ProtobufCBinaryData *ret_value,
                              csvc_error *err)
 {
     csvc_bytes bytes = {0};
 
-    if (text[0] == '@') {
-        const csvc_code code = file_read(a, text + 1, &bytes, err);
+    const csvc_code code = text[0] == '@' ? csvc__cli_file(a, text + 1, &bytes, err)
+                                          : csvc__base64_read(a, text, strlen(text), &bytes);
 
-        if (code != CSVC_OK) {
-            return code;
-        }
-    } else if (!csvc__cli_base64(a, text, &bytes)) {
-        return CSVC_INVALID_ARGUMENT;
+    if (code != CSVC_OK) {
+        return code;
     }
     /* protobuf-c's type for bytes is not const; nobody writes there */
     ret_value->len = bytes.len;
@@ -400,10 +324,13 @@ static csvc_code mask_parse(csvc_arena *a, const csvc_message_type *type, uint8_
     while (values != NULL && at < n) {
         const size_t len = strcspn(text, ",");
 
-        values[at] = csvc_arena_strndup(a, text, len);
-        if (values[at++] == NULL) {
-            values = NULL;
+        char *path = csvc__arena_take(a, 2 * len + 1);
+
+        if (path == NULL) {
+            return CSVC_RESOURCE_EXHAUSTED;
         }
+        (void)csvc__snake_case(text, len, path); /* fullName, as JSON says it, is full_name */
+        values[at++] = path;
         text += len + (text[len] == ',');
     }
     if (values == NULL) {
@@ -444,8 +371,7 @@ static csvc_code message_parse(csvc_arena *a, const csvc_message_type *type, con
         code = csvc__cli_value(a, &type->fields[0], text, message + type->fields[0].offset, err);
         break;
     default:
-        code = strcmp(text, "{}") == 0 ? CSVC_OK : CSVC_INVALID_ARGUMENT;
-        break;
+        return csvc__cli_json(a, type, text, ret_message, err);
     }
     *ret_message = message;
     return code;

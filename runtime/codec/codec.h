@@ -30,6 +30,11 @@ CSVC_API const ProtobufCEnumValue *csvc__enum_by_name(const ProtobufCEnumDescrip
 CSVC_API csvc_code csvc__base64_read(csvc_arena *a, const char *text, size_t len,
                                      csvc_bytes *ret_bytes) CSVC_MUST_CHECK;
 
+/* csvc_json_read for the value of one field, a whole map or list too, into a message of `type`. */
+CSVC_API csvc_code csvc__json_read_field(csvc_arena *a, const csvc_message_type *type,
+                                         const csvc_field *field, const char *text, size_t len,
+                                         void *message, csvc_error *err) CSVC_MUST_CHECK;
+
 /* "userId" as "user_id", as a path of a FieldMask is turned back; `ret_text` has room for twice
  * `len` and a NUL. Returns the length. */
 CSVC_API size_t csvc__snake_case(const char *path, size_t len, char *ret_text);

@@ -212,7 +212,7 @@ static bool read_map(struct csvc__reader *r, const csvc_field *field, void *mess
     while (more) {
         const size_t n = csvc__get_size(message, field->quantifier);
         struct csvc__json_text key;
-        void *entry;
+        void *entry = NULL;
         void *place;
 
         if (!csvc__read_key(r, &key)) {
@@ -407,32 +407,55 @@ bool csvc__read_message(struct csvc__reader *r, const csvc_message_type *type, u
                                              : csvc__read_fields(r, type, message, false, depth);
 }
 
+/* The depth that the options allow. */
+static uint32_t begin(struct csvc__reader *r, const csvc_json_read_options *options)
+{
+    if (options != NULL) {
+        /* an older caller's struct may end earlier, a newer one's later */
+        memcpy(&r->options, options,
+               options->struct_size < sizeof(r->options) ? options->struct_size
+                                                         : sizeof(r->options));
+    }
+    return r->options.max_depth > 0 && r->options.max_depth < CSVC_MAX_DEPTH ? r->options.max_depth
+                                                                             : CSVC_MAX_DEPTH;
+}
+
+static bool at_end(struct csvc__reader *r)
+{
+    return (csvc__read_peek(r) == '\0' && r->at == r->end) ||
+           csvc__read_wanted(r, "the end of the text");
+}
+
 csvc_code csvc_json_read(csvc_arena *a, const csvc_message_type *type, const char *text, size_t len,
                          const csvc_json_read_options *options, void **ret_message, csvc_error *err)
 {
     struct csvc__reader r = {.start = text, .at = text, .end = text + len, .a = a, .err = err};
-    uint32_t depth = CSVC_MAX_DEPTH;
+    const uint32_t depth = begin(&r, options);
     void *message;
 
-    if (options != NULL) {
-        /* an older caller's struct may end earlier, a newer one's later */
-        memcpy(&r.options, options,
-               options->struct_size < sizeof(r.options) ? options->struct_size : sizeof(r.options));
-    }
-    if (r.options.max_depth > 0 && r.options.max_depth < CSVC_MAX_DEPTH) {
-        depth = r.options.max_depth;
-    }
     if (len > INT32_MAX) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "%s: a text larger than 2 GiB",
                               type->descriptor->name);
     }
-    if (!csvc__read_message(&r, type, depth, &message)) {
-        return r.code;
-    }
-    if (csvc__read_peek(&r) != '\0' || r.at != r.end) {
-        (void)csvc__read_wanted(&r, "the end of the text");
+    if (!csvc__read_message(&r, type, depth, &message) || !at_end(&r)) {
         return r.code;
     }
     *ret_message = message;
     return CSVC_OK;
+}
+
+csvc_code csvc__json_read_field(csvc_arena *a, const csvc_message_type *type,
+                                const csvc_field *field, const char *text, size_t len,
+                                void *message, csvc_error *err)
+{
+    struct csvc__reader r = {.start = text, .at = text, .end = text + len, .a = a, .err = err};
+    bool is_given;
+
+    if (len > INT32_MAX) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "%s: a text larger than 2 GiB",
+                              type->descriptor->name);
+    }
+    return read_field(&r, type, field, message, text, CSVC_MAX_DEPTH, &is_given) && at_end(&r)
+               ? CSVC_OK
+               : r.code;
 }

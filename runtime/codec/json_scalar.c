@@ -140,7 +140,7 @@ static bool is_number(const struct csvc__json_text *text)
 static bool get_real(struct csvc__reader *r, bool is_float, void *ret_value)
 {
     struct csvc__json_text text;
-    double d;
+    double d = 0;
     float f;
 
     if (!number_text(r, "a number", &text)) {

@@ -217,7 +217,7 @@ bool csvc__read_word(struct csvc__reader *r, const char *word)
     const size_t len = strlen(word);
 
     if ((size_t)(r->end - r->at) < len || memcmp(r->at, word, len) != 0) {
-        return csvc__read_refuse(r, r->at, "%s is wanted here, or a word in quotes", word);
+        return csvc__read_refuse(r, r->at, "only true, false and null are words without quotes");
     }
     r->at += len;
     return true;

@@ -260,7 +260,7 @@ static void enums_and_bools(void **state)
     assert_wrong(ALL, "{\"flag\": \"true\"}",
                  "$.flag, 1:10: true or false is wanted, not a string");
     assert_wrong(ALL, "{\"flag\": 1}", "$.flag, 1:10: true or false is wanted, not a number");
-    assert_wrong(ALL, "{\"flag\": tru}", "$.flag, 1:10: true is wanted here");
+    assert_wrong(ALL, "{\"flag\": tru}", "$.flag, 1:10: only true, false and null are words");
     assert_wrong(ALL, "{\"flag\": truely}", "$, 1:14: ',' or '}' is wanted, not 'l'");
 }
 
@@ -280,7 +280,7 @@ static void null_presence_oneofs(void **state)
     assert_wrong(ALL, "{\"rI32\": [1, null]}", "$.rI32[1], 1:14: null may not be in a list");
     assert_wrong(ALL, "{\"mText\": {\"a\": null}}", "$.mText.a, 1:17: null may not be in a map");
     assert_wrong(ALL, "null", "$, 1:1: an object is wanted, not null");
-    assert_wrong(ALL, "{\"i32\": nul}", "$.i32, 1:9: null is wanted here");
+    assert_wrong(ALL, "{\"i32\": nul}", "$.i32, 1:9: only true, false and null are words");
     assert_wrong(ALL, "{\"i32\": 1, \"i32\": 1}", "$.i32, 1:12: a field that was there before");
     assert_wrong(ALL, "{\"rI32\": [], \"r_i32\": []}", "$.r_i32, 1:14: a field that was there");
     assert_wrong(ALL, "{\"i32\": null, \"i32\": 1}", "$.i32, 1:15: a field that was there before");
