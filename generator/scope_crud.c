@@ -226,19 +226,33 @@ static const char *member(csvc_arena *a, const char *of, const gen_field *field)
     return field != NULL ? csvc_arena_printf(a, "%s%s", of, field->c_name) : "";
 }
 
-/* The key that comes beside the entity, into the copy of it. book_id of a create is the end of a
- * name after aip.dev. */
+/* Whether the key beside the entity is the end of its name after aip.dev: book_id of a create. */
+static bool ends_a_name(const gen_crud *crud)
+{
+    return crud->entity->key_prefix != NULL && crud->role == GEN_CRUD_CREATE &&
+           crud->entity_field != NULL && crud->key_field != NULL &&
+           strcmp(crud->key_field->name, crud->entity->key->field->name) != 0;
+}
+
+/* The key that comes beside the entity, into the copy of it. */
 static void push_key(csvc_arena *a, gen_value *lines, const gen_crud *crud, const char *row)
 {
     const gen_field *key = crud->entity->key->field;
     const char *prefix = crud->entity->key_prefix;
     const char *of = csvc_arena_printf(a, "%s.", row);
+    const char *refusal[] = {"ctx", "CSVC_INVALID_ARGUMENT", NULL};
 
-    if (prefix == NULL || crud->role != GEN_CRUD_CREATE ||
-        strcmp(crud->key_field->name, key->name) == 0) {
+    if (!ends_a_name(crud)) {
         gen_copy_field(a, lines, of, key, "req->", crud->key_field);
         return;
     }
+    /* get, update and delete know names of one segment behind the collection */
+    push(a, lines,
+         csvc_arena_printf(a, "if (strchr(req->%s, '/') != NULL) {", crud->key_field->c_name));
+    refusal[2] = csvc_arena_printf(a, "\"%s: no / may stand in it\"", crud->key_field->name);
+    push(a, lines,
+         refusal[2] != NULL ? gen_layout(a, 8, "    return csvc_fail(", refusal, 3, ");") : NULL);
+    push(a, lines, "}");
     gen_put_field(a, lines, of, key,
                   csvc_arena_printf(a, "csvc_printf(ctx, \"%s%%s\", req->%s)", prefix,
                                     crud->key_field->c_name));
@@ -261,6 +275,7 @@ static void set_source(csvc_arena *a, gen_value *scope, const gen_crud *crud, co
     }
     gen_set_truth(a, scope, "whole", whole);
     gen_set_truth(a, scope, "copied", copied);
+    gen_set_truth(a, scope, "ends_a_name", ends_a_name(crud));
     gen_set_truth(a, scope, "flat", !whole && !crud->request_is_entity);
     gen_set_text(a, scope, "whole_field", member(a, "req->", crud->entity_field));
     gen_set_text(a, scope, "whole_name", whole ? crud->entity_field->name : "");

@@ -120,6 +120,13 @@ with serve(library) as server:
     c.fails(3, "book is required", "update-book")
     c.fails(12, "filter is not served", "list-books", "--filter", "x")
     c.fails(12, "validate_only is not served", "create-book", "--book.title", "T", "--validate-only")
+    named = ("create-book", "--book.title", "T", "--book-id")
+    same(c.ok(*named, "moby-dick")["name"], "books/moby-dick", "a name that the caller ends")
+    same(c.ok("get-book", "--name", "books/moby-dick")["title"], "T", "got by it")
+    c.fails(6, 'name "books/moby-dick" is already taken', *named, "moby-dick")
+    for bad in ("a/b", "/", "/a", "a/"):
+        c.fails(3, "book_id: no / may stand in it", *named, bad)
+    same(c.ok("list-books")["totalSize"], 2, "rows after ids that were refused")
     same(c.ok("delete-book", "--name", name), {}, "deleted")
     c.fails(5, f'book "{name}" not found', "delete-book", "--name", name)
 
