@@ -172,11 +172,14 @@ $(WKT_SRC) &: $(STAGE)/bin/protoc-gen-c-svc
 # ---- the stage: what `make install` copies, usable where it is ----------------------------------
 
 # csvc/stream.h is the drawn shape of what does not exist yet
+# what headers and `c-svc explain` refer to
+DOCS        := tutorial.md inference.md limits.md deviations.md internals/store.md CHANGELOG.md
 HEADERS     := $(filter-out %/stream.h,$(wildcard runtime/include/csvc/*.h))
 WKT_HEADERS := $(WKT_SRC:.c=.h)
 STAGED      := $(HEADERS:runtime/include/%=$(STAGE)/include/%) \
                $(WKT_HEADERS:$(B)/wkt/%=$(STAGE)/include/csvc-wkt/%) \
                $(STAGE)/share/c-svc/proto/c_svc/options.proto \
+               $(DOCS:%=$(STAGE)/share/doc/c-svc/%) \
                $(LIBS:%=$(STAGE)/lib/pkgconfig/%.pc)
 stage: $(STAGED) $(LIB_A) $(LIB_SO) $(PROGRAMS)
 
@@ -187,6 +190,12 @@ $(STAGE)/include/csvc-wkt/%.h: $(B)/wkt/%.h
 $(WKT_HEADERS): $(WKT_SRC)
 $(STAGE)/share/c-svc/proto/%: runtime/proto/%
 	$(Q)install -D -m 644 $< $@
+$(STAGE)/share/doc/c-svc/CHANGELOG.md: CHANGELOG.md
+	$(Q)install -D -m 644 $< $@
+# links to files that lie elsewhere once installed
+$(STAGE)/share/doc/c-svc/%.md: docs/%.md
+	@mkdir -p $(@D)
+	$(Q)sed 's|](\(\.\./\)*runtime/proto/|](../../c-svc/proto/|g' $< > $@
 $(STAGE)/lib/pkgconfig/%.pc: runtime/%.pc.in Makefile
 	@mkdir -p $(@D)
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< > $@

@@ -23,6 +23,16 @@ const char *protoc_own_folder(csvc_arena *a)
     return files_exists(cli_printf(a, "%s/c_svc/options.proto", folder)) ? folder : NULL;
 }
 
+const char *protoc_own_page(csvc_arena *a, const char *name)
+{
+    const char *own = protoc_own_folder(a); /* share/c-svc/proto */
+    const char *page =
+        own != NULL ? cli_printf(a, "%s/doc/c-svc/%s", files_folder(a, files_folder(a, own)), name)
+                    : NULL;
+
+    return page != NULL && files_exists(page) ? page : cli_printf(a, "docs/%s", name);
+}
+
 /* Whether `at` begins with `:LINE:COLUMN: `; how long that is. */
 static size_t place_length(const char *at)
 {

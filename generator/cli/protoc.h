@@ -19,6 +19,9 @@ typedef struct protoc_file {
  */
 const char *protoc_own_folder(csvc_arena *a);
 
+/* A page of the documentation that was installed with this program; in the sources, docs/NAME. */
+const char *protoc_own_page(csvc_arena *a, const char *name);
+
 /*
  * Compiles the files, with all they import and their comments, to a serialized FileDescriptorSet.
  * INVALID_ARGUMENT when protoc refused them: what it said is in *ret_said, as lines `file:line:col:

@@ -2,6 +2,7 @@
 """make install: under any prefix, with the source tree and the build gone, and uninstalled without a trace."""
 import os
 import pathlib
+import re
 import shutil
 import sys
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
@@ -17,6 +18,7 @@ prefix = pathlib.Path.cwd() / "moved"
 shutil.move(dest / "opt/x y", prefix)
 for name in ("bin/c-svc", "bin/protoc-gen-c-svc", "lib/libcsvc.a", "lib/libcsvc.so.0", "lib/pkgconfig/libcsvc.pc",
              "include/csvc/app.h", "include/csvc-wkt/google/protobuf/timestamp.pb-c.h",
+             "share/doc/c-svc/inference.md", "share/doc/c-svc/limits.md", "share/doc/c-svc/internals/store.md",
              "share/c-svc/proto/c_svc/options.proto", "share/man/man1/c-svc.1", "share/man/man1/protoc-gen-c-svc.1"):
     if not (prefix / name).exists():
         e2e.fail(f"{name} was not installed")
@@ -25,6 +27,19 @@ if (prefix / "include/csvc/stream.h").exists():
 for page in (prefix / "share/man/man1").glob("*.1"):
     out = e2e.run("man", "--warnings", "-l", page, env={**os.environ, "MANWIDTH": "80", "LC_ALL": "C.UTF-8"})
     e2e.equal(out.stderr, "", f"man warnings of {page.name}")
+
+# Every page that a header or a page names is there.
+docs = prefix / "share/doc/c-svc"
+for header in [*(prefix / "include/csvc").glob("*.h"), prefix / "share/c-svc/proto/c_svc/options.proto"]:
+    for page in re.findall(r"(?<![\w/.])[\w/]+\.md\b", header.read_text()):
+        if not (docs / page).exists():
+            e2e.fail(f"{header.name} names {page}, which is not installed")
+for page in docs.rglob("*.md"):
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        if not (page.parent / link).exists():
+            e2e.fail(f"{page.name} links to {link}, which is not installed")
+said = e2e.run("c-svc", "explain", e2e.USER_PROTO, env=e2e.environment(prefix)).stdout.splitlines()[-1]
+e2e.equal(pathlib.Path(said).resolve(), (docs / "inference.md").resolve(), "where explain says the rules are")
 
 # A project built against the installed copy alone, in a namespace where source and build are empty folders.
 mounts = e2e.own_mounts()

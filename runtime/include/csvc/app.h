@@ -20,7 +20,7 @@
  * standard error.
  *
  * Settings: each is a flag and a variable, the flag wins (--grpc-addr, GRPC_ADDR). `--help` lists
- * them all; docs/limits.md says what the limits among them do.
+ * them all; limits.md says what the limits among them do.
  *
  *     GRPC_ADDR       127.0.0.1:50051   where to serve; port 0 takes a free one and logs it
  *     DATABASE_URL    sqlite:NAME.db    (projects with storage)

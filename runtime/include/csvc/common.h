@@ -4,6 +4,9 @@
  * Attributes, the visibility macro, and the two plain values that the whole library shares: a
  * run of bytes and a span of text. It holds no functions. Every public header compiles as C99, as
  * C11 and inside C++.
+ *
+ * Pages that headers name, such as limits.md, are in docs/ of the sources and, installed, in
+ * share/doc/c-svc/ below the prefix.
  */
 #ifndef CSVC_COMMON_H
 #define CSVC_COMMON_H

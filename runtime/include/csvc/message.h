@@ -7,7 +7,7 @@
  * arena, never trusting the input. They follow https://protobuf.dev/programming-guides/encoding and
  * .../programming-guides/json; unknown fields are kept and written again.
  *
- * protobuf_c_message_unpack() and _pack() are never called: docs/deviations.md says what is wrong
+ * protobuf_c_message_unpack() and _pack() are never called: deviations.md says what is wrong
  * there.
  *
  * No function here blocks, locks or keeps what it was given; any thread, one thread an arena.

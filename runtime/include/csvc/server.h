@@ -29,7 +29,7 @@ CSVC_BEGIN_DECLS
 
 typedef struct csvc_server csvc_server;
 
-/* Zero means the default. docs/limits.md has a line for each. */
+/* Zero means the default. limits.md has a line for each. */
 typedef struct csvc_server_options {
     size_t struct_size;
     const csvc_transport *transport;

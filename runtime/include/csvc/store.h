@@ -20,7 +20,7 @@
  * the file is damaged.
  *
  * A write returns, its refusal too, only when all it saw is durable: writers share one connection
- * in turn and one commit in groups (docs/internals/store.md).
+ * in turn and one commit in groups (internals/store.md).
  */
 #ifndef CSVC_STORE_H
 #define CSVC_STORE_H
