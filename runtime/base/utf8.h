@@ -37,10 +37,20 @@ static inline bool csvc__utf8_plain(const void *data, size_t len, bool no_nul)
         seen |= no_nul ? word | (word - CSVC__UTF8_ONES) : word;
         return (seen & CSVC__UTF8_HIGHS) == 0;
     }
-    for (size_t i = 0; i < len; i++) {
-        seen |= no_nul ? p[i] | (p[i] - UINT64_C(1)) : p[i];
+    if (len >= 4) {
+        uint32_t first;
+        uint32_t last;
+
+        memcpy(&first, p, 4);
+        memcpy(&last, p + len - 4, 4);
+        word = (uint64_t)last << 32 | first;
+    } else {
+        word = len > 0 ? (uint64_t)p[0] << 16 | (uint64_t)p[len / 2] << 8 | p[len - 1] : 0;
+        no_nul = no_nul && len > 0;
+        word |= UINT64_C(0x0101010101000000); /* not NUL */
     }
-    return (seen & 0x80) == 0;
+    seen = no_nul ? word | (word - CSVC__UTF8_ONES) : word;
+    return (seen & CSVC__UTF8_HIGHS) == 0;
 }
 
 #endif /* CSVC_BASE_UTF8_H */

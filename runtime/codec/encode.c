@@ -27,7 +27,9 @@ struct encoder {
  */
 enum {
     FIRST_BLOCK = 4096,
-    SCALAR_ROOM = CSVC__TAG_MAX + CSVC__VARINT_MAX,
+    WORD = 8,
+    SCALAR_ROOM = CSVC__VARINT_MAX + WORD, /* a number and its tag, which is put as a word */
+    PACKED_RUN = 16,                       /* numbers, at least, for which room is made at once */
 };
 
 static uint8_t *encode_message(struct encoder *e, uint8_t *at, const csvc_message_type *type,
@@ -81,16 +83,43 @@ static inline uint8_t *room(struct encoder *e, uint8_t *at, size_t n)
     return CSVC__LIKELY((size_t)(at - e->start) >= n) ? at : grow(e, at, n);
 }
 
-/* The put_ functions need room to have been made. */
-static inline uint8_t *put_varint(uint8_t *at, uint64_t value)
+/* Sevens of bits, the lowest first, each moved into a byte of its own. */
+static inline uint64_t spread(uint64_t value)
 {
-    if (CSVC__LIKELY(value < 0x80)) {
+    value = (value & UINT64_C(0x000000000FFFFFFF)) | (value & UINT64_C(0x00FFFFFFF0000000)) << 4;
+    value = (value & UINT64_C(0x00003FFF00003FFF)) | (value & UINT64_C(0x0FFFC0000FFFC000)) << 2;
+    return (value & UINT64_C(0x007F007F007F007F)) | (value & UINT64_C(0x3F803F803F803F80)) << 1;
+}
+
+/*
+ * The put_ functions need room to have been made: for what they put, and no less than a word. What
+ * is in front of `at` is nobody's yet, so a varint of up to eight bytes is the end of one word,
+ * the rest of which is overwritten later: no branch depends on how long it is.
+ */
+static uint8_t *put_long_varint(uint8_t *at, uint64_t value)
+{
+    size_t size = csvc__varint_size(value);
+
+    if (CSVC__UNLIKELY(size > WORD)) {
+        (void)csvc__varint_write(at - size, value);
+    } else {
+        csvc__store64(at - WORD, spread(value) << (WORD - size) * 8 | UINT64_C(0x0080808080808080));
+    }
+    return at - size;
+}
+
+static CSVC__INLINE uint8_t *put_varint(uint8_t *at, uint64_t value)
+{
+    if (CSVC__LIKELY(value < 1 << 7)) {
         *--at = (uint8_t)value;
         return at;
     }
-    at -= csvc__varint_size(value);
-    (void)csvc__varint_write(at, value);
-    return at;
+    if (CSVC__LIKELY(value < 1 << 14)) {
+        *--at = (uint8_t)(value >> 7);
+        *--at = (uint8_t)(value | 0x80);
+        return at;
+    }
+    return put_long_varint(at, value);
 }
 
 static inline uint8_t *put_tag(uint8_t *at, uint32_t number, csvc__wire wire)
@@ -273,6 +302,46 @@ static inline uint8_t *encode_implicit(struct encoder *e, uint8_t *at,
 /* ---- repeated ---------------------------------------------------------------------------------
  */
 
+/* One loop a kind, where put_numbers is called with a constant. */
+static CSVC__INLINE uint8_t *put_numbers(uint8_t *at, uint8_t kind, const uint8_t *values, size_t n)
+{
+    size_t size = csvc__size_of(kind);
+
+    for (size_t i = n; i-- > 0;) {
+        uint64_t value = varint_of(kind, values + i * size);
+
+        if (CSVC__LIKELY(value < 1 << 14)) { /* one byte or two, without asking which */
+            unsigned two = value >= 1 << 7;
+
+            at[-2] = (uint8_t)(value | 0x80);
+            at[-1] = (uint8_t)(value >> (two ? 7 : 0));
+            at -= 1 + two;
+        } else {
+            at = put_long_varint(at, value);
+        }
+    }
+    return at;
+}
+
+static uint8_t *put_varints(uint8_t *at, uint8_t kind, const uint8_t *values, size_t n)
+{
+    switch (kind) {
+    case CSVC_KIND_INT64:
+    case CSVC_KIND_UINT64:
+        return put_numbers(at, CSVC_KIND_UINT64, values, n);
+    case CSVC_KIND_SINT64:
+        return put_numbers(at, CSVC_KIND_SINT64, values, n);
+    case CSVC_KIND_SINT32:
+        return put_numbers(at, CSVC_KIND_SINT32, values, n);
+    case CSVC_KIND_UINT32:
+        return put_numbers(at, CSVC_KIND_UINT32, values, n);
+    case CSVC_KIND_BOOL:
+        return put_numbers(at, CSVC_KIND_BOOL, values, n);
+    default: /* an enum is an int32 */
+        return put_numbers(at, CSVC_KIND_INT32, values, n);
+    }
+}
+
 static uint8_t *encode_packed(struct encoder *e, uint8_t *at, const csvc_field *field,
                               const uint8_t *values, size_t n)
 {
@@ -294,15 +363,35 @@ static uint8_t *encode_packed(struct encoder *e, uint8_t *at, const csvc_field *
             }
         }
     } else {
-        for (size_t i = n; i-- > 0;) {
-            at = room(e, at, CSVC__VARINT_MAX);
+        while (n > 0) {
+            size_t run = n < PACKED_RUN ? n : PACKED_RUN;
+            size_t fit;
+
+            at = room(e, at, run * CSVC__VARINT_MAX);
             if (CSVC__UNLIKELY(at == NULL)) {
                 return NULL;
             }
-            at = put_varint(at, varint_of(kind, values + i * size));
+            fit = (size_t)(at - e->start) / CSVC__VARINT_MAX;
+            run = n < fit ? n : fit;
+            n -= run;
+            at = put_varints(at, kind, values + n * size, run);
         }
     }
     return put_length(e, at, field, before);
+}
+
+static uint8_t *encode_strings(struct encoder *e, uint8_t *at, const csvc_message_type *type,
+                               const csvc_field *field, const uint8_t *values, size_t n)
+{
+    for (size_t i = n; at != NULL && i-- > 0;) {
+        const char *text = csvc__get_pointer(values + i * sizeof(text), 0);
+
+        if (CSVC__UNLIKELY(text == NULL)) {
+            return refuse(e, type, field, "a string that is NULL");
+        }
+        at = encode_string(e, at, type, field, text);
+    }
+    return at;
 }
 
 static uint8_t *encode_repeated(struct encoder *e, uint8_t *at, const csvc_message_type *type,
@@ -321,11 +410,10 @@ static uint8_t *encode_repeated(struct encoder *e, uint8_t *at, const csvc_messa
     if ((field->flags & CSVC_FIELD_PACKED) != 0) {
         return encode_packed(e, at, field, values, n);
     }
+    if (field->kind == CSVC_KIND_STRING) {
+        return encode_strings(e, at, type, field, values, n);
+    }
     for (size_t i = n; at != NULL && i-- > 0;) {
-        if (CSVC__UNLIKELY(field->kind == CSVC_KIND_STRING &&
-                           csvc__get_pointer(values + i * size, 0) == NULL)) {
-            return refuse(e, type, field, "a string that is NULL");
-        }
         at = encode_value(e, at, type, field, values + i * size, depth);
     }
     return at;

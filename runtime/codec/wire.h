@@ -24,10 +24,12 @@ enum {
 #define CSVC__LIKELY(x)   __builtin_expect(!!(x), 1)
 #define CSVC__UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define CSVC__COLD        __attribute__((cold, noinline))
+#define CSVC__INLINE      inline __attribute__((always_inline))
 #else
 #define CSVC__LIKELY(x)   (x)
 #define CSVC__UNLIKELY(x) (x)
 #define CSVC__COLD
+#define CSVC__INLINE inline
 #endif
 
 /* A set of kinds is a word with a bit for each. */
@@ -202,6 +204,16 @@ static inline void csvc__copy(void *to, const void *from, size_t len)
             t[len / 2] = f[len / 2];
             t[len - 1] = f[len - 1];
         }
+        return;
+    }
+    if (len <= 64) {
+        uint64_t a[4];
+        uint64_t b[4];
+
+        memcpy(a, f, 32);
+        memcpy(b, f + len - 32, 32);
+        memcpy(t, a, 32);
+        memcpy(t + len - 32, b, 32);
         return;
     }
     memcpy(to, from, len);

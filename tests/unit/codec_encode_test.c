@@ -217,6 +217,132 @@ static void more_than_two_gigabytes(void **state)
     assert_not_encoded(&codec3__all__type, &m, "2 GiB");
 }
 
+/* The plain way to write a varint, for comparison. */
+static size_t plain_varint(uint8_t *to, uint64_t value)
+{
+    size_t n = 0;
+
+    do {
+        to[n++] = (uint8_t)(value % 128 + (value >= 128 ? 128 : 0));
+        value /= 128;
+    } while (value > 0);
+    return n;
+}
+
+/*
+ * Numbers of every length, with all bits and with one, alone and packed in any number, in memory
+ * of every size that is just too small or just enough: in blocks of their own, so that ASan sees a
+ * byte too far.
+ */
+static void varints_of_every_length(void **state)
+{
+    enum {
+        N = 192,
+        LARGEST = 2 + 3 + N * 10
+    };
+    uint64_t *values = malloc(N * sizeof(*values));
+    uint8_t *packed = malloc(LARGEST);
+    csvc_bytes bytes;
+
+    (void)state;
+    for (size_t i = 0; i < N / 3; i++) {
+        values[3 * i] = UINT64_C(1) << i;
+        values[3 * i + 1] = (UINT64_C(1) << i) - 1;
+        values[3 * i + 2] = UINT64_MAX >> i;
+    }
+    for (size_t n = 1; n <= N; n++) {
+        Codec3__All m = CODEC3__ALL__INIT;
+        uint8_t number[11] = {0x20};
+        size_t len = 0;
+        size_t header = 2; /* its tag, and its length */
+
+        m.u64 = values[n - 1];
+        assert_encodes(&codec3__all__type, &m,
+                       (csvc_bytes){m.u64 != 0 ? 1 + plain_varint(number + 1, m.u64) : 0, number});
+        m.u64 = 0;
+        m.n_r_u64 = n;
+        m.r_u64 = values;
+        for (size_t i = 0; i < n; i++) {
+            len += plain_varint(packed + len, values[i]);
+        }
+        header += len < 128 ? 1 : 2;
+        for (size_t size = len > 20 ? len - 20 : 0; size < len + 30; size++) {
+            csvc_arena *a = csvc_arena_new(0);
+            uint8_t *scratch = malloc(size > 0 ? size : 1);
+
+            assert_int_equal(
+                CSVC_OK, csvc__encode_into(&codec3__all__type, &m, scratch, size, a, &bytes, NULL));
+            assert_int_equal(header + len, bytes.len);
+            assert_memory_equal("\xba\x01", bytes.data, 2);
+            assert_memory_equal(packed, bytes.data + header, len);
+            free(scratch);
+            csvc_arena_free(a);
+        }
+    }
+    free(values);
+    free(packed);
+}
+
+/* Each kind has a loop of its own for packed numbers, and a path for one: they agree. */
+static void packed_is_as_alone(void **state)
+{
+    static const int64_t numbers[] = {0,
+                                      1,
+                                      -1,
+                                      127,
+                                      128,
+                                      16383,
+                                      16384,
+                                      -64,
+                                      -65,
+                                      2097151,
+                                      268435456,
+                                      INT32_MAX,
+                                      -100000,
+                                      INT32_MIN,
+                                      INT64_MAX,
+                                      INT64_MIN,
+                                      INT64_C(1) << 56,
+                                      (INT64_C(1) << 56) - 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        int64_t wide = numbers[i];
+        int32_t narrow = (int32_t)(uint32_t)(uint64_t)wide;
+        uint64_t u64 = (uint64_t)wide;
+        uint32_t u32 = (uint32_t)u64;
+        Codec3__Color color = (Codec3__Color)narrow;
+        uint8_t wire[100];
+        size_t n = 0;
+        Codec3__All m = CODEC3__ALL__INIT;
+        uint64_t of[7] = {(uint64_t)(int64_t)narrow,
+                          u64,
+                          u32,
+                          u64,
+                          ((uint32_t)narrow * 2u) ^ (narrow < 0 ? UINT32_MAX : 0),
+                          (u64 * 2u) ^ (wide < 0 ? UINT64_MAX : 0),
+                          (uint64_t)(int64_t)narrow};
+
+        m.n_r_i32 = m.n_r_i64 = m.n_r_u32 = m.n_r_u64 = m.n_r_s32 = m.n_r_s64 = m.n_r_color = 1;
+        m.r_i32 = m.r_s32 = &narrow;
+        m.r_i64 = m.r_s64 = &wide;
+        m.r_u32 = &u32;
+        m.r_u64 = &u64;
+        m.r_color = &color;
+        for (unsigned k = 0; k < 7; k++) {
+            uint64_t tag = (k < 6 ? 20 + k : 33) << 3 | 2;
+            uint8_t number[10];
+            size_t len = plain_varint(number, of[k]);
+
+            n += plain_varint(wire + n, tag);
+            wire[n++] = (uint8_t)len;
+            memcpy(wire + n, number, len);
+            n += len;
+        }
+        assert_encodes(&codec3__all__type, &m, (csvc_bytes){n, wire});
+    }
+}
+
 /* Every size around the scratch memory's and the blocks' that follow it. */
 static void any_size_lands_somewhere(void **state)
 {
@@ -291,6 +417,7 @@ int main(void)
         TEST(map_entries_have_both),    TEST(what_cannot_be_written),
         TEST(depth_is_limited),         TEST(more_than_two_gigabytes),
         TEST(any_size_lands_somewhere), TEST(large_is_not_quadratic),
+        TEST(varints_of_every_length),  TEST(packed_is_as_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,26 @@ static void all_four_byte_beginnings(void **state)
     }
 }
 
+/* One byte that is not like the others, at every place of a short text. */
+static void one_byte_of_a_short_text(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len < 20; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (int byte = 0; byte < 0x100; byte++) {
+                uint8_t *text = malloc(len);
+
+                memset(text, 'a', len);
+                text[at] = (uint8_t)byte;
+                assert_int_equal(byte < 0x80, csvc__utf8_plain(text, len, false));
+                assert_int_equal(byte < 0x80 && byte > 0, csvc__utf8_plain(text, len, true));
+                check(text, len);
+                free(text);
+            }
+        }
+    }
+}
+
 /* A character at every place of a longer text, so that the steps of eight meet it everywhere. */
 static void at_every_place(void **state)
 {
@@ -127,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_of_up_to_three_bytes),
         cmocka_unit_test(all_four_byte_beginnings),
+        cmocka_unit_test(one_byte_of_a_short_text),
         cmocka_unit_test(at_every_place),
     };
 
