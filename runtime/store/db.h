@@ -54,6 +54,8 @@ typedef struct csvc__plan {
     csvc_column_set touched;  /* set by every update */
     csvc_column_set searched; /* where keyword looks */
     csvc_column_set unique;   /* but for the key */
+    csvc_column_set sparse;   /* of those, where the empty value counts as none: any number of rows
+                                 may have it, and the index leaves it out */
     csvc__sql get, create, remove;
     _Atomic(csvc__variant *) variants;
     atomic_uint n_variants;
@@ -80,6 +82,7 @@ enum {
     CSVC__SHAPE_KEYWORD = 8,
     CSVC__SHAPE_AFTER = 16,
     CSVC__SHAPE_TAKEN = 32, /* set: one column; its value, then the key of a row that may have it */
+    CSVC__SHAPE_FILLED = 64, /* with LIST, COUNT: no sparse column is matched by its empty value */
 };
 
 /* Its statement: the kept one, or, when too many are kept, one that lives in the arena. */

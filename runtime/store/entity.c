@@ -79,8 +79,13 @@ static void name_first_taken(csvc__conn *conn, csvc_ctx *ctx, struct entity_call
         if ((unique & bit) == 0) {
             continue;
         }
-        if (strcmp(problem->names, name) == 0 ||
-            csvc__value_get(&plan->columns[i], ctx, call->message, &params[0]) != CSVC_OK ||
+        if (strcmp(problem->names, name) == 0) {
+            return;
+        }
+        if ((plan->sparse & bit) != 0 && csvc__value_is_zero(&plan->columns[i], call->message)) {
+            continue; /* never taken */
+        }
+        if (csvc__value_get(&plan->columns[i], ctx, call->message, &params[0]) != CSVC_OK ||
             csvc__plan_variant(call->plan, ctx, CSVC__SHAPE_TAKEN, bit, &sql) != CSVC_OK ||
             conn->driver->run(conn, ctx, CSVC__RUN_READS | CSVC__RUN_SHORT, &sql, params, 2,
                               saw_row, &taken, NULL, &own) != CSVC_OK) {

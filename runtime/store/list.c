@@ -13,7 +13,7 @@
 
 /* Which rows, as parameters: the columns to match, then the keyword, then the key to go on from. */
 struct filter {
-    unsigned shape; /* CSVC__SHAPE_KEYWORD, CSVC__SHAPE_AFTER */
+    unsigned shape; /* CSVC__SHAPE_KEYWORD, CSVC__SHAPE_AFTER, CSVC__SHAPE_FILLED */
     csvc_column_set set;
     csvc_value params[CSVC__STORE_MAX_COLUMNS + 4]; /* and limit, offset */
     size_t n_params;                                /* without the key to go on from */
@@ -60,6 +60,7 @@ static csvc_code keyword_pattern(csvc_ctx *ctx, const char *keyword, csvc_value 
 static csvc_code match_params(const csvc__plan *plan, csvc_ctx *ctx, const csvc_store_page *page,
                               struct filter *filter)
 {
+    bool filled = true;
     csvc_code code = CSVC_OK;
 
     filter->set = page->match_set & plan->all;
@@ -76,7 +77,13 @@ static csvc_code match_params(const csvc__plan *plan, csvc_ctx *ctx, const csvc_
             return csvc_fail(ctx, CSVC_INVALID_ARGUMENT, "rows cannot be matched by %s",
                              c->def->name);
         }
+        if ((plan->sparse >> i & 1) != 0 && csvc__value_is_zero(c, page->match)) {
+            filled = false;
+        }
         code = csvc__value_get(c, ctx, page->match, &filter->params[filter->n_params++]);
+    }
+    if (filled && (filter->set & plan->sparse) != 0) {
+        filter->shape |= CSVC__SHAPE_FILLED;
     }
     return code;
 }

@@ -126,6 +126,9 @@ static const char *sort_columns(csvc__plan *plan)
         }
         if ((flags & CSVC_COLUMN_UNIQUE) != 0 && (flags & CSVC_COLUMN_KEY) == 0) {
             plan->unique |= bit;
+            if ((flags & CSVC_COLUMN_REQUIRED) == 0 && !c->nullable) {
+                plan->sparse |= bit;
+            }
         }
         if ((flags & CSVC_COLUMN_TEXT_SEARCH) != 0) {
             if (c->cell != CSVC__CELL_TEXT) {
@@ -180,6 +183,18 @@ static void put_equals(csvc__buffer *b, const csvc__plan *plan, uint32_t i, size
     put_name(b, column_name(plan, i));
     csvc__buffer_printf(b, " %s ", equals);
     put_param(b, plan, index, plan->columns[i].cell);
+}
+
+/* Said beside an equality, so that the database may use an index without the empty value. */
+static void put_filled(csvc__buffer *b, const csvc__plan *plan, uint32_t i)
+{
+    const csvc__cell cell = plan->columns[i].cell;
+
+    if ((plan->sparse >> i & 1) != 0 && (cell == CSVC__CELL_INT || cell == CSVC__CELL_TEXT)) {
+        csvc__buffer_puts(b, " AND ");
+        put_name(b, column_name(plan, i));
+        csvc__buffer_puts(b, cell == CSVC__CELL_INT ? " <> 0" : " <> ''");
+    }
 }
 
 static void put_create(csvc__buffer *b, const csvc__plan *plan)
@@ -264,6 +279,7 @@ static void put_taken(csvc__buffer *b, const csvc__plan *plan, csvc_column_set s
         if ((set >> i & 1) != 0) {
             csvc__buffer_puts(b, " WHERE ");
             put_equals(b, plan, i, &index, "=");
+            put_filled(b, plan, i);
         }
     }
     csvc__buffer_puts(b, " AND ");
@@ -303,6 +319,9 @@ static void put_list(csvc__buffer *b, const csvc__plan *plan, unsigned shape, cs
         if ((set >> i & 1) != 0) {
             csvc__buffer_puts(b, between);
             put_equals(b, plan, i, &index, plan->columns[i].nullable ? plan->driver->same : "=");
+            if ((shape & CSVC__SHAPE_FILLED) != 0) {
+                put_filled(b, plan, i);
+            }
             between = " AND ";
         }
     }

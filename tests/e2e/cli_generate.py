@@ -195,6 +195,22 @@ if "warning" in done.stderr + done.stdout:
     e2e.fail(f"warned though there is a step:\n{done.stdout}{done.stderr}")
 has((home / "gen/migrations.c").read_text(), "0002_users")
 e2e.equal(e2e.run("c-svc", "generate", cwd=home).stderr, "", "warnings afterwards")
+# What is printed is what to write; and where unique is not required, many rows may be without.
+kept_proto = proto.read_text()
+proto.write_text(kept_proto.replace("string phone = 7;", "string phone = 7;\n  string badge = 8 [(c_svc.field) = "
+                 "{unique: true, required: false}];\n  int64 pin = 9 [(c_svc.field) = {unique: true, required: false}];", 1)
+                 .replace("package user;", 'package user;\nimport "c_svc/options.proto";', 1))
+has(e2e.run("c-svc", "explain", cwd=home).stdout, "unique, by its options")
+said = make().stdout
+has(said, """ "badge" TEXT NOT NULL DEFAULT ''; CREATE UNIQUE INDEX "users_badge_key" ON "users" ("badge") WHERE "badge" <> '';""",
+    """ WHERE "pin" <> 0;""")
+badge = home / "migrations/sqlite/0003_users.sql"
+badge.write_text("\n".join(l.split("0003_users.sql: ")[1] for l in said.splitlines() if "0003_users.sql: " in l) + "\n")
+if "warning" in make("all", "test").stdout:
+    e2e.fail("warned though the steps are what was asked for")
+proto.write_text(kept_proto)
+badge.unlink()
+make()
 more = home / "migrations/sqlite/0003_more.sql"  # a column that no field fills, and one that may be left out
 more.write_text('ALTER TABLE "users" ADD COLUMN "note" TEXT;\nDROP TABLE IF EXISTS "x";\n')
 if "warning" in make().stdout:

@@ -588,6 +588,92 @@ static void an_entity_that_is_none_is_internal(void **state)
                  csvc_store_create(f->db, f->ctx, &user_entity, NULL, &none));
 }
 
+/* ---- unique, but not required ---- */
+
+/* A user whose email is unique and may be left out. */
+static const csvc_column guest_columns[] = {
+    {"id", 0, CSVC_COLUMN_KEY | CSVC_COLUMN_GENERATED, 0},
+    {"email", 2, CSVC_COLUMN_UNIQUE, 0},
+    {"username", 1, CSVC_COLUMN_UNIQUE | CSVC_COLUMN_REQUIRED, 0},
+};
+
+static const csvc_entity guest_entity = {
+    .struct_size = sizeof(csvc_entity),
+    .name = "guest",
+    .table = "guests",
+    .type = &user_type,
+    .columns = guest_columns,
+    .n_columns = 3,
+};
+
+static size_t guests_with(struct fixture *f, const char *email)
+{
+    User match = user_of("", email);
+    csvc_store_page page = {CSVC_STORE_PAGE_INIT, .match = &match, .match_set = 2};
+    csvc_store_rows rows;
+
+    if (csvc_store_list(f->db, f->ctx, &guest_entity, &page, &rows) != CSVC_OK) {
+        fail_msg("%s", csvc_fail_text(f->ctx, CSVC_INTERNAL));
+    }
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        assert_string_equal(email, ((const User *)rows.rows[i])->email);
+    }
+    return rows.n_rows;
+}
+
+static void many_rows_may_be_without_a_unique_value(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const ddl[] = {
+        "CREATE TABLE \"guests\" (\"id\" INTEGER PRIMARY KEY AUTOINCREMENT, \"email\" TEXT NOT "
+        "NULL, \"username\" TEXT NOT NULL) STRICT",
+        "CREATE UNIQUE INDEX \"guests_email_key\" ON \"guests\" (\"email\") WHERE \"email\" <> ''",
+        "CREATE UNIQUE INDEX \"guests_username_key\" ON \"guests\" (\"username\")",
+    };
+    csvc_db_rows plan;
+    User guest = user_of("ada", "");
+    User *row;
+
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(CSVC_OK, csvc_db_exec(f->db, f->ctx, ddl[i], NULL, 0, NULL));
+    }
+    row = created(f, &guest_entity, &guest);
+    assert_string_equal("", row->email);
+    guest = user_of("bob", "");
+    (void)created(f, &guest_entity, &guest);
+    guest = user_of("eve", "e@example.org");
+    (void)created(f, &guest_entity, &guest);
+    assert_int_equal(2, guests_with(f, ""));
+    assert_int_equal(1, guests_with(f, "e@example.org"));
+    assert_int_equal(0, guests_with(f, "nobody"));
+    /* a value is unique as ever, and so is the other column; an empty one is never the taken one */
+    guest = user_of("ann", "e@example.org");
+    assert_fails(CSVC_ALREADY_EXISTS, "email \"e@example.org\" is already taken",
+                 csvc_store_create(f->db, f->ctx, &guest_entity, &guest, NULL));
+    guest = user_of("eve", "");
+    assert_fails(CSVC_ALREADY_EXISTS, "username \"eve\" is already taken",
+                 csvc_store_create(f->db, f->ctx, &guest_entity, &guest, NULL));
+    guest = user_of("eve", "e@example.org");
+    assert_fails(CSVC_ALREADY_EXISTS, "email \"e@example.org\" is already taken",
+                 csvc_store_create(f->db, f->ctx, &guest_entity, &guest, NULL));
+    row->email = (char *)"e@example.org";
+    assert_fails(CSVC_ALREADY_EXISTS, "email \"e@example.org\" is already taken",
+                 csvc_store_update(f->db, f->ctx, &guest_entity, row, 2, NULL));
+    guest = user_of("eve", "");
+    guest.id = 3;
+    assert_int_equal(CSVC_OK, csvc_store_update(f->db, f->ctx, &guest_entity, &guest, 2, NULL));
+    assert_int_equal(3, guests_with(f, ""));
+    assert_int_equal(CSVC_OK, csvc_store_update(f->db, f->ctx, &guest_entity, row, 2, NULL));
+    assert_int_equal(1, guests_with(f, "e@example.org"));
+    /* why a list says `<> ''` beside the equality */
+    assert_int_equal(
+        CSVC_OK, csvc_db_query(f->db, f->ctx,
+                               "EXPLAIN QUERY PLAN SELECT \"id\" FROM \"guests\" WHERE \"email\" "
+                               "= 'x' AND \"email\" <> '' ORDER BY \"id\" LIMIT 20",
+                               NULL, 0, 9, &plan));
+    assert_non_null(strstr((const char *)plan.values[3].bytes.data, "guests_email_key"));
+}
+
 #define BOTH(test)                                                                                 \
     {#test " (memory)", test, open_memory, close_all, NULL},                                       \
     {                                                                                              \
@@ -603,6 +689,7 @@ int main(void)
         BOTH(lengths_are_counted_in_characters),
         BOTH(text_that_is_no_text_is_refused),
         BOTH(a_taken_value_is_named),
+        BOTH(many_rows_may_be_without_a_unique_value),
         BOTH(a_long_value_is_shown_cut_and_harmless),
         BOTH(a_key_must_be_one),
         BOTH(what_is_not_there_is_not_found),
