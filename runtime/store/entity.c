@@ -250,28 +250,40 @@ csvc_code csvc_store_create(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entit
 
 /* ---- by key ---- */
 
+/* A call about the row that has the key of `message`; what it runs is still to be said. */
+static csvc_code start_by_key(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
+                              const void *message, csvc_value *ret_key,
+                              struct entity_call *ret_call)
+{
+    csvc__plan *plan;
+    csvc_code code = start(db, ctx, entity, message, &plan);
+
+    if (code == CSVC_OK) {
+        code = get_key(plan, ctx, message, ret_key);
+    }
+    if (code == CSVC_OK) {
+        *ret_call = (struct entity_call){
+            .plan = plan, .ctx = ctx, .message = message, .params = ret_key, .n_params = 1};
+    }
+    return code;
+}
+
 csvc_code csvc_store_get(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity, const void *message,
                          void **ret_row)
 {
-    csvc__plan *plan;
     csvc_value key;
-    struct entity_call call = {.ctx = ctx, .message = message, .params = &key, .n_params = 1};
-    csvc_code code = start(db, ctx, entity, message, &plan);
+    struct entity_call call;
+    csvc_code code = start_by_key(db, ctx, entity, message, &key, &call);
 
     if (code != CSVC_OK) {
         return code;
     }
-    code = get_key(plan, ctx, message, &key);
-    if (code != CSVC_OK) {
-        return code;
-    }
-    call.plan = plan;
-    call.sql = plan->get;
+    call.sql = call.plan->get;
     call.flags = CSVC__RUN_READS | CSVC__RUN_SHORT;
     call.wants_row = true;
     code = csvc__db_read(db, ctx, 0, run_call, &call);
     if (code == CSVC_OK && call.row == NULL) {
-        return csvc__fail_not_found(ctx, plan, &key);
+        return csvc__fail_not_found(ctx, call.plan, &key);
     }
     if (code == CSVC_OK && ret_row != NULL) {
         *ret_row = call.row;
@@ -346,24 +358,18 @@ csvc_code csvc_store_update(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entit
 csvc_code csvc_store_delete(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
                             const void *message)
 {
-    csvc__plan *plan;
     csvc_value key;
-    struct entity_call call = {.ctx = ctx, .message = message, .params = &key, .n_params = 1};
-    csvc_code code = start(db, ctx, entity, message, &plan);
+    struct entity_call call;
+    csvc_code code = start_by_key(db, ctx, entity, message, &key, &call);
 
     if (code != CSVC_OK) {
         return code;
     }
-    code = get_key(plan, ctx, message, &key);
-    if (code != CSVC_OK) {
-        return code;
-    }
-    call.plan = plan;
-    call.sql = plan->remove;
+    call.sql = call.plan->remove;
     call.flags = CSVC__RUN_SHORT;
     code = csvc__db_write(db, ctx, CSVC__WRITE_ATOMIC, run_call, &call);
     if (code == CSVC_OK && call.changed == 0) {
-        return csvc__fail_not_found(ctx, plan, &key);
+        return csvc__fail_not_found(ctx, call.plan, &key);
     }
     return code;
 }
