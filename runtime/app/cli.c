@@ -125,7 +125,7 @@ static csvc_code read_json(cli *c, const char *text, csvc_error *err)
                                           strcmp(text, "-") == 0 ? "@-" : text, &c->request, &why);
 
     if (code == CSVC_INVALID_ARGUMENT) {
-        return csvc_error_set(err, code, "--json: '%.100s' is not %s", text, why.text);
+        return csvc_error_set(err, code, "--json: not %s", why.text);
     }
     return code != CSVC_OK ? csvc_error_set(err, code, "out of memory") : CSVC_OK;
 }

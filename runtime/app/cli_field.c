@@ -269,6 +269,10 @@ static csvc_code bad_value(const char *flag, const char *value, const csvc_error
     if (why->code == CSVC_RESOURCE_EXHAUSTED) {
         return no_memory(err);
     }
+    if (strncmp(why->text, "JSON for ", 9) == 0) {
+        /* says where; the text may be long and have many lines */
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "--%s: not %s", flag, why->text);
+    }
     return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "--%s: '%.100s' is not %s", flag, value,
                           why->text);
 }
@@ -314,8 +318,7 @@ static csvc_code set_map(csvc_arena *a, const csvc_message_type *type, const csv
     if (code != CSVC_OK) {
         return code == CSVC_RESOURCE_EXHAUSTED
                    ? no_memory(err)
-                   : csvc_error_set(err, code, "--%s: '%.100s' is not right as JSON: %s", flag,
-                                    text, why.text);
+                   : csvc_error_set(err, code, "--%s: not a map as JSON: %s", flag, why.text);
     }
     memcpy(&n, more + field->quantifier, sizeof(n));
     memcpy(&entries, more + field->offset, sizeof(entries));

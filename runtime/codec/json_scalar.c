@@ -8,6 +8,10 @@
 
 #include <base/banned.h>
 
+enum {
+    SHOWN_NAME = 100 /* a longer name of an enum's value is not repeated in an error */
+};
+
 /* An exponent beyond it makes any number 0 or too large, whatever digits a text of 2 GiB has. */
 #define EXPONENT_MAX (INT64_C(1) << 34)
 
@@ -262,7 +266,7 @@ static bool get_enum(struct csvc__reader *r, const csvc_field *field, void *ret_
                     : NULL;
         if (value == NULL && !r->options.ignore_unknown) {
             return csvc__read_refuse(r, text.at, "%s has no value \"%.*s\"", type->name,
-                                     text.len < 60 ? (int)text.len : 60, text.data);
+                                     text.len < SHOWN_NAME ? (int)text.len : 0, text.data);
         }
         r->dropped = value == NULL;
         number = value != NULL ? value->value : 0;

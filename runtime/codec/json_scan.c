@@ -84,6 +84,9 @@ CSVC__COLD bool csvc__read_refuse(struct csvc__reader *r, const char *at, const 
     va_start(args, format);
     (void)vsnprintf(why.text, sizeof(why.text), format, args);
     va_end(args);
+    for (char *p = why.text; *p != '\0'; p++) {
+        *p = (char)((unsigned char)*p < 0x20 || *p == 0x7F ? '?' : *p); /* quoted from the text */
+    }
     for (const char *p = r->start; p < at; p++) {
         if (*p == '\n') {
             line++;

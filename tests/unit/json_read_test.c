@@ -252,6 +252,7 @@ static void enums_and_bools(void **state)
                  "$.color, 1:11: codec3.Color has no value \"green\"");
     assert_wrong(ALL, "{\"color\": \"GREE\"}", "$.color, 1:11: codec3.Color has no value \"GREE\"");
     assert_wrong(ALL, "{\"color\": \"GREENS\"}", "$.color, 1:11: codec3.Color has no value");
+    assert_wrong(ALL, "{\"color\": \"A\\nB\"}", "$.color, 1:11: codec3.Color has no value \"A?B\"");
     assert_wrong(ALL, "{\"color\": \"\"}", "$.color, 1:11: codec3.Color has no value \"\"");
     assert_wrong(ALL, "{\"color\": 2147483648}", "$.color, 1:11: a whole number");
     assert_wrong(ALL, "{\"color\": true}", "$.color, 1:11: the name or the number of an enum's");
