@@ -579,6 +579,17 @@ static void set_test_calls(csvc_arena *a, gen_value *scope, const gen_rpc *rpc)
     gen_set(a, scope, "call", calls);
 }
 
+/* What a stub says to whoever fills it. */
+static const char *to_write(csvc_arena *a, const gen_rpc *rpc)
+{
+    return gen_layout_comment(
+        a, INDENT,
+        csvc_arena_printf(a,
+                          "Yours to write. tests/%s/%s_test.c expects UNIMPLEMENTED until then: "
+                          "replace that test by what this does.",
+                          rpc->service->prefix, rpc->c_name));
+}
+
 gen_value *gen_scope_handler(csvc_arena *a, const gen_model *model, const gen_rpc *rpc)
 {
     static const struct {
@@ -613,6 +624,9 @@ gen_value *gen_scope_handler(csvc_arena *a, const gen_model *model, const gen_rp
                       rpc->crud != NULL && rpc->crud->role == roles[i].role);
     }
     set_test_calls(a, scope, rpc);
+    gen_set_text(a, scope, "handler_path",
+                 csvc_arena_printf(a, "server/%s/%s.c", rpc->service->prefix, rpc->c_name));
+    gen_set_text(a, scope, "to_write", to_write(a, rpc));
     if (rpc->crud != NULL) {
         gen_set(a, scope, "crud", scope_crud(a, rpc));
         gen_set_truth(a, scope, "unpaged", is_unpaged(rpc->crud));

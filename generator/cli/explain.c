@@ -235,8 +235,9 @@ static int run_explain(csvc_arena *a, const cli_args *args)
             explain_service(a, &file->services[k], p.no_storage);
         }
     }
-    printf("By rule set %u; options of c_svc/options.proto come before it. Both are told of in\n%s\n",
-           (unsigned)p.inference, protoc_own_page(a, "inference.md"));
+    printf(
+        "By rule set %u; options of c_svc/options.proto come before it. Both are told of in\n%s\n",
+        (unsigned)p.inference, protoc_own_page(a, "inference.md"));
     return CLI_OK;
 }
 

@@ -6,7 +6,6 @@
 
 #include "files.h"
 #include "names.h"
-#include "scope.h"
 
 #include "base/banned.h"
 
@@ -236,16 +235,6 @@ csvc_code project_plan_sources(project *p, const protoc_file *copies, size_t n_c
 
 /* ---- what is the user's ---- */
 
-/* What a stub says to whoever fills it. */
-static const char *to_write(csvc_arena *a, const gen_rpc *rpc)
-{
-    return gen_layout_comment(a, 4,
-                              cli_printf(a,
-                                         "Yours to write. %s expects UNIMPLEMENTED until then: "
-                                         "replace that test by what this does.",
-                                         project_test_path(a, rpc)));
-}
-
 static csvc_code plan_handlers(project *p, csvc_error *err)
 {
     const gen_model *model = p->pipeline->model;
@@ -266,8 +255,6 @@ static csvc_code plan_handlers(project *p, csvc_error *err)
                 }
                 scope = gen_scope_handler(a, model, rpc);
                 gen_set_truth(a, scope, "sqlite", sqlite);
-                gen_set_text(a, scope, "handler_path", project_handler_path(a, rpc));
-                gen_set_text(a, scope, "to_write", to_write(a, rpc));
                 code = project_render(p, project_handler_path(a, rpc), GEN_BORN_ONCE,
                                       "project/server/PREFIX/RPC.c.tmpl", scope, err);
                 if (code == CSVC_OK) {

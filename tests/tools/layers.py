@@ -62,7 +62,9 @@ def check_generator(path, breaches):
     relative = path.relative_to(ROOT)
     for name in names:
         other = layer_of_include(name)
-        if other is not None and LAYERS.get(other, 9) > LAYERS["rpc"] and name != "csvc/store.h":
+        # examples are named by the client's own rule, cli_command.c, which needs nothing else of the runtime
+        named = name == "app/cli.h" and path.name == "example.c"
+        if other is not None and LAYERS.get(other, 9) > LAYERS["rpc"] and name != "csvc/store.h" and not named:
             breaches.append(f"{relative}: the generator includes {name}")
         if path.parent.name == "generator":
             if ENGINE.match(path.name) and name in ("model.h", "infer.h", "names.h", "request.h", "output.h"):
