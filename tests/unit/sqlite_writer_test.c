@@ -246,6 +246,38 @@ static void a_group_is_answered_together(void **state)
     assert_int_equal(3, number("SELECT count(*) FROM users"));
 }
 
+/* Whoever stands behind the 128th waits for the next commit, and the first ones not for him. */
+static void a_group_ends_at_its_limit(void **state)
+{
+    enum {
+        CREATES = CSVC__SQLITE_GROUP + 2
+    };
+    static struct worker creates[CREATES];
+    static char names[CREATES][16];
+    struct worker first, last;
+
+    (void)state;
+    start(&first, TRANSACTION, "first", 0);
+    until(&first.inside);
+    for (int i = 0; i < CREATES; i++) {
+        snprintf(names[i], sizeof(names[i]), "u%d", i);
+        start(&creates[i], CREATE, names[i], 0);
+    }
+    wait_for_line(CREATES);
+    start(&last, TRANSACTION, "last", 0);
+    wait_for_line(CREATES + 1);
+    atomic_store(&first.gate, true);
+    until(&last.inside);
+    assert_int_equal(CSVC__SQLITE_GROUP, number("SELECT count(*) FROM users"));
+    atomic_store(&last.gate, true);
+    assert_int_equal(CSVC_OK, finish(&first));
+    assert_int_equal(CSVC_OK, finish(&last));
+    for (int i = 0; i < CREATES; i++) {
+        assert_int_equal(CSVC_OK, finish(&creates[i]));
+    }
+    assert_int_equal(CREATES + 2, number("SELECT count(*) FROM users"));
+}
+
 static void a_refused_transaction_takes_nobody_along(void **state)
 {
     struct worker first, second, third;
@@ -527,6 +559,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_waits_for_a_turn_goes_at_its_deadline),
         TEST(a_group_is_answered_together),
+        TEST(a_group_ends_at_its_limit),
         TEST(a_refused_transaction_takes_nobody_along),
         TEST(who_waits_for_the_commit_goes_at_its_deadline),
         TEST(long_statements_end_with_their_ctx),

@@ -155,6 +155,20 @@ static void rows_are_counted_and_bounded(void **state)
     assert_int_equal(1000, number("SELECT count(*) FROM t"));
 }
 
+static void a_statement_has_a_longest(void **state)
+{
+    static const char head[] = "DELETE FROM users --";
+    static char sql[(1 << 20) + 2];
+
+    (void)state;
+    memset(sql, 'x', sizeof(sql) - 1);
+    memcpy(sql, head, sizeof(head) - 1);
+    sql[1 << 20] = '\0';
+    exec_ok(sql);
+    sql[1 << 20] = 'x';
+    exec_fails(CSVC_INVALID_ARGUMENT, "the SQL is longer than 1048576 bytes", sql);
+}
+
 /* The caller learns nothing of tables and SQL; the log has all of it. */
 static void what_sql_says_is_for_the_log(void **state)
 {
@@ -341,6 +355,7 @@ int main(void)
         BOTH(every_value_comes_back),
         BOTH(values_are_never_sql),
         BOTH(rows_are_counted_and_bounded),
+        BOTH(a_statement_has_a_longest),
         BOTH(what_sql_says_is_for_the_log),
         {"what_would_break_the_store_is_refused", what_would_break_the_store_is_refused, open_disk,
          close_all, NULL},
