@@ -192,7 +192,7 @@ static void a_failed_step_names_its_line_and_leaves_nothing(void **state)
 
     (void)state;
     migrate_fails(CSVC_INTERNAL,
-                  "migration 0002_bad failed at line 5: the database does not take a statement: no "
+                  "migration 0002_bad failed at line 5: no "
                   "such column: nonsense; nothing of it was kept, mend it and start again",
                   steps, 2);
     assert_int_equal(1, number("SELECT count(*) FROM a"));
