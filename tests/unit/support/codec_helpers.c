@@ -25,7 +25,9 @@ static csvc_code decode(const csvc_message_type *type, csvc_bytes bytes, void **
     csvc_code code;
 
     assert_non_null(own);
-    memcpy(own, bytes.data, bytes.len);
+    if (bytes.len > 0) {
+        memcpy(own, bytes.data, bytes.len);
+    }
     code = csvc_decode(helper_arena, type, (csvc_bytes){bytes.len, own}, NULL, ret_message,
                        &helper_error);
     memset(own, 0xDD, bytes.len); /* all was copied */
