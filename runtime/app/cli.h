@@ -59,6 +59,16 @@ size_t csvc__cli_value_size(uint8_t kind);
 /* "a time such as 2026-11-21T09:00:00Z": what a value of the field looks like. */
 void csvc__cli_wanted(const csvc_field *field, char *ret_text, size_t size);
 
+/* ---- cli_tls.c ---- */
+
+/* Whether it is the name of a flag about TLS, and whether that stands alone. */
+bool csvc__cli_tls_is(const char *name, bool *ret_switch);
+csvc_code csvc__cli_tls_set(csvc_channel_options *options, const char *name, const char *value,
+                            csvc_error *err) CSVC_MUST_CHECK;
+/* Takes what the variables say; flags come later, and win. */
+void csvc__cli_tls_environment(csvc_channel_options *options);
+void csvc__cli_tls_help(void);
+
 /* ---- cli_help.c ---- */
 
 void csvc__cli_help(const csvc_cli_info *info);

@@ -19,6 +19,7 @@ static void global_flags(void)
                  "to send along; may be repeated; keys in -bin take base64");
     (void)printf("  %-26s %s\n", "--help", "what you are reading; behind a RPC, its flags");
     (void)printf("  %-26s %s\n", "--version", "the release of c-svc it was built with");
+    csvc__cli_tls_help();
 }
 
 void csvc__cli_help(const csvc_cli_info *info)
