@@ -210,7 +210,7 @@ static void bytes_that_are_no_request(void **state)
     scene_end(&sc);
 }
 
-static void no_message_or_a_packed_one(void **state)
+static void no_message_or_one_badly_packed(void **state)
 {
     const fake_arrival none = {.path = "/test.Echo/Pool"};
     scene sc;
@@ -220,7 +220,7 @@ static void no_message_or_a_packed_one(void **state)
     assert_answer(fake_arrive(sc.ts, &none), CSVC_UNIMPLEMENTED,
                   "a unary call carries one message, not none");
     assert_answer(arrive_with(&sc, "/test.Echo/Inline", (fake_arrival){.compressed = true}),
-                  CSVC_UNIMPLEMENTED, "compressed messages are not served");
+                  CSVC_INTERNAL, "a compressed message is no gzip, or is cut short");
     assert_int_equal(0, sc.peer.calls);
     scene_end(&sc);
 }
@@ -813,6 +813,31 @@ static void limits_reach_the_transport(void **state)
     assert_int_equal(6, config->max_metadata_bytes);
     assert_int_equal(7, config->max_streams);
     assert_int_equal(8, config->max_buffered_bytes);
+    assert_null(config->tls);
+    assert_int_equal(10000, config->times.handshake);
+    assert_int_equal(2 * 3600 * 1000, config->times.keepalive);
+    assert_int_equal(20000, config->times.keepalive_timeout);
+    assert_int_equal(300000, config->times.min_ping);
+    assert_int_equal(0, config->times.max_idle);
+    assert_int_equal(0, config->times.max_age);
+    assert_int_equal(30000, config->times.max_age_grace);
+    scene_end(&sc);
+
+    scene_start_with(&sc, (csvc_server_options){.handshake_timeout_ms = 1,
+                                                .keepalive_ms = 2,
+                                                .keepalive_timeout_ms = 3,
+                                                .min_ping_ms = 4,
+                                                .max_idle_ms = 5,
+                                                .max_age_ms = 6,
+                                                .max_age_grace_ms = 7});
+    config = fake_config(sc.ts);
+    assert_int_equal(1, config->times.handshake);
+    assert_int_equal(2, config->times.keepalive);
+    assert_int_equal(3, config->times.keepalive_timeout);
+    assert_int_equal(4, config->times.min_ping);
+    assert_int_equal(5, config->times.max_idle);
+    assert_int_equal(6, config->times.max_age);
+    assert_int_equal(7, config->times.max_age_grace);
     scene_end(&sc);
 }
 
@@ -849,7 +874,7 @@ int main(void)
         cmocka_unit_test(a_message_may_come_in_pieces_or_be_empty),
         cmocka_unit_test(a_reply_may_be_longer_than_any_scratch),
         cmocka_unit_test(bytes_that_are_no_request),
-        cmocka_unit_test(no_message_or_a_packed_one),
+        cmocka_unit_test(no_message_or_one_badly_packed),
         cmocka_unit_test(paths_nobody_serves),
         cmocka_unit_test(slots_that_are_empty_and_streams),
         cmocka_unit_test(a_call_that_is_over_before_it_begins),
