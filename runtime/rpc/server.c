@@ -17,6 +17,8 @@ enum {
     DEFAULT_BUFFERED_BYTES = 512 << 20,
     DEFAULT_STREAMS = 1000,
     DEFAULT_SLOW_MS = 1000,
+    DEFAULT_SEND_QUEUE = 256,
+    DEFAULT_SEND_QUEUE_BYTES = 256 << 10,
 };
 
 /* How long a shutdown waits for calls it has cancelled. */
@@ -37,6 +39,9 @@ static void fill_options(csvc_server_options *o)
         o->max_buffered_bytes != 0 ? o->max_buffered_bytes : DEFAULT_BUFFERED_BYTES;
     o->max_streams = o->max_streams != 0 ? o->max_streams : DEFAULT_STREAMS;
     o->max_call_memory = o->max_call_memory != 0 ? o->max_call_memory : CSVC__CTX_MAX_MEMORY;
+    o->max_send_queue = o->max_send_queue != 0 ? o->max_send_queue : DEFAULT_SEND_QUEUE;
+    o->max_send_queue_bytes =
+        o->max_send_queue_bytes != 0 ? o->max_send_queue_bytes : DEFAULT_SEND_QUEUE_BYTES;
     o->slow_call_ms = o->slow_call_ms == 0  ? DEFAULT_SLOW_MS
                       : o->slow_call_ms < 0 ? INT64_MAX
                                             : o->slow_call_ms;

@@ -44,6 +44,9 @@ typedef struct csvc_server_options {
     size_t max_call_memory;      /* of a call's arena; default 64 MiB */
     int64_t
         slow_call_ms; /* a call that takes longer is a slow one; default 1000; below 0: none is */
+    uint32_t max_send_queue;     /* messages of a stream that wait to be sent; default 256 */
+    size_t max_send_queue_bytes; /* and their bytes, of more than one; default 256 KiB. A handler
+                                    waits then, a detached call gets RESOURCE_EXHAUSTED */
 } csvc_server_options;
 
 #define CSVC_SERVER_OPTIONS_INIT .struct_size = sizeof(csvc_server_options)
