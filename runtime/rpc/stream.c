@@ -268,11 +268,11 @@ static csvc_code decode(csvc_stream *st, const csvc_payload *payload, const void
     if (payload->compressed) {
         return csvc_error_set(err, CSVC_UNIMPLEMENTED, "compressed messages are not served");
     }
-    if (!fresh_scratch(st)) {
+    if (st->into == NULL && !fresh_scratch(st)) {
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
-    code = csvc_decode_pieces(&st->scratch, st->receives, payload->pieces, payload->n_pieces, NULL,
-                              &message, err);
+    code = csvc_decode_pieces(st->into != NULL ? st->into : &st->scratch, st->receives,
+                              payload->pieces, payload->n_pieces, NULL, &message, err);
     if (code == CSVC_OK) {
         *ret_message = message;
     }

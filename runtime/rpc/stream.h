@@ -37,6 +37,7 @@ struct csvc_stream {
     csvc_task task;
     csvc_arena scratch; /* of the message received last; whoever receives */
     void *scratch_first;
+    csvc_arena *into; /* decode there instead, and keep what is there; NULL: the scratch arena */
     size_t max_memory;
     uint32_t max_queued;
     size_t max_queued_bytes;
