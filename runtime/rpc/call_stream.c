@@ -17,6 +17,7 @@
 
 enum {
     MAX_QUEUED = 256,
+    FIRST_CHUNK = 256,
 };
 #define MAX_QUEUED_BYTES ((size_t)256 << 10)
 
@@ -52,6 +53,8 @@ struct csvc_call {
     csvc_code status;
     csvc_bytes status_text; /* as long as the transport's call */
     bool memory_short, has_reply;
+
+    _Alignas(16) uint8_t first_chunk[FIRST_CHUNK]; /* of the arena */
 };
 
 static csvc_call *of_tcall(csvc_tcall *tc)
@@ -411,7 +414,8 @@ static csvc_call *call_new(csvc_channel *ch, const csvc_method *method)
     call->ch = ch;
     call->method = method;
     call->outcome = (csvc_rpc){CSVC_RPC_INIT};
-    csvc__arena_init(&call->arena, NULL, 0, CSVC__CTX_MAX_MEMORY);
+    csvc__arena_init(&call->arena, call->first_chunk, sizeof(call->first_chunk),
+                     CSVC__CTX_MAX_MEMORY);
     csvc__stream_init(&call->stream, call->tc, run_turn);
     call->stream.max_memory = CSVC__CTX_MAX_MEMORY;
     call->stream.max_queued = MAX_QUEUED;

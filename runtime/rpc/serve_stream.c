@@ -37,6 +37,7 @@ void csvc__live_init(csvc__served *s)
     l->finish_called = l->finish_asked = l->given_up = false;
     l->hops = 0;
     l->returned = l->headers_sent = l->finished = l->told_end = l->says_text = l->done = false;
+    s->reply = (csvc_outgoing){0};
     s->live = true;
 }
 
