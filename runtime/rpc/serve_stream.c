@@ -6,6 +6,7 @@
  * finishes the call once its handler has returned, its end was asked for, and its messages have
  * gone. A call that was cancelled is finished without waiting for either of the last two.
  */
+#include <base/clock.h>
 #include <codec/codec.h>
 #include <csvc/log.h>
 #include <rpc/served.h>
@@ -14,10 +15,14 @@
 
 #include <base/banned.h>
 
+/* How long the end of reading must stay unexplained to be the half-close. */
+#define QUIET (1 * CSVC__MS)
+
 typedef csvc__served served;
 
 static void run_turn(csvc_task *task);
-static void run_hop(csvc_task *task);
+static void on_quiet(csvc_timer *timer);
+static void stop_quiet(served *s);
 
 /* ---- life ---- */
 
@@ -31,11 +36,10 @@ void csvc__live_init(csvc__served *s)
     l->stream.max_queued = s->srv->o.max_send_queue;
     l->stream.max_queued_bytes = s->srv->o.max_send_queue_bytes;
     l->events = (csvc_events){0};
-    l->hop = (csvc_task){.run = run_hop};
+    l->quiet = (csvc_timer){.run = on_quiet};
     l->handler_code = CSVC_OK;
     l->text = NULL;
     l->finish_called = l->finish_asked = l->given_up = false;
-    l->hops = 0;
     l->returned = l->headers_sent = l->finished = l->told_end = l->says_text = l->done = false;
     s->reply = (csvc_outgoing){0};
     s->live = true;
@@ -48,7 +52,7 @@ static void release_if_done(served *s)
     bool gone;
 
     (void)pthread_mutex_lock(&l->stream.lock);
-    gone = l->done && l->given_up && !l->stream.posted && l->hops == 0;
+    gone = l->done && l->given_up && !l->stream.posted;
     (void)pthread_mutex_unlock(&l->stream.lock);
     if (gone) {
         csvc__stream_release(&l->stream);
@@ -370,20 +374,15 @@ void csvc__live_start(csvc__served *s)
 
 /*
  * A NULL message is the half-close, or the first sign of a cancellation: the transport may report
- * the end of reading a moment before it says why. So it counts only when what the transport had
- * queued at that time has been looked at.
+ * the end of reading a moment before it says why. A handler that took the one for the other would
+ * keep half an upload. So it counts only when nothing else has come for a millisecond.
  */
-static void run_hop(csvc_task *task)
+static void on_quiet(csvc_timer *timer)
 {
-    served *s = (served *)((uint8_t *)task - offsetof(served, l.hop));
+    served *s = (served *)((uint8_t *)timer - offsetof(served, l.quiet));
 
-    if (--s->l.hops > 0) {
-        csvc__loop_post(s->ctx.tc->loop, task);
-        return;
-    }
     csvc__stream_at_end(&s->l.stream);
     turn(s);
-    release_if_done(s);
 }
 
 void csvc__live_message(csvc__served *s, csvc_payload *message)
@@ -391,9 +390,16 @@ void csvc__live_message(csvc__served *s, csvc_payload *message)
     if (message != NULL) {
         csvc__stream_message(&s->l.stream, message);
         turn(s);
-    } else if (s->l.hops == 0) {
-        s->l.hops = 2;
-        csvc__loop_post(s->ctx.tc->loop, &s->l.hop);
+    } else if (csvc__timer_set(s->ctx.tc->loop, &s->l.quiet, csvc__now() + QUIET) != CSVC_OK) {
+        csvc_log(CSVC_LOG_WARN, "no memory for a timer", NULL);
+        on_quiet(&s->l.quiet);
+    }
+}
+
+static void stop_quiet(served *s)
+{
+    if (s->l.quiet.slot != 0) {
+        csvc__timer_stop(s->ctx.tc->loop, &s->l.quiet);
     }
 }
 
@@ -410,6 +416,7 @@ void csvc__live_writable(csvc__served *s)
 
 void csvc__live_cancelled(csvc__served *s, csvc_code why, bool never_ran)
 {
+    stop_quiet(s);
     csvc__stream_end(&s->l.stream, why, true);
     if (never_ran) {
         csvc__live_returned(s, csvc_check_cancelled(&s->ctx));
@@ -422,6 +429,7 @@ void csvc__live_closed(csvc__served *s, csvc_code outcome)
 {
     struct csvc__live *l = &s->l;
 
+    stop_quiet(s);
     csvc__stream_end(&l->stream, outcome != CSVC_OK ? outcome : CSVC_CANCELLED, true);
     if (s->detached) {
         if (l->events.on_done != NULL) {

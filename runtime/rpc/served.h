@@ -34,7 +34,7 @@ typedef struct csvc__served {
     struct csvc__live {
         csvc_stream stream;
         csvc_events events;
-        csvc_task hop;          /* a NULL message that may yet turn out to be a cancellation */
+        csvc_timer quiet; /* a NULL message that may yet turn out to be a cancellation; loop */
         csvc_code handler_code; /* what the handler returned */
         const char *text;       /* why the loop itself has ended it */
 
@@ -44,7 +44,6 @@ typedef struct csvc__served {
         bool given_up;      /* no reference is left */
 
         /* on the loop */
-        uint8_t hops;
         bool returned; /* the handler has */
         bool headers_sent;
         bool finished;  /* downward */
