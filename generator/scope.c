@@ -53,8 +53,8 @@ static char *invoke(csvc_arena *a, const gen_rpc *rpc)
 }
 
 /*
- * A function of a stream, PREFIX_RPC_end or PREFIX_client_RPC_end: `first` and, unless it is NULL, a
- * message, `type` with %s for its C type.
+ * A function of a stream, PREFIX_RPC_end or PREFIX_client_RPC_end: `first` and, unless it is NULL,
+ * a message, `type` with %s for its C type.
  */
 static char *stream_function(csvc_arena *a, const gen_rpc *rpc, const char *returns,
                              const char *middle, const char *end, const char *first,
@@ -87,9 +87,9 @@ static void set_stream_functions(csvc_arena *a, gen_value *scope, const gen_rpc 
     gen_set_text(a, scope, "client_send",
                  stream_function(a, rpc, "csvc_code ", "client_", "_send", "csvc_call *call",
                                  csvc_arena_printf(a, "const %s *req", request)));
-    gen_set_text(a, scope, "client_close_send",
-                 stream_function(a, rpc, "void ", "client_", "_close_send", "csvc_call *call",
-                                 NULL));
+    gen_set_text(
+        a, scope, "client_close_send",
+        stream_function(a, rpc, "void ", "client_", "_close_send", "csvc_call *call", NULL));
     gen_set_text(a, scope, "client_recv",
                  stream_function(a, rpc, "bool ", "client_", "_recv", "csvc_call *call",
                                  csvc_arena_printf(a, "const %s **ret_rsp", reply)));
@@ -98,8 +98,8 @@ static void set_stream_functions(csvc_arena *a, gen_value *scope, const gen_rpc 
 /* PREFIX_client_RPC and PREFIX_client_RPC_async of a stream, PREFIX_client_RPC_finish. */
 static char *stream_start(csvc_arena *a, const gen_rpc *rpc, const char *end, const char *suffix)
 {
-    const char *prefix = csvc_arena_printf(a, "csvc_call *%s_client_%s%s(", rpc->service->prefix,
-                                           rpc->c_name, end);
+    const char *prefix =
+        csvc_arena_printf(a, "csvc_call *%s_client_%s%s(", rpc->service->prefix, rpc->c_name, end);
     const char *items[4] = {"csvc_channel *ch", "csvc_rpc *rpc"};
     size_t n = 2;
 
@@ -133,6 +133,27 @@ static char *stream_finish(csvc_arena *a, const gen_rpc *rpc)
     return prefix != NULL && items[2] != NULL
                ? gen_layout(a, 0, prefix, items, sends_stream(rpc) ? 2 : 3, ")")
                : NULL;
+}
+
+/* What the test of a handler that is not written yet does with its stream. */
+static char *test_start(csvc_arena *a, const gen_rpc *rpc)
+{
+    const char *prefix =
+        csvc_arena_printf(a, "call = %s_client_%s(", rpc->service->prefix, rpc->c_name);
+    const char *items[] = {"t->channel", "&t->rpc", "&req"};
+
+    return prefix != NULL ? gen_layout(a, 4, prefix, items, receives_stream(rpc) ? 2 : 3, ");")
+                          : NULL;
+}
+
+static char *test_finish(csvc_arena *a, const gen_rpc *rpc)
+{
+    const char *items[] = {"CSVC_UNIMPLEMENTED",
+                           csvc_arena_printf(a, "%s_client_%s_finish(call, &t->rpc%s)",
+                                             rpc->service->prefix, rpc->c_name,
+                                             sends_stream(rpc) ? "" : ", &rsp")};
+
+    return items[1] != NULL ? gen_layout(a, 4, "assert_code(", items, 2, ");") : NULL;
 }
 
 /* PREFIX_client_RPC_async of a unary rpc: its callback with the rpc's own type. */
@@ -291,6 +312,8 @@ gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc)
     gen_set_text(a, scope, "member", rpc->member);
     gen_set_text(a, scope, "symbol", symbol);
     gen_set_text(a, scope, "path", rpc->path);
+    gen_set_text(a, scope, "in", receives_stream(rpc) ? "in" : "req");
+    gen_set_text(a, scope, "out", sends_stream(rpc) ? "out" : "rsp");
     gen_set_number(a, scope, "index", rpc->index);
     gen_set_text(a, scope, "kind", rpc_kinds[rpc->kind]);
     gen_set_truth(a, scope, "unary", rpc->kind == CSVC_RPC_UNARY);
@@ -321,6 +344,8 @@ gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc)
         gen_set_text(a, scope, "async_definition", stream_start(a, rpc, "_async", ")"));
         gen_set_text(a, scope, "async_call", stream_start_call(a, rpc, "events"));
         gen_set_text(a, scope, "client_finish", stream_finish(a, rpc));
+        gen_set_text(a, scope, "test_start", test_start(a, rpc));
+        gen_set_text(a, scope, "test_finish", test_finish(a, rpc));
     }
     gen_set_text(a, scope, "handler_prototype",
                  handler(a, rpc, 0, head, "struct service *svc", ");"));
