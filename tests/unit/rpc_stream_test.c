@@ -72,7 +72,8 @@ static csvc_call *start(scene *sc, int which, csvc_rpc *rpc, int id)
 static csvc_code counts(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
                         csvc_stream *out)
 {
-    const csvc_code *end = peer->data;
+    const csvc_code end =
+        peer->data != NULL ? (csvc_code)atomic_load((atomic_int *)peer->data) : CSVC_OK;
     csvc_code code = csvc_set_header(ctx, "x-head", "first");
 
     for (int i = 0; i < req->id && code == CSVC_OK; i++) {
@@ -81,8 +82,8 @@ static csvc_code counts(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *r
     if (code == CSVC_OK) {
         code = csvc_set_trailer(ctx, "x-tail", "last");
     }
-    if (code == CSVC_OK && end != NULL && *end != CSVC_OK) {
-        return csvc_fail(ctx, *end, "that was all");
+    if (code == CSVC_OK && end != CSVC_OK) {
+        return csvc_fail(ctx, end, "that was all");
     }
     return code;
 }
@@ -118,6 +119,8 @@ static void server_streaming(void **state)
 {
     static const int counts_of[] = {0, 1, 2, 1000};
     scene sc;
+    atomic_int code =
+        CSVC_OK; /* of the handler: what the network orders, a sanitizer does not see */
     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
     csvc_bytes value;
     const void *message;
@@ -125,21 +128,21 @@ static void server_streaming(void **state)
     (void)state;
     scene_start(&sc);
     sc.peer.down = counts;
+    sc.peer.data = &code;
     for (size_t i = 0; i < sizeof(counts_of) / sizeof(counts_of[0]); i++) {
         for (int end = CSVC_OK; end <= CSVC_ABORTED; end += CSVC_ABORTED) {
-            csvc_code code = (csvc_code)end;
             csvc_call *call;
             int n = 0;
 
-            sc.peer.data = &code;
+            atomic_store(&code, end);
             call = start(&sc, STREAM_DOWN, &rpc, counts_of[i]);
             while (csvc_call_recv(call, &message)) {
                 assert_int_equal(n++, ((const Codec3__Inner *)message)->id);
                 assert_string_equal("a message", ((const Codec3__Inner *)message)->name);
             }
-            assert_int_equal(code, csvc_call_finish(call, &rpc, NULL));
+            assert_int_equal(end, csvc_call_finish(call, &rpc, NULL));
             assert_int_equal(counts_of[i], n);
-            assert_string_equal(code == CSVC_OK ? "" : "that was all", rpc.message);
+            assert_string_equal(end == CSVC_OK ? "" : "that was all", rpc.message);
             assert_true(csvc_rpc_header(&rpc, "x-head", 0, &value));
             assert_true(csvc_rpc_trailer(&rpc, "x-tail", 0, &value));
         }
