@@ -171,10 +171,9 @@ $(WKT_SRC) &: $(STAGE)/bin/protoc-gen-c-svc
 
 # ---- the stage: what `make install` copies, usable where it is ----------------------------------
 
-# csvc/stream.h is the drawn shape of what does not exist yet
 # what headers and `c-svc explain` refer to
 DOCS        := tutorial.md inference.md limits.md deviations.md internals/store.md CHANGELOG.md
-HEADERS     := $(filter-out %/stream.h,$(wildcard runtime/include/csvc/*.h))
+HEADERS     := $(wildcard runtime/include/csvc/*.h)
 WKT_HEADERS := $(WKT_SRC:.c=.h)
 STAGED      := $(HEADERS:runtime/include/%=$(STAGE)/include/%) \
                $(WKT_HEADERS:$(B)/wkt/%=$(STAGE)/include/csvc-wkt/%) \

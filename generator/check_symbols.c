@@ -276,6 +276,9 @@ static void add_rpc(table *t, const gen_rpc *rpc)
     emit(t, o, handler, "_invoke");
     emit(t, o, client, "");
     emit(t, o, client, "_async");
+    if (rpc->kind == CSVC_RPC_UNARY) {
+        emit(t, o, handler, "_relay");
+    }
     if (rpc->kind != CSVC_RPC_UNARY) {
         EMIT_ALL(t, o, handler, served);
         EMIT_ALL(t, o, client, called);

@@ -10,12 +10,6 @@
 static const char *const rpc_kinds[] = {"CSVC_RPC_UNARY", "CSVC_RPC_SERVER_STREAM",
                                         "CSVC_RPC_CLIENT_STREAM", "CSVC_RPC_BIDI_STREAM"};
 
-/* What a slot's comment says of streams; NULL for unary rpcs. */
-static const char *const stream_notes[] = {
-    NULL, "Server streaming; not served yet: answers UNIMPLEMENTED.",
-    "Client streaming; not served yet: answers UNIMPLEMENTED.",
-    "Bidirectional streaming; not served yet: answers UNIMPLEMENTED."};
-
 static bool receives_stream(const gen_rpc *rpc)
 {
     return rpc->kind == CSVC_RPC_CLIENT_STREAM || rpc->kind == CSVC_RPC_BIDI_STREAM;
@@ -56,6 +50,152 @@ static char *invoke(csvc_arena *a, const gen_rpc *rpc)
         csvc_arena_printf(a, "static csvc_code %s_%s_invoke(", rpc->service->prefix, rpc->c_name);
 
     return prefix != NULL ? gen_layout(a, 0, prefix, items, 5, ")") : NULL;
+}
+
+/*
+ * A function of a stream, PREFIX_RPC_end or PREFIX_client_RPC_end: `first` and, unless it is NULL,
+ * a message, `type` with %s for its C type.
+ */
+static char *stream_function(csvc_arena *a, const gen_rpc *rpc, const char *returns,
+                             const char *middle, const char *end, const char *first,
+                             const char *second)
+{
+    const char *prefix = csvc_arena_printf(a, "static inline %s%s_%s%s%s(", returns,
+                                           rpc->service->prefix, middle, rpc->c_name, end);
+    const char *items[] = {first, second};
+
+    if (prefix == NULL || first == NULL) {
+        return NULL;
+    }
+    return gen_layout(a, 0, prefix, items, second != NULL ? 2 : 1, ")");
+}
+
+static void set_stream_functions(csvc_arena *a, gen_value *scope, const gen_rpc *rpc)
+{
+    const char *request = rpc->request->c_type;
+    const char *reply = rpc->reply->c_type;
+
+    gen_set_text(a, scope, "recv",
+                 stream_function(a, rpc, "bool ", "", "_recv", "csvc_stream *in",
+                                 csvc_arena_printf(a, "const %s **ret_req", request)));
+    gen_set_text(a, scope, "send",
+                 stream_function(a, rpc, "csvc_code ", "", "_send", "csvc_stream *out",
+                                 csvc_arena_printf(a, "const %s *rsp", reply)));
+    gen_set_text(a, scope, "frame",
+                 stream_function(a, rpc, "csvc_frame *", "", "_frame",
+                                 csvc_arena_printf(a, "const %s *rsp", reply), NULL));
+    gen_set_text(a, scope, "client_send",
+                 stream_function(a, rpc, "csvc_code ", "client_", "_send", "csvc_call *call",
+                                 csvc_arena_printf(a, "const %s *req", request)));
+    gen_set_text(
+        a, scope, "client_close_send",
+        stream_function(a, rpc, "void ", "client_", "_close_send", "csvc_call *call", NULL));
+    gen_set_text(a, scope, "client_recv",
+                 stream_function(a, rpc, "bool ", "client_", "_recv", "csvc_call *call",
+                                 csvc_arena_printf(a, "const %s **ret_rsp", reply)));
+}
+
+/* PREFIX_client_RPC and PREFIX_client_RPC_async of a stream, PREFIX_client_RPC_finish. */
+static char *stream_start(csvc_arena *a, const gen_rpc *rpc, const char *end, const char *suffix)
+{
+    const char *prefix =
+        csvc_arena_printf(a, "csvc_call *%s_client_%s%s(", rpc->service->prefix, rpc->c_name, end);
+    const char *items[4] = {"csvc_channel *ch", "csvc_rpc *rpc"};
+    size_t n = 2;
+
+    if (!receives_stream(rpc)) {
+        items[n++] = csvc_arena_printf(a, "const %s *req", rpc->request->c_type);
+    }
+    if (*end != '\0') {
+        items[n++] = "const csvc_events *events";
+    }
+    return prefix != NULL && (n == 2 || items[2] != NULL)
+               ? gen_layout(a, 0, prefix, items, n, suffix)
+               : NULL;
+}
+
+static char *stream_start_call(csvc_arena *a, const gen_rpc *rpc, const char *events)
+{
+    const char *items[] = {
+        "ch", csvc_arena_printf(a, "&%s_methods[%u]", rpc->service->prefix, (unsigned)rpc->index),
+        "rpc", receives_stream(rpc) ? "NULL" : "req", events};
+
+    return items[1] != NULL ? gen_layout(a, 4, "return csvc_call_start(", items, 5, ");") : NULL;
+}
+
+static char *stream_finish(csvc_arena *a, const gen_rpc *rpc)
+{
+    const char *prefix = csvc_arena_printf(a, "static inline csvc_code %s_client_%s_finish(",
+                                           rpc->service->prefix, rpc->c_name);
+    const char *items[] = {"csvc_call *call", "csvc_rpc *rpc",
+                           csvc_arena_printf(a, "const %s **ret_rsp", rpc->reply->c_type)};
+
+    return prefix != NULL && items[2] != NULL
+               ? gen_layout(a, 0, prefix, items, sends_stream(rpc) ? 2 : 3, ")")
+               : NULL;
+}
+
+/* What the test of a handler that is not written yet does with its stream. */
+static char *test_start(csvc_arena *a, const gen_rpc *rpc)
+{
+    const char *prefix =
+        csvc_arena_printf(a, "call = %s_client_%s(", rpc->service->prefix, rpc->c_name);
+    const char *items[] = {"t->channel", "&t->rpc", "&req"};
+
+    return prefix != NULL ? gen_layout(a, 4, prefix, items, receives_stream(rpc) ? 2 : 3, ");")
+                          : NULL;
+}
+
+static char *test_finish(csvc_arena *a, const gen_rpc *rpc)
+{
+    const char *prefix =
+        csvc_arena_printf(a, "code = %s_client_%s_finish(", rpc->service->prefix, rpc->c_name);
+    const char *items[] = {"call", "&t->rpc", "&rsp"};
+
+    return prefix != NULL ? gen_layout(a, 4, prefix, items, sends_stream(rpc) ? 2 : 3, ");") : NULL;
+}
+
+/* PREFIX_client_RPC_async of a unary rpc: its callback with the rpc's own type. */
+static char *unary_async(csvc_arena *a, const gen_rpc *rpc, const char *suffix)
+{
+    const char *prefix =
+        csvc_arena_printf(a, "csvc_call *%s_client_%s_async(", rpc->service->prefix, rpc->c_name);
+    const char *items[] = {
+        "csvc_channel *ch", "csvc_rpc *rpc",
+        csvc_arena_printf(a, "const %s *req", rpc->request->c_type),
+        csvc_arena_printf(a, "void (*done)(void *self, const csvc_rpc *rpc, const %s *rsp)",
+                          rpc->reply->c_type),
+        "void *self"};
+
+    return prefix != NULL && items[2] != NULL && items[3] != NULL
+               ? gen_layout(a, 0, prefix, items, 5, suffix)
+               : NULL;
+}
+
+static char *unary_async_call(csvc_arena *a, const gen_rpc *rpc)
+{
+    const char *items[] = {
+        "ch",
+        csvc_arena_printf(a, "&%s_methods[%u]", rpc->service->prefix, (unsigned)rpc->index),
+        "rpc",
+        "req",
+        csvc_arena_printf(a, "%s_%s_relay", rpc->service->prefix, rpc->c_name),
+        "(csvc_done_fn *)done",
+        "self"};
+
+    return items[1] != NULL && items[4] != NULL
+               ? gen_layout(a, 4, "return csvc_call_async(", items, 7, ");")
+               : NULL;
+}
+
+static char *relay(csvc_arena *a, const gen_rpc *rpc)
+{
+    static const char *const items[] = {"csvc_done_fn *done", "void *self", "const csvc_rpc *rpc",
+                                        "const void *rsp"};
+    const char *prefix =
+        csvc_arena_printf(a, "static void %s_%s_relay(", rpc->service->prefix, rpc->c_name);
+
+    return prefix != NULL ? gen_layout(a, 0, prefix, items, 4, ")") : NULL;
 }
 
 static char *client(csvc_arena *a, const gen_rpc *rpc, const char *suffix)
@@ -111,11 +251,30 @@ const char *gen_comment_of(csvc_arena *a, gen_comments comments)
     return text;
 }
 
+/* What a slot's comment says of streams; NULL for unary rpcs. */
+static const char *stream_note(csvc_arena *a, const gen_rpc *rpc)
+{
+    const char *prefix = rpc->service->prefix;
+    const char *name = rpc->c_name;
+
+    switch (rpc->kind) {
+    case CSVC_RPC_SERVER_STREAM:
+        return csvc_arena_printf(a, "Server streaming: send with %s_%s_send().", prefix, name);
+    case CSVC_RPC_CLIENT_STREAM:
+        return csvc_arena_printf(a, "Client streaming: receive with %s_%s_recv().", prefix, name);
+    case CSVC_RPC_BIDI_STREAM:
+        return csvc_arena_printf(a, "Bidirectional streaming: %s_%s_recv() and %s_%s_send().",
+                                 prefix, name, prefix, name);
+    default:
+        return NULL;
+    }
+}
+
 static const char *slot_comment(csvc_arena *a, const gen_rpc *rpc)
 {
     const char *text = gen_comment_of(a, rpc->comments);
 
-    text = with_line(a, text, stream_notes[rpc->kind]);
+    text = with_line(a, text, stream_note(a, rpc));
     text = with_line(a, text, rpc->deprecated ? "Deprecated." : NULL);
     return gen_layout_comment(a, 4, text);
 }
@@ -152,6 +311,8 @@ gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc)
     gen_set_text(a, scope, "member", rpc->member);
     gen_set_text(a, scope, "symbol", symbol);
     gen_set_text(a, scope, "path", rpc->path);
+    gen_set_text(a, scope, "in", receives_stream(rpc) ? "in" : "req");
+    gen_set_text(a, scope, "out", sends_stream(rpc) ? "out" : "rsp");
     gen_set_number(a, scope, "index", rpc->index);
     gen_set_text(a, scope, "kind", rpc_kinds[rpc->kind]);
     gen_set_truth(a, scope, "unary", rpc->kind == CSVC_RPC_UNARY);
@@ -168,6 +329,23 @@ gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc)
     gen_set_text(a, scope, "client_call", client_call(a, rpc));
     gen_set_text(a, scope, "client_prototype", client(a, rpc, ");"));
     gen_set_text(a, scope, "client_definition", client(a, rpc, ")"));
+    if (rpc->kind == CSVC_RPC_UNARY) {
+        gen_set_text(a, scope, "relay", relay(a, rpc));
+        gen_set_text(a, scope, "async_prototype", unary_async(a, rpc, ");"));
+        gen_set_text(a, scope, "async_definition", unary_async(a, rpc, ")"));
+        gen_set_text(a, scope, "async_call", unary_async_call(a, rpc));
+    } else {
+        set_stream_functions(a, scope, rpc);
+        gen_set_text(a, scope, "start_prototype", stream_start(a, rpc, "", ");"));
+        gen_set_text(a, scope, "start_definition", stream_start(a, rpc, "", ")"));
+        gen_set_text(a, scope, "start_call", stream_start_call(a, rpc, "NULL"));
+        gen_set_text(a, scope, "async_prototype", stream_start(a, rpc, "_async", ");"));
+        gen_set_text(a, scope, "async_definition", stream_start(a, rpc, "_async", ")"));
+        gen_set_text(a, scope, "async_call", stream_start_call(a, rpc, "events"));
+        gen_set_text(a, scope, "client_finish", stream_finish(a, rpc));
+        gen_set_text(a, scope, "test_start", test_start(a, rpc));
+        gen_set_text(a, scope, "test_finish", test_finish(a, rpc));
+    }
     gen_set_text(a, scope, "handler_prototype",
                  handler(a, rpc, 0, head, "struct service *svc", ");"));
     gen_set_text(a, scope, "handler_definition",
@@ -189,10 +367,12 @@ gen_value *gen_scope_service(csvc_arena *a, const gen_service *service)
     gen_value *scope = gen_object(a);
     gen_value *rpcs = gen_list(a);
     bool has_unary = false;
+    bool has_streams = false;
 
     text = with_line(a, text, service->deprecated ? "Deprecated." : NULL);
     for (size_t i = 0; i < service->n_rpcs; i++) {
         has_unary = has_unary || service->rpcs[i].kind == CSVC_RPC_UNARY;
+        has_streams = has_streams || service->rpcs[i].kind != CSVC_RPC_UNARY;
         gen_push(a, rpcs, gen_scope_rpc(a, &service->rpcs[i]));
     }
     gen_set_text(a, scope, "name", service->name);
@@ -209,6 +389,7 @@ gen_value *gen_scope_service(csvc_arena *a, const gen_service *service)
                  ok ? gen_layout(a, 0, head, parameters, 3, ")") : NULL);
     gen_set_number(a, scope, "n_rpcs", (int64_t)service->n_rpcs);
     gen_set_truth(a, scope, "has_unary", has_unary);
+    gen_set_truth(a, scope, "has_streams", has_streams);
     gen_set(a, scope, "rpcs", rpcs);
     return scope;
 }

@@ -130,18 +130,12 @@ static const char *names_of(csvc_arena *a, gen_field *const *fields, size_t n)
 
 static const char *served_by(csvc_arena *a, const gen_rpc *rpc)
 {
-    if (rpc->kind != CSVC_RPC_UNARY) {
-        return "nothing yet";
-    }
     return rpc->is_inline ? cli_printf(a, "%s, inline", project_served(a, rpc))
                           : project_served(a, rpc);
 }
 
 static const char *why(csvc_arena *a, const gen_rpc *rpc, bool no_storage)
 {
-    if (rpc->kind != CSVC_RPC_UNARY) {
-        return "this release answers streams with UNIMPLEMENTED";
-    }
     if (rpc->crud_reason != NULL) {
         return rpc->crud_reason;
     }
@@ -158,9 +152,8 @@ static void explain_service(csvc_arena *a, const gen_service *service, bool no_s
     row(&t, head);
     for (size_t i = 0; i < service->n_rpcs; i++) {
         const gen_rpc *rpc = &service->rpcs[i];
-        const char *const cells[] = {
-            rpc->name, rpc->kind == CSVC_RPC_UNARY ? project_handler_path(a, rpc) : "-",
-            served_by(a, rpc), why(a, rpc, no_storage)};
+        const char *const cells[] = {rpc->name, project_handler_path(a, rpc), served_by(a, rpc),
+                                     why(a, rpc, no_storage)};
 
         row(&t, cells);
     }

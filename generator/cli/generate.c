@@ -174,7 +174,7 @@ static void tell_of_handlers(project *pr)
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
                 const char *path = project_handler_path(pr->a, rpc);
 
-                if (rpc->kind == CSVC_RPC_UNARY && !project_has(pr, path)) {
+                if (!project_has(pr, path)) {
                     printf("todo: %s: write it; until then %s answers UNIMPLEMENTED "
                            "(its prototype is in gen/services.h)\n",
                            files_join(pr->a, pr->root, path), rpc->name);

@@ -106,7 +106,7 @@ static csvc_code build(pipeline *p, const cli_list *names, csvc_error *err)
     return CSVC_OK;
 }
 
-/* What this release cannot serve, and files that there is nothing to serve in. */
+/* Files that there is nothing to serve in. */
 static void warn(pipeline *p)
 {
     size_t n_services = 0;
@@ -114,16 +114,7 @@ static void warn(pipeline *p)
     for (size_t i = 0; i < p->model->n_files; i++) {
         const gen_file *file = p->model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++, n_services++) {
-            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                const gen_rpc *rpc = &file->services[k].rpcs[n];
-
-                if (rpc->kind != CSVC_RPC_UNARY) {
-                    gen_report(&p->diag, GEN_WARNING, rpc->place,
-                               "%s streams: this release answers it with UNIMPLEMENTED", rpc->name);
-                }
-            }
-        }
+        n_services += file->generate ? file->n_services : 0;
     }
     if (n_services == 0) {
         gen_place place = {.file = p->files[0].name};

@@ -147,10 +147,7 @@ void project_count(const project *p, project_counts *ret_counts)
             counts.services++;
             counts.rpcs += file->services[k].n_rpcs;
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                bool unary = file->services[k].rpcs[n].kind == CSVC_RPC_UNARY;
-
-                counts.streams += unary ? 0 : 1;
-                counts.stubs += unary && file->services[k].rpcs[n].crud == NULL ? 1 : 0;
+                counts.stubs += file->services[k].rpcs[n].crud == NULL ? 1 : 0;
             }
         }
     }
@@ -250,9 +247,6 @@ static csvc_code plan_handlers(project *p, csvc_error *err)
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
                 gen_value *scope;
 
-                if (rpc->kind != CSVC_RPC_UNARY) {
-                    continue;
-                }
                 scope = gen_scope_handler(a, model, rpc);
                 gen_set_truth(a, scope, "sqlite", sqlite);
                 code = project_render(p, project_handler_path(a, rpc), GEN_BORN_ONCE,
@@ -325,7 +319,7 @@ static void check_names(project *p)
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
                 const char *symbol = cli_printf(a, "%s_%s", rpc->service->prefix, rpc->c_name);
 
-                if (rpc->kind == CSVC_RPC_UNARY && cli_list_has(&taken, symbol)) {
+                if (cli_list_has(&taken, symbol)) {
                     gen_report(&p->pipeline->diag, GEN_ERROR, rpc->place,
                                "the handler of %s would be called %s, as a name of the project is",
                                rpc->name, symbol);

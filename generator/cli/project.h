@@ -64,10 +64,10 @@ bool project_has(project *p, const char *path);
 /* The protos that belong to the project, imported ones too, as `path in the project`. */
 void project_protos(project *p, cli_list *ret_paths);
 
-/* The entities, services and unary rpcs that code is made for. */
+/* The entities, services and rpcs that code is made for. */
 typedef struct project_counts {
-    size_t services, rpcs, streams;
-    size_t stubs;      /* unary rpcs that c-svc does not serve */
+    size_t services, rpcs;
+    size_t stubs;      /* rpcs whose handlers are not generated */
     cli_list entities; /* names of their messages */
 } project_counts;
 void project_count(const project *p, project_counts *ret_counts);

@@ -64,16 +64,11 @@ static gen_value *scope_of_service(project *p, const gen_service *service)
     gen_value *handlers = gen_list(a);
     gen_value *present = gen_list(a);
     gen_value *missing = gen_list(a);
-    gen_value *streams = gen_list(a);
 
     for (size_t i = 0; i < service->n_rpcs; i++) {
         const gen_rpc *rpc = &service->rpcs[i];
         gen_value *value = scope_of_rpc(p, rpc);
 
-        if (rpc->kind != CSVC_RPC_UNARY) {
-            gen_push(a, streams, value);
-            continue;
-        }
         gen_push(a, handlers, value);
         gen_push(a, project_has(p, project_handler_path(a, rpc)) ? present : missing, value);
     }
@@ -81,7 +76,6 @@ static gen_value *scope_of_service(project *p, const gen_service *service)
     gen_set(a, scope, "handlers", handlers);
     gen_set(a, scope, "present", present);
     gen_set(a, scope, "missing", missing);
-    gen_set(a, scope, "streams", streams);
     return scope;
 }
 
@@ -116,7 +110,6 @@ static void set_model(project *p, gen_value *scope)
     cli_list server_headers = {0};
     bool sqlite = p->config.storage == CONFIG_SQLITE;
     bool well_known = false;
-    bool streams = false;
 
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
@@ -134,9 +127,6 @@ static void set_model(project *p, gen_value *scope)
         well_known = well_known || uses_well_known(file);
         for (size_t k = 0; k < file->n_services; k++) {
             gen_push(a, services, scope_of_service(p, &file->services[k]));
-            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                streams = streams || file->services[k].rpcs[n].kind != CSVC_RPC_UNARY;
-            }
         }
     }
     for (size_t i = 0; i < model->n_entities; i++) {
@@ -151,7 +141,6 @@ static void set_model(project *p, gen_value *scope)
     gen_set(a, scope, "entities", entities);
     gen_set(a, scope, "client_headers", text_list(a, &client_headers));
     gen_set(a, scope, "headers", text_list(a, &server_headers));
-    gen_set_truth(a, scope, "has_streams", streams);
     gen_set_text(a, scope, "packages",
                  cli_printf(a, "libcsvc-grpc-core%s%s libcsvc", sqlite ? " libcsvc-sqlite" : "",
                             well_known ? " libcsvc-wkt" : ""));
@@ -176,9 +165,7 @@ static void set_born(project *p, gen_value *scope, const char *present_name,
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
                 const char *path = path_of(p->a, rpc);
 
-                if (rpc->kind == CSVC_RPC_UNARY) {
-                    cli_list_add(p->a, project_has(p, path) ? &present : &missing, path);
-                }
+                cli_list_add(p->a, project_has(p, path) ? &present : &missing, path);
             }
         }
     }

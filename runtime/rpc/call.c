@@ -10,20 +10,12 @@
 #include <base/clock.h>
 #include <codec/codec.h>
 #include <csvc/alloc.h>
-#include <rpc/channel.h>
-#include <rpc/ctx.h>
+#include <rpc/calling.h>
 
 #include <stdio.h>
 #include <string.h>
 
 #include <base/banned.h>
-
-/* What a csvc_rpc keeps from one call to the next. */
-struct csvc_rpc_result {
-    csvc_arena arena;
-    csvc_md_list headers, trailers; /* in the arena */
-    _Alignas(16) uint8_t first_chunk[CSVC__CTX_FIRST_CHUNK];
-};
 
 #define RESULT_MAX_MEMORY CSVC__CTX_MAX_MEMORY
 enum {
@@ -64,7 +56,7 @@ typedef struct outgoing {
 
 /* ---- lists of metadata ---- */
 
-static bool copy_metadata(csvc_arena *a, csvc_md_list from, csvc_md_list *ret_to)
+bool csvc__copy_metadata(csvc_arena *a, csvc_md_list from, csvc_md_list *ret_to)
 {
     size_t size = 0;
     csvc_md *entries;
@@ -98,22 +90,24 @@ static bool copy_metadata(csvc_arena *a, csvc_md_list from, csvc_md_list *ret_to
 
 /* ---- on the loop ---- */
 
-/* Gives the call's memory back and takes it out of the channel, which may go at once. */
-static void give_back(outgoing *o)
+void csvc__channel_delist(csvc_channel *ch, csvc__under_way *call, csvc_tcall *tc)
 {
-    csvc_channel *ch = o->ch;
-    csvc__under_way *call = &o->in_list;
-
     (void)pthread_mutex_lock(&ch->lock);
     *(call->prev != NULL ? &call->prev->next : &ch->calls) = call->next;
     if (call->next != NULL) {
         call->next->prev = call->prev;
     }
-    o->tc->ops->release(o->tc);
+    tc->ops->release(tc);
     if (ch->calls == NULL) {
         (void)pthread_cond_signal(&ch->quiet);
     }
     (void)pthread_mutex_unlock(&ch->lock);
+}
+
+/* Gives the call's memory back and takes it out of the channel, which may go at once. */
+static void give_back(outgoing *o)
+{
+    csvc__channel_delist(o->ch, &o->in_list, o->tc);
 }
 
 static void run_cancel(csvc_task *task)
@@ -132,7 +126,7 @@ static void run_cancel(csvc_task *task)
     }
 }
 
-void csvc__call_cancel(csvc__under_way *call)
+static void cancel_call(csvc__under_way *call)
 {
     outgoing *o = (outgoing *)(void *)call;
 
@@ -148,7 +142,7 @@ static void on_headers(csvc_tcall *tc, csvc_md_list headers)
 {
     waiter *w = ((outgoing *)tc->upper)->w;
 
-    w->memory_short |= !copy_metadata(&w->result->arena, headers, &w->result->headers);
+    w->memory_short |= !csvc__copy_metadata(&w->result->arena, headers, &w->result->headers);
 }
 
 /* The reply out of its message. */
@@ -219,7 +213,7 @@ static void on_status(csvc_tcall *tc, csvc_code code, csvc_bytes text, csvc_md_l
     waiter *w = o->w;
     bool release;
 
-    w->memory_short |= !copy_metadata(&w->result->arena, trailers, &w->result->trailers);
+    w->memory_short |= !csvc__copy_metadata(&w->result->arena, trailers, &w->result->trailers);
     conclude(w, code, text);
 
     /* not before `done`: until then the caller's stack is there, and so is the channel */
@@ -255,13 +249,13 @@ static void on_parent_cancelled(void *self)
         outgoing *o = w->tc->upper;
 
         (void)pthread_mutex_lock(&w->ch->lock);
-        csvc__call_cancel(&o->in_list);
+        cancel_call(&o->in_list);
         (void)pthread_mutex_unlock(&w->ch->lock);
     }
     (void)pthread_mutex_unlock(&w->lock);
 }
 
-static csvc_code outcome(csvc_rpc *rpc, csvc_code code, const char *text)
+csvc_code csvc__rpc_outcome(csvc_rpc *rpc, csvc_code code, const char *text)
 {
     rpc->code = code;
     rpc->message = text;
@@ -271,8 +265,7 @@ static csvc_code outcome(csvc_rpc *rpc, csvc_code code, const char *text)
     return code;
 }
 
-/* A result to write to, empty. False: no memory. */
-static bool fresh_result(csvc_rpc *rpc)
+bool csvc__rpc_fresh(csvc_rpc *rpc)
 {
     csvc_rpc_result *result = rpc->result;
 
@@ -291,8 +284,7 @@ static bool fresh_result(csvc_rpc *rpc)
     return true;
 }
 
-/* The metadata to send, checked; what it points to is the caller's. */
-static csvc_code metadata_of(csvc_rpc *rpc, csvc_md_list *ret_list, const char **ret_text)
+csvc_code csvc__rpc_metadata(csvc_rpc *rpc, csvc_md_list *ret_list, const char **ret_text)
 {
     csvc_arena *a = &rpc->result->arena;
     csvc_md *entries = NULL;
@@ -323,7 +315,7 @@ static csvc_code metadata_of(csvc_rpc *rpc, csvc_md_list *ret_list, const char *
     return CSVC_OK;
 }
 
-static int64_t deadline_of(const csvc_rpc *rpc)
+int64_t csvc__rpc_deadline(const csvc_rpc *rpc)
 {
     int64_t deadline = rpc->parent != NULL ? rpc->parent->deadline : INT64_MAX;
 
@@ -339,27 +331,34 @@ static int64_t deadline_of(const csvc_rpc *rpc)
     return deadline;
 }
 
-/* Encodes the request into the memory the transport gives. */
-static csvc_code request_of(waiter *w, const void *request, csvc_outgoing *ret_message)
+csvc_code csvc__rpc_request(const csvc_channel *ch, csvc_rpc_result *result,
+                            const csvc_method *method, csvc_tcall *tc, const void *request,
+                            csvc_outgoing *ret_message, const char **ret_text)
 {
-    csvc_arena *a = &w->result->arena;
+    csvc_arena *a = &result->arena;
     csvc_error err;
     csvc_bytes bytes;
     uint8_t scratch[SCRATCH];
     void *memory;
     csvc_code code =
-        csvc__encode_into(w->method->request, request, scratch, sizeof(scratch), a, &bytes, &err);
+        csvc__encode_into(method->request, request, scratch, sizeof(scratch), a, &bytes, &err);
 
+    *ret_text = "out of memory";
     if (code != CSVC_OK) {
-        w->text = csvc_arena_printf(a, "the request cannot be encoded: %s", err.text);
+        const char *text = csvc_arena_printf(a, "the request cannot be encoded: %s", err.text);
+
+        *ret_text = text != NULL ? text : *ret_text;
         return code;
     }
-    if (bytes.len > w->ch->max_request_bytes) {
-        w->text = csvc_arena_printf(a, "the request has %zu bytes, this channel sends %u at most",
-                                    bytes.len, (unsigned)w->ch->max_request_bytes);
+    if (bytes.len > ch->max_request_bytes) {
+        const char *text =
+            csvc_arena_printf(a, "the request has %zu bytes, this channel sends %u at most",
+                              bytes.len, (unsigned)ch->max_request_bytes);
+
+        *ret_text = text != NULL ? text : *ret_text;
         return CSVC_RESOURCE_EXHAUSTED;
     }
-    memory = w->tc->ops->reserve(w->tc, bytes.len);
+    memory = tc->ops->reserve(tc, bytes.len);
     if (memory == NULL) {
         return CSVC_RESOURCE_EXHAUSTED;
     }
@@ -367,23 +366,22 @@ static csvc_code request_of(waiter *w, const void *request, csvc_outgoing *ret_m
         memcpy(memory, bytes.data, bytes.len);
     }
     *ret_message = (csvc_outgoing){.reserved = {bytes.len, memory},
-                                   .compress = bytes.len >= w->ch->compress_bytes};
+                                   .compress = bytes.len >= ch->compress_bytes};
     return CSVC_OK;
 }
 
-/* Puts the call in the channel's list. False when the channel is being freed. */
-static bool enlist(csvc_channel *ch, outgoing *o)
+bool csvc__channel_enlist(csvc_channel *ch, csvc__under_way *call)
 {
     bool open;
 
     (void)pthread_mutex_lock(&ch->lock);
     open = !ch->closing;
     if (open) {
-        o->in_list.next = ch->calls;
+        call->next = ch->calls;
         if (ch->calls != NULL) {
-            ch->calls->prev = &o->in_list;
+            ch->calls->prev = call;
         }
-        ch->calls = &o->in_list;
+        ch->calls = call;
     }
     (void)pthread_mutex_unlock(&ch->lock);
     return open;
@@ -399,7 +397,7 @@ static void mark_started(waiter *w)
         (void)pthread_mutex_lock(&w->ch->lock);
         o->started = true;
         if (o->wanted) {
-            csvc__call_cancel(&o->in_list);
+            cancel_call(&o->in_list);
         }
         (void)pthread_mutex_unlock(&w->ch->lock);
     }
@@ -431,17 +429,12 @@ static void run_call(waiter *w, csvc_rpc *rpc, const csvc_start *start)
     }
 }
 
-/* Why this call cannot even be tried; NULL when it can. */
-static const char *refuse(const csvc_method *method, const csvc_rpc *rpc, csvc_code *ret_code)
+const char *csvc__rpc_refuse(const csvc_rpc *rpc, bool waits, csvc_code *ret_code)
 {
     *ret_code = CSVC_FAILED_PRECONDITION;
-    if (csvc__loop_current() != NULL ||
-        (rpc->parent != NULL && !csvc__ctx_may_block(rpc->parent))) {
+    if (waits && (csvc__loop_current() != NULL ||
+                  (rpc->parent != NULL && !csvc__ctx_may_block(rpc->parent)))) {
         return "an inline handler may not wait for a call";
-    }
-    *ret_code = CSVC_UNIMPLEMENTED;
-    if (method->kind != CSVC_RPC_UNARY) {
-        return "this release calls unary rpcs only";
     }
     if (rpc->parent != NULL) {
         *ret_code = csvc_check_cancelled(rpc->parent);
@@ -467,38 +460,42 @@ csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc 
         return CSVC_INVALID_ARGUMENT;
     }
     if (ch == NULL || method == NULL || request == NULL || ret_reply == NULL) {
-        return outcome(rpc, CSVC_INVALID_ARGUMENT,
-                       "a call needs a channel, a method and a request");
+        return csvc__rpc_outcome(rpc, CSVC_INVALID_ARGUMENT,
+                                 "a call needs a channel, a method and a request");
     }
-    if (!fresh_result(rpc)) {
-        return outcome(rpc, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    if (!csvc__rpc_fresh(rpc)) {
+        return csvc__rpc_outcome(rpc, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
-    text = refuse(method, rpc, &code);
+    text = csvc__rpc_refuse(rpc, true, &code);
+    if (text == NULL && method->kind != CSVC_RPC_UNARY) {
+        code = CSVC_INVALID_ARGUMENT;
+        text = "an rpc with a stream is called with csvc_call_start";
+    }
     if (text != NULL) {
-        return outcome(rpc, code, text);
+        return csvc__rpc_outcome(rpc, code, text);
     }
     w.result = rpc->result;
-    code = metadata_of(rpc, &start.metadata, &text);
+    code = csvc__rpc_metadata(rpc, &start.metadata, &text);
     if (code != CSVC_OK) {
-        return outcome(rpc, code, text);
+        return csvc__rpc_outcome(rpc, code, text);
     }
     w.tc = ch->transport->call_new(ch->tch, ch->transport->channel_loop(ch->tch), sizeof(*o));
     if (w.tc == NULL) {
-        return outcome(rpc, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        return csvc__rpc_outcome(rpc, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
-    code = request_of(&w, request, &message);
+    code = csvc__rpc_request(ch, rpc->result, method, w.tc, request, &message, &text);
     if (code != CSVC_OK) {
         w.tc->ops->release(w.tc);
-        return outcome(rpc, code, w.text != NULL ? w.text : "out of memory");
+        return csvc__rpc_outcome(rpc, code, text);
     }
     o = w.tc->upper;
-    *o = (outgoing){.tc = w.tc, .ch = ch, .w = &w};
-    if (!enlist(ch, o)) {
+    *o = (outgoing){.in_list.cancel = cancel_call, .tc = w.tc, .ch = ch, .w = &w};
+    if (!csvc__channel_enlist(ch, &o->in_list)) {
         w.tc->ops->release(w.tc);
-        return outcome(rpc, CSVC_CANCELLED, "the channel is being freed");
+        return csvc__rpc_outcome(rpc, CSVC_CANCELLED, "the channel is being freed");
     }
     start.path = method->path;
-    start.deadline = deadline_of(rpc);
+    start.deadline = csvc__rpc_deadline(rpc);
     start.wait_for_ready = rpc->wait_for_ready;
     (void)pthread_mutex_init(&w.lock, NULL);
     (void)pthread_cond_init(&w.ended, NULL);
@@ -508,7 +505,7 @@ csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc 
     if (w.code == CSVC_OK) {
         *ret_reply = w.reply;
     }
-    return outcome(rpc, w.code, w.text);
+    return csvc__rpc_outcome(rpc, w.code, w.text);
 }
 
 /* ---- the result ---- */

@@ -77,7 +77,7 @@ csvc_channel *csvc_channel_free(csvc_channel *ch)
     (void)pthread_mutex_lock(&ch->lock);
     ch->closing = true;
     for (csvc__under_way *call = ch->calls; call != NULL; call = call->next) {
-        csvc__call_cancel(call);
+        call->cancel(call);
     }
     while (ch->calls != NULL) {
         (void)pthread_cond_wait(&ch->quiet, &ch->lock);

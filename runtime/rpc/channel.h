@@ -1,4 +1,4 @@
-/* rpc/channel.h: the inside of a channel, shared by channel.c (its life) and call.c (calls). */
+/* rpc/channel.h: the inside of a channel, shared by channel.c (its life) and the files of calls. */
 #ifndef CSVC_RPC_CHANNEL_H
 #define CSVC_RPC_CHANNEL_H
 
@@ -7,9 +7,10 @@
 
 #include <pthread.h>
 
-/* A call under way, in the list of its channel; the first member of what call.c keeps. */
+/* A call under way, in the list of its channel; the first member of what the calls' files keep. */
 typedef struct csvc__under_way {
     struct csvc__under_way *next, *prev;
+    void (*cancel)(struct csvc__under_way *call); /* asks for its end; with the channel's lock */
 } csvc__under_way;
 
 struct csvc_channel {
@@ -23,10 +24,5 @@ struct csvc_channel {
     csvc__under_way *calls;
     bool closing;
 };
-
-/* ---- call.c ---- */
-
-/* Asks for the end of a call; with the channel's lock. */
-void csvc__call_cancel(csvc__under_way *call);
 
 #endif /* CSVC_RPC_CHANNEL_H */

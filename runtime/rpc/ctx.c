@@ -22,7 +22,9 @@ void csvc__ctx_init(csvc_ctx *ctx, void *first, size_t first_size, size_t max_me
     atomic_init(&ctx->cancelled, CSVC_OK);
     ctx->fail_code = CSVC_OK;
     ctx->may_block = true;
+    ctx->kept = false;
     ctx->answered = false;
+    atomic_init(&ctx->headers_gone, false);
     ctx->deadline = INT64_MAX;
     ctx->tc = NULL;
     ctx->path = NULL;
@@ -175,7 +177,7 @@ csvc_code csvc_unimplemented(csvc_ctx *ctx)
 
 bool csvc__ctx_may_block(const csvc_ctx *ctx)
 {
-    return ctx->may_block;
+    return ctx->kept ? csvc__loop_current() == NULL : ctx->may_block;
 }
 
 int64_t csvc_time_left_ms(const csvc_ctx *ctx)

@@ -46,7 +46,9 @@ struct csvc_ctx {
     atomic_int cancelled;           /* a csvc_code: why; OK: it is not */
     csvc_code fail_code;            /* of fail_text; OK: there is none */
     bool may_block;                 /* the thread that works on it now may wait */
+    bool kept;                      /* detached: any thread may work on it, and wait */
     bool answered;                  /* too late for headers and trailers */
+    atomic_bool headers_gone;       /* too late for headers: a stream has begun to send */
     int64_t deadline;               /* csvc__now() time; INT64_MAX: none */
     csvc_tcall *tc;                 /* the rpc it serves; NULL for other work */
     const char *path;               /* "/user.UserService/GetUser"; NULL for other work */

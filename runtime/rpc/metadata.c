@@ -128,7 +128,8 @@ static csvc_code set(csvc_ctx *ctx, csvc__md_out *out, const char *key, csvc_byt
     if (ctx->tc == NULL) {
         return csvc_fail(ctx, CSVC_FAILED_PRECONDITION, "%s: no rpc is being served", key);
     }
-    if (ctx->answered) {
+    if (ctx->answered ||
+        (out == &ctx->headers && atomic_load_explicit(&ctx->headers_gone, memory_order_relaxed))) {
         return csvc_fail(ctx, CSVC_FAILED_PRECONDITION, "%s: the reply has gone", key);
     }
     if (out->n_entries == CSVC__CTX_MAX_METADATA) {

@@ -1,5 +1,6 @@
 /*
- * rpc/serve_unary.c: one served call, from its arrival to its release.
+ * rpc/serve_unary.c: one served call, from its arrival to its release; what unary ones do between
+ * the two, and where those that last (serve_stream.c) leave this path.
  *
  * On the loop: arrival, the begins of the early interceptors, refusals, inline handlers, the
  * finish, cancellation, the ends. On a worker: the later begins, decoding, the handler, encoding.
@@ -11,7 +12,7 @@
 #include <codec/codec.h>
 #include <csvc/alloc.h>
 #include <csvc/log.h>
-#include <rpc/server.h>
+#include <rpc/served.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -26,24 +27,7 @@ enum {
 #define GUARD_EVERY    CSVC__MS
 #define DEADLINE_SLACK (5 * CSVC__MS)
 
-typedef struct served {
-    csvc_ctx ctx; /* first: dispose gets it */
-    csvc_server *srv;
-    csvc__served_method *sm; /* NULL: nobody registered the path */
-    csvc_payload *request;   /* until it is decoded */
-    void *states;            /* of the interceptors */
-    uint32_t begun;
-    csvc_code code; /* what the finish says */
-    bool has_reply;
-    csvc_outgoing reply;       /* encoded */
-    const void *reply_message; /* as the handler filled it; for the interceptors */
-    int64_t arrived;           /* when the chain is timed */
-    csvc__job job;
-    struct served *next_out, *prev_out; /* quick jobs of this loop */
-    uint32_t ticks_out;
-    csvc_task task; /* the finish a worker posts, later the release another thread posts */
-    _Alignas(16) uint8_t first_chunk[CSVC__CTX_FIRST_CHUNK];
-} served;
+typedef csvc__served served;
 
 size_t csvc__served_size(void)
 {
@@ -57,7 +41,7 @@ static served *of_tcall(csvc_tcall *tc)
 
 /* ---- the end ---- */
 
-static void give_back(served *s)
+void csvc__served_give_back(csvc__served *s)
 {
     csvc_tcall *tc = s->ctx.tc;
 
@@ -67,15 +51,19 @@ static void give_back(served *s)
 
 static void run_release(csvc_task *task)
 {
-    give_back((served *)((uint8_t *)task - offsetof(served, task)));
+    csvc__served_give_back((served *)((uint8_t *)task - offsetof(served, task)));
 }
 
 static void dispose(csvc_ctx *ctx)
 {
     served *s = (served *)(void *)ctx;
 
+    if (s->live) {
+        csvc__live_dispose(s);
+        return;
+    }
     if (csvc__loop_current() == ctx->tc->loop) {
-        give_back(s);
+        csvc__served_give_back(s);
         return;
     }
     s->task.run = run_release;
@@ -84,7 +72,7 @@ static void dispose(csvc_ctx *ctx)
 
 /* Why a call is over that did not get its reply. The transport's clock is coarser than ours, and a
  * caller whose deadline has passed says no more than that it cancels. */
-static csvc_code why_cancelled(const served *s)
+csvc_code csvc__served_why_cancelled(const csvc__served *s)
 {
     if (s->ctx.deadline != INT64_MAX && s->ctx.deadline <= csvc__now() + DEADLINE_SLACK) {
         return CSVC_DEADLINE_EXCEEDED;
@@ -97,37 +85,42 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
 {
     served *s = of_tcall(tc);
     const csvc__chain *chain = &s->srv->chain;
+    const csvc_code code = cancelled ? csvc__served_why_cancelled(s) : s->code;
 
     if (cancelled && atomic_load_explicit(&s->srv->hard, memory_order_relaxed)) {
         atomic_store_explicit(&s->srv->cut, true, memory_order_relaxed);
     }
     if (s->begun > 0) {
         csvc_outcome outcome = {
-            .code = cancelled ? why_cancelled(s) : s->code,
+            .code = code,
             .delivered = delivered,
             .duration_nanos = chain->timed ? csvc__now() - s->arrived : 0,
         };
 
         outcome.slow = outcome.duration_nanos / CSVC__MS >= s->srv->o.slow_call_ms;
-        outcome.text = csvc_fail_text(&s->ctx, outcome.code);
+        /* a detached call that was not finished: its keeper may be writing a text just now */
+        outcome.text = s->detached && !s->l.says_text ? "" : csvc_fail_text(&s->ctx, code);
         if (chain->hears_messages && delivered && s->has_reply) {
             csvc__chain_sent(chain, &s->ctx, s->states, s->reply_message);
         }
         csvc__chain_end(chain, &s->ctx, s->states, s->begun, &outcome);
     }
-    if (atomic_load_explicit(&s->ctx.refs, memory_order_acquire) == 1) {
-        give_back(s); /* as nearly always: nobody has kept the ctx, and this is the loop */
+    if (s->live) {
+        csvc__live_closed(s, code);
+    } else if (atomic_load_explicit(&s->ctx.refs, memory_order_acquire) == 1) {
+        csvc__served_give_back(
+            s); /* as nearly always: nobody has kept the ctx, and this is the loop */
     } else {
         (void)csvc_ctx_unref(&s->ctx);
     }
 }
 
 /* Sends the outcome. On the loop, once. */
-static void finish(served *s)
+void csvc__served_finish(csvc__served *s)
 {
     csvc_ctx *ctx = &s->ctx;
     const char *text = csvc_fail_text(ctx, s->code);
-    csvc_finish f = {
+    csvc_ending f = {
         .headers = {ctx->headers.entries, ctx->headers.n_entries},
         .message = s->has_reply ? &s->reply : NULL,
         .code = s->code,
@@ -228,7 +221,15 @@ static void run_finish(csvc_task *task)
 
     s->ctx.may_block = false;
     guard_back(s);
-    finish(s);
+    csvc__served_finish(s);
+}
+
+static void run_detached(csvc_task *task)
+{
+    served *s = (served *)((uint8_t *)task - offsetof(served, task));
+
+    guard_back(s);
+    csvc__live_returned(s, s->l.handler_code);
 }
 
 /* Ends a call that is on the loop. */
@@ -237,7 +238,7 @@ static void answer(served *s, csvc_code code)
     csvc__payload_unref(s->request);
     s->request = NULL;
     s->code = code;
-    finish(s);
+    csvc__served_finish(s);
 }
 
 /* ---- the middle ---- */
@@ -253,13 +254,14 @@ static csvc_code misbehaved(csvc_ctx *ctx, const char *what, int number)
 }
 
 /* A code from code that is not ours. */
-static inline csvc_code checked(csvc_ctx *ctx, const char *what, csvc_code code)
+csvc_code csvc__served_checked(csvc_ctx *ctx, const char *what, csvc_code code)
 {
     return (unsigned)code <= CSVC_UNAUTHENTICATED ? code : misbehaved(ctx, what, (int)code);
 }
 
-static csvc_code decode(served *s, const csvc_method *method, void **ret_request)
+csvc_code csvc__served_decode(csvc__served *s, void **ret_request)
 {
+    const csvc_method *method = s->sm->method;
     csvc_error err;
     csvc_code code;
 
@@ -284,8 +286,9 @@ static csvc_code decode(served *s, const csvc_method *method, void **ret_request
     return code;
 }
 
-static csvc_code encode(served *s, const csvc_method *method, const void *message)
+csvc_code csvc__served_encode(csvc__served *s, const void *message)
 {
+    const csvc_method *method = s->sm->method;
     csvc_ctx *ctx = &s->ctx;
     csvc_error err;
     csvc_bytes bytes;
@@ -313,12 +316,23 @@ static csvc_code encode(served *s, const csvc_method *method, const void *messag
     }
     s->reply = (csvc_outgoing){.reserved = {bytes.len, memory},
                                .compress = bytes.len >= s->srv->o.compress_bytes};
-    s->reply_message = message;
     s->has_reply = true;
     return CSVC_OK;
 }
 
-/* All that happens where the handler runs; returns what the finish is to say. */
+csvc_code csvc__served_begin(csvc__served *s)
+{
+    const csvc__chain *chain = &s->srv->chain;
+
+    return s->begun < chain->n_links
+               ? csvc__served_checked(
+                     &s->ctx, "an interceptor",
+                     csvc__chain_begin(chain, &s->ctx, s->states, chain->n_links, &s->begun))
+               : CSVC_OK;
+}
+
+/* All that happens where the handler runs; returns what the finish is to say, or, of a call that
+ * was detached, what the handler said. */
 static csvc_code handle(served *s)
 {
     const csvc__served_method *sm = s->sm;
@@ -328,31 +342,30 @@ static csvc_code handle(served *s)
     csvc_code code;
     void *request, *reply;
 
-    if (s->begun < chain->n_links) {
-        code = csvc__chain_begin(chain, ctx, s->states, chain->n_links, &s->begun);
-        if (code != CSVC_OK) {
-            return checked(ctx, "an interceptor", code);
-        }
+    code = csvc__served_begin(s);
+    if (code != CSVC_OK) {
+        return code;
     }
-    code = decode(s, method, &request);
+    code = csvc__served_decode(s, &request);
     if (code != CSVC_OK) {
         return code;
     }
     if (chain->hears_messages) {
         code = csvc__chain_received(chain, ctx, s->states, request);
         if (code != CSVC_OK) {
-            return checked(ctx, "an interceptor", code);
+            return csvc__served_checked(ctx, "an interceptor", code);
         }
     }
     reply = csvc_message_new(&ctx->arena, method->reply);
     if (reply == NULL) {
         return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
+    s->reply_message = reply;
     code = method->invoke(sm->ops, sm->self, ctx, request, reply);
     if (code != CSVC_OK) {
-        return checked(ctx, "the handler", code);
+        return csvc__served_checked(ctx, "the handler", code);
     }
-    return encode(s, method, reply);
+    return s->detached ? CSVC_OK : csvc__served_encode(s, reply);
 }
 
 /* Moves the average a sixteenth of the way. */
@@ -370,29 +383,40 @@ static void run_job(csvc__job *job, csvc__worker *w)
 {
     served *s = (served *)((uint8_t *)job - offsetof(served, job));
     const int64_t began = csvc__now();
+    csvc_code code;
 
     s->ctx.may_block = true;
-    s->code = csvc_check_cancelled(&s->ctx);
-    if (s->code == CSVC_OK) {
-        s->code = handle(s);
+    code = csvc_check_cancelled(&s->ctx);
+    if (code == CSVC_OK) {
+        code = handle(s);
     }
     if (s->request != NULL) {
         csvc__payload_unref(s->request);
         s->request = NULL;
     }
     note_time(s->sm, csvc__now() - began);
-    s->task.run = run_finish;
+    if (s->detached) {
+        s->l.handler_code = code; /* s->code is the keeper's */
+        s->task.run = run_detached;
+    } else {
+        s->code = code;
+        s->task.run = run_finish;
+    }
     csvc__worker_post(w, s->ctx.tc->loop, &s->task);
 }
 
 static void on_cancelled(csvc_tcall *tc)
 {
     served *s = of_tcall(tc);
-    const csvc_code why = why_cancelled(s);
+    const csvc_code why = csvc__served_why_cancelled(s);
+    bool taken;
 
     csvc__ctx_cancel(&s->ctx, why);
     /* nobody waits for a reply: what has not begun need not */
-    if (csvc__pool_take_back(s->srv->pool, &s->job)) {
+    taken = csvc__pool_take_back(s->srv->pool, &s->job);
+    if (s->on_loop_live) {
+        csvc__live_cancelled(s, why, taken);
+    } else if (taken) {
         guard_back(s);
         answer(s, csvc_check_cancelled(&s->ctx));
     }
@@ -437,15 +461,11 @@ static csvc_code admit(served *s, const csvc_arrival *arrival)
         }
         code = csvc__chain_begin(chain, ctx, s->states, chain->n_on_loop, &s->begun);
         if (code != CSVC_OK) {
-            return checked(ctx, "an interceptor", code);
+            return csvc__served_checked(ctx, "an interceptor", code);
         }
     }
     if (s->sm == NULL) {
         return unknown_path(s);
-    }
-    if (s->sm->method->kind != CSVC_RPC_UNARY) {
-        return csvc_fail(ctx, CSVC_UNIMPLEMENTED, "%s has a stream; this release serves unary rpcs",
-                         ctx->path);
     }
     if (arrival->ended) {
         return csvc_fail(ctx, CSVC_CANCELLED, "cancelled");
@@ -456,8 +476,8 @@ static csvc_code admit(served *s, const csvc_arrival *arrival)
             return code;
         }
     }
-    if (s->request == NULL) {
-        return csvc_fail(ctx, CSVC_UNIMPLEMENTED, "a unary call carries one message, not none");
+    if (s->request == NULL && s->sm->method->kind <= CSVC_RPC_SERVER_STREAM) {
+        return csvc_fail(ctx, CSVC_UNIMPLEMENTED, "the call carries one message, not none");
     }
     return CSVC_OK;
 }
@@ -477,6 +497,9 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
     s->begun = 0;
     s->has_reply = false;
     s->job.queued = false;
+    s->live = false;
+    s->on_loop_live = false;
+    s->detached = false;
     ctx->may_block = false;
     ctx->tc = tc;
     ctx->deadline = arrival->deadline;
@@ -488,8 +511,15 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
     code = admit(s, arrival);
     if (code != CSVC_OK) {
         answer(s, code);
+    } else if (s->sm->method->kind != CSVC_RPC_UNARY) {
+        csvc__live_start(s);
     } else if (s->sm->on_loop) {
-        answer(s, handle(s));
+        code = handle(s);
+        if (s->detached) {
+            csvc__live_returned(s, code);
+        } else {
+            answer(s, code);
+        }
     } else {
         s->job.run = run_job;
         s->job.quick = guard_out(s);
@@ -506,14 +536,12 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
 
 static void on_message(csvc_tcall *tc, csvc_payload *message)
 {
-    /* nobody asked for one: unary calls have theirs with their arrival */
-    (void)tc;
-    csvc__payload_unref(message);
+    csvc__live_message(of_tcall(tc), message); /* unary calls have theirs with their arrival */
 }
 
 static void on_writable(csvc_tcall *tc)
 {
-    (void)tc; /* a unary reply goes with its finish */
+    csvc__live_writable(of_tcall(tc)); /* a unary reply goes with its finish */
 }
 
 const csvc_served_events csvc__served_events = {

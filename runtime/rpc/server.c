@@ -23,6 +23,8 @@ enum {
     DEFAULT_KEEPALIVE_TIMEOUT_MS = 20 * 1000,
     DEFAULT_MIN_PING_MS = 5 * 60 * 1000,
     DEFAULT_AGE_GRACE_MS = 30 * 1000,
+    DEFAULT_SEND_QUEUE = 256,
+    DEFAULT_SEND_QUEUE_BYTES = 256 << 10,
 };
 
 /* How long a shutdown waits for calls it has cancelled. */
@@ -48,6 +50,9 @@ static void fill_options(csvc_server_options *o)
         o->max_buffered_bytes != 0 ? o->max_buffered_bytes : DEFAULT_BUFFERED_BYTES;
     o->max_streams = o->max_streams != 0 ? o->max_streams : DEFAULT_STREAMS;
     o->max_call_memory = o->max_call_memory != 0 ? o->max_call_memory : CSVC__CTX_MAX_MEMORY;
+    o->max_send_queue = o->max_send_queue != 0 ? o->max_send_queue : DEFAULT_SEND_QUEUE;
+    o->max_send_queue_bytes =
+        o->max_send_queue_bytes != 0 ? o->max_send_queue_bytes : DEFAULT_SEND_QUEUE_BYTES;
     o->slow_call_ms = o->slow_call_ms == 0  ? DEFAULT_SLOW_MS
                       : o->slow_call_ms < 0 ? INT64_MAX
                                             : o->slow_call_ms;

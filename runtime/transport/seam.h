@@ -172,13 +172,13 @@ typedef struct csvc_identity {
 typedef struct csvc_tcall csvc_tcall;
 
 /* The status of a call with all that may go with it in one write. */
-typedef struct csvc_finish {
+typedef struct csvc_ending {
     csvc_md_list headers;         /* when they were not sent before */
     const csvc_outgoing *message; /* the last one; NULL: none */
     csvc_code code;
     csvc_bytes text; /* UTF-8, any characters; the transport escapes */
     csvc_md_list trailers;
-} csvc_finish;
+} csvc_ending;
 
 typedef struct csvc_tcall_ops {
     /* ---- both sides ---- */
@@ -208,7 +208,7 @@ typedef struct csvc_tcall_ops {
     void (*send_headers)(csvc_tcall *tc, csvc_md_list headers);
     /* Once; after it nothing but `cancel`, `peer` and `release`. What it points to is copied before
      * it returns; when there is no memory for that, the peer gets RESOURCE_EXHAUSTED. */
-    void (*finish)(csvc_tcall *tc, const csvc_finish *finish);
+    void (*finish)(csvc_tcall *tc, const csvc_ending *finish);
     /* Wants to know of cancellation before finish. Calls that run on the loop to their end leave it
      * out: it costs 8 %. */
     void (*watch)(csvc_tcall *tc);

@@ -19,7 +19,7 @@ static long calls_left = -1;
 static void started(void *server, csvc_tcall *tc, const csvc_arrival *arrival)
 {
     csvc_outgoing message = {0};
-    csvc_finish finish = {.code = CSVC_INVALID_ARGUMENT};
+    csvc_ending finish = {.code = CSVC_INVALID_ARGUMENT};
     csvc_payload *first = arrival->first;
     uint8_t room[256];
     csvc_bytes request = {0};

@@ -19,6 +19,7 @@
 
 #include <csvc/ctx.h>
 #include <csvc/service.h>
+#include <csvc/stream.h>
 #include <csvc/transport.h>
 
 CSVC_BEGIN_DECLS
@@ -109,11 +110,87 @@ CSVC_API bool csvc_rpc_trailer(const csvc_rpc *rpc, const char *key, size_t n,
  * Besides what the server says: FAILED_PRECONDITION from an inline handler or a loop's thread,
  * which may not block; INVALID_ARGUMENT for metadata that may not be sent; INTERNAL when the
  * request cannot be encoded or the reply not be decoded; UNIMPLEMENTED when the server says OK
- * without a reply or the rpc has a stream; UNAVAILABLE when there is no connection;
+ * without a reply; UNAVAILABLE when there is no connection;
  * RESOURCE_EXHAUSTED when memory is short or the reply larger than the channel allows.
  */
 CSVC_API csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
                                    const void *request, const void **ret_reply) CSVC_MUST_CHECK;
+
+/* ---- calls that last ---- */
+
+/*
+ * A call that was started and has not ended: one with a stream, or one whose caller does not wait.
+ * Counted; csvc_call_finish and csvc_call_unref give it back. All functions take NULL, as a call
+ * that could not be started, so a program may look at the outcome just once, at the end. Except
+ * csvc_call_cancel, ref and unref, which any thread may call, sending is one thread's and receiving
+ * is one thread's, which may be two.
+ *
+ *     csvc_call *call = user_service_client_stream_users(ch, &rpc, &req);
+ *
+ *     while (user_service_client_stream_users_recv(call, &user)) {
+ *         ...
+ *     }
+ *     code = user_service_client_stream_users_finish(call, &rpc);
+ */
+typedef struct csvc_call csvc_call;
+
+/*
+ * Starts an rpc with a stream; `request` is the one message of a server-streaming rpc, NULL for the
+ * others. Does not wait. `rpc` is only read; its parent is asked for, as in csvc_call_unary. NULL
+ * when the call could not be started; rpc->code and rpc->message say why.
+ *
+ * With events the call is asynchronous: they come as those of a detached call (csvc/stream.h), on
+ * the call's loop; csvc_call_send does not wait then, csvc_call_recv gives nothing, and on_done may
+ * read csvc_call_outcome. Without them the caller's threads wait in send, recv and finish.
+ */
+CSVC_API csvc_call *csvc_call_start(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
+                                    const void *request, const csvc_events *events) CSVC_MUST_CHECK;
+
+/* Sends a message; waits for room. The code of the call once it has ended (CANCELLED when that is
+ * OK: the server wants no more); INTERNAL, RESOURCE_EXHAUSTED and FAILED_PRECONDITION as
+ * csvc_stream_send. */
+CSVC_API csvc_code csvc_call_send(csvc_call *call, const void *message) CSVC_MUST_CHECK;
+
+/* Half-close: nothing more is sent. */
+CSVC_API void csvc_call_close_send(csvc_call *call);
+
+/* The next message, which lives until the next recv or finish. False when there are no more:
+ * csvc_call_finish says why. */
+CSVC_API bool csvc_call_recv(csvc_call *call, const void **ret_message);
+
+/* One more on_message of an asynchronous call. Any thread. */
+CSVC_API void csvc_call_more(csvc_call *call);
+
+/* Ends the call from this side: its code is CANCELLED, unless it has ended already. Any thread. */
+CSVC_API void csvc_call_cancel(csvc_call *call);
+
+/*
+ * Half-closes when that was not done, waits for the end, drops messages that nobody has received,
+ * writes the outcome to `rpc` and gives the call back. A call that could not be started, NULL,
+ * leaves its outcome as it is. With ret_reply, for rpcs with one reply: the reply, living as after
+ * csvc_call_unary. A program that wants no more of an endless stream cancels first.
+ */
+CSVC_API csvc_code csvc_call_finish(csvc_call *call, csvc_rpc *rpc, const void **ret_reply);
+
+/*
+ * Calls a unary rpc without waiting: `done` runs on the call's loop, exactly once, with the outcome
+ * and, for OK, the reply, both living until it returns. Returns a call to cancel or to give back
+ * with csvc_call_unref, also while it is under way; NULL when it could not be started: rpc->code
+ * and rpc->message say why, and `done` does not run. `relay` is generated code that calls `done`
+ * with its own types.
+ */
+typedef void csvc_done_fn(void);
+typedef void csvc_relay_fn(csvc_done_fn *done, void *self, const csvc_rpc *rpc, const void *reply);
+CSVC_API csvc_call *csvc_call_async(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
+                                    const void *request, csvc_relay_fn *relay, csvc_done_fn *done,
+                                    void *self) CSVC_MUST_CHECK;
+
+/* How an asynchronous call went, from its on_done on, as long as the call. */
+CSVC_API const csvc_rpc *csvc_call_outcome(const csvc_call *call);
+
+/* One more, one less. A call goes on when nobody holds it. Unref takes NULL and returns NULL. */
+CSVC_API csvc_call *csvc_call_ref(csvc_call *call);
+CSVC_API csvc_call *csvc_call_unref(csvc_call *call);
 
 #ifdef __cplusplus
 static inline csvc_channel_options csvc_channel_options_init(void)

@@ -72,7 +72,7 @@ static size_t max_spare(void)
 
 static void release(csvc_tcall *tc);
 static void send_headers(csvc_tcall *tc, csvc_md_list headers);
-static void finish(csvc_tcall *tc, const csvc_finish *finish);
+static void finish(csvc_tcall *tc, const csvc_ending *finish);
 static void watch(csvc_tcall *tc);
 static bool metadata(csvc_tcall *tc, csvc_md_list *ret_metadata);
 
@@ -241,7 +241,7 @@ void csvc__gc_served_release(gc_server_loop *loop)
 /* Ends a call that cannot be handed upward. */
 static void refuse(gc_served *sc, csvc_code code, const char *text)
 {
-    csvc_finish end = {
+    csvc_ending end = {
         .code = code,
         .text = {.len = strlen(text), .data = (const uint8_t *)text},
     };
@@ -457,7 +457,7 @@ static void send_headers(csvc_tcall *tc, csvc_md_list headers)
     csvc__gc_flush(&sc->gc);
 }
 
-static void finish(csvc_tcall *tc, const csvc_finish *end)
+static void finish(csvc_tcall *tc, const csvc_ending *end)
 {
     gc_served *sc = (gc_served *)tc;
     gc_call *gc = &sc->gc;

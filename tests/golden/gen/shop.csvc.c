@@ -237,6 +237,23 @@ csvc_code golden_shop_v1_shop_service_client_add_item(csvc_channel *ch, csvc_rpc
     return code;
 }
 
+static void golden_shop_v1_shop_service_add_item_relay(csvc_done_fn *done, void *self,
+                                                       const csvc_rpc *rpc, const void *rsp)
+{
+    void (*typed)(void *, const csvc_rpc *, const Google__Protobuf__Empty *) =
+        (void (*)(void *, const csvc_rpc *, const Google__Protobuf__Empty *))done;
+
+    typed(self, rpc, rsp);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_add_item_async(
+    csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__Item *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const Google__Protobuf__Empty *rsp), void *self)
+{
+    return csvc_call_async(ch, &golden_shop_v1_shop_service_methods[0], rpc, req,
+                           golden_shop_v1_shop_service_add_item_relay, (csvc_done_fn *)done, self);
+}
+
 csvc_code golden_shop_v1_shop_service_client_get_item(csvc_channel *ch, csvc_rpc *rpc,
                                                       const Golden__Shop__V1__ItemRequest *req,
                                                       const Golden__Shop__V1__Item **ret_rsp)
@@ -248,6 +265,23 @@ csvc_code golden_shop_v1_shop_service_client_get_item(csvc_channel *ch, csvc_rpc
         *ret_rsp = rsp;
     }
     return code;
+}
+
+static void golden_shop_v1_shop_service_get_item_relay(csvc_done_fn *done, void *self,
+                                                       const csvc_rpc *rpc, const void *rsp)
+{
+    void (*typed)(void *, const csvc_rpc *, const Golden__Shop__V1__Item *) =
+        (void (*)(void *, const csvc_rpc *, const Golden__Shop__V1__Item *))done;
+
+    typed(self, rpc, rsp);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_get_item_async(
+    csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__ItemRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const Golden__Shop__V1__Item *rsp), void *self)
+{
+    return csvc_call_async(ch, &golden_shop_v1_shop_service_methods[1], rpc, req,
+                           golden_shop_v1_shop_service_get_item_relay, (csvc_done_fn *)done, self);
 }
 
 csvc_code golden_shop_v1_shop_service_client_price(csvc_channel *ch, csvc_rpc *rpc,
@@ -263,6 +297,58 @@ csvc_code golden_shop_v1_shop_service_client_price(csvc_channel *ch, csvc_rpc *r
     return code;
 }
 
+static void golden_shop_v1_shop_service_price_relay(csvc_done_fn *done, void *self,
+                                                    const csvc_rpc *rpc, const void *rsp)
+{
+    void (*typed)(void *, const csvc_rpc *, const Acme__Types__Money *) =
+        (void (*)(void *, const csvc_rpc *, const Acme__Types__Money *))done;
+
+    typed(self, rpc, rsp);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_price_async(
+    csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__ItemRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const Acme__Types__Money *rsp), void *self)
+{
+    return csvc_call_async(ch, &golden_shop_v1_shop_service_methods[2], rpc, req,
+                           golden_shop_v1_shop_service_price_relay, (csvc_done_fn *)done, self);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_watch_items(csvc_channel *ch, csvc_rpc *rpc,
+                                                          const Google__Protobuf__Empty *req)
+{
+    return csvc_call_start(ch, &golden_shop_v1_shop_service_methods[3], rpc, req, NULL);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_watch_items_async(csvc_channel *ch, csvc_rpc *rpc,
+                                                                const Google__Protobuf__Empty *req,
+                                                                const csvc_events *events)
+{
+    return csvc_call_start(ch, &golden_shop_v1_shop_service_methods[3], rpc, req, events);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_import_items(csvc_channel *ch, csvc_rpc *rpc)
+{
+    return csvc_call_start(ch, &golden_shop_v1_shop_service_methods[4], rpc, NULL, NULL);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_import_items_async(csvc_channel *ch, csvc_rpc *rpc,
+                                                                 const csvc_events *events)
+{
+    return csvc_call_start(ch, &golden_shop_v1_shop_service_methods[4], rpc, NULL, events);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_haggle(csvc_channel *ch, csvc_rpc *rpc)
+{
+    return csvc_call_start(ch, &golden_shop_v1_shop_service_methods[5], rpc, NULL, NULL);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_haggle_async(csvc_channel *ch, csvc_rpc *rpc,
+                                                           const csvc_events *events)
+{
+    return csvc_call_start(ch, &golden_shop_v1_shop_service_methods[5], rpc, NULL, events);
+}
+
 csvc_code golden_shop_v1_shop_service_client_delete(csvc_channel *ch, csvc_rpc *rpc,
                                                     const Golden__Shop__V1__ItemRequest *req,
                                                     const Google__Protobuf__Empty **ret_rsp)
@@ -276,6 +362,23 @@ csvc_code golden_shop_v1_shop_service_client_delete(csvc_channel *ch, csvc_rpc *
     return code;
 }
 
+static void golden_shop_v1_shop_service_delete_relay(csvc_done_fn *done, void *self,
+                                                     const csvc_rpc *rpc, const void *rsp)
+{
+    void (*typed)(void *, const csvc_rpc *, const Google__Protobuf__Empty *) =
+        (void (*)(void *, const csvc_rpc *, const Google__Protobuf__Empty *))done;
+
+    typed(self, rpc, rsp);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_delete_async(
+    csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__ItemRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const Google__Protobuf__Empty *rsp), void *self)
+{
+    return csvc_call_async(ch, &golden_shop_v1_shop_service_methods[6], rpc, req,
+                           golden_shop_v1_shop_service_delete_relay, (csvc_done_fn *)done, self);
+}
+
 csvc_code golden_shop_v1_shop_service_client_get_the_item_that_nobody_else_wanted_yet_because_its_name_is_too_long(
     csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__ItemRequest *req,
     const Golden__Shop__V1__Item **ret_rsp)
@@ -287,6 +390,25 @@ csvc_code golden_shop_v1_shop_service_client_get_the_item_that_nobody_else_wante
         *ret_rsp = rsp;
     }
     return code;
+}
+
+static void golden_shop_v1_shop_service_get_the_item_that_nobody_else_wanted_yet_because_its_name_is_too_long_relay(
+    csvc_done_fn *done, void *self, const csvc_rpc *rpc, const void *rsp)
+{
+    void (*typed)(void *, const csvc_rpc *, const Golden__Shop__V1__Item *) =
+        (void (*)(void *, const csvc_rpc *, const Golden__Shop__V1__Item *))done;
+
+    typed(self, rpc, rsp);
+}
+
+csvc_call *golden_shop_v1_shop_service_client_get_the_item_that_nobody_else_wanted_yet_because_its_name_is_too_long_async(
+    csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__ItemRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const Golden__Shop__V1__Item *rsp), void *self)
+{
+    return csvc_call_async(
+        ch, &golden_shop_v1_shop_service_methods[7], rpc, req,
+        golden_shop_v1_shop_service_get_the_item_that_nobody_else_wanted_yet_because_its_name_is_too_long_relay,
+        (csvc_done_fn *)done, self);
 }
 
 /* ---- golden.shop.v1.Nothing ---- */
@@ -342,6 +464,19 @@ csvc_code golden_shop_v1_only_streams_ops_register(csvc_server *srv,
                                                    void *self)
 {
     return csvc_server_register(srv, &golden_shop_v1_only_streams_service, ops, self);
+}
+
+csvc_call *golden_shop_v1_only_streams_client_tail(csvc_channel *ch, csvc_rpc *rpc,
+                                                   const Golden__Shop__V1__ItemRequest *req)
+{
+    return csvc_call_start(ch, &golden_shop_v1_only_streams_methods[0], rpc, req, NULL);
+}
+
+csvc_call *golden_shop_v1_only_streams_client_tail_async(csvc_channel *ch, csvc_rpc *rpc,
+                                                         const Golden__Shop__V1__ItemRequest *req,
+                                                         const csvc_events *events)
+{
+    return csvc_call_start(ch, &golden_shop_v1_only_streams_methods[0], rpc, req, events);
 }
 
 /* ---- acme/notes.proto: imported, but no type of it is used ---- */

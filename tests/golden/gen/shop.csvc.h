@@ -4,6 +4,7 @@
 
 #include <csvc/client.h>
 #include <csvc/server.h>
+#include <csvc/stream.h>
 
 #include "shop.pb-c.h"
 #include "acme/types.csvc.h"
@@ -46,19 +47,20 @@ typedef struct golden_shop_v1_shop_service_ops {
 
     /*
      * Items as they come.
-     * Server streaming; not served yet: answers UNIMPLEMENTED.
+     * Server streaming: send with golden_shop_v1_shop_service_watch_items_send().
      */
     csvc_code (*watch_items)(void *self, csvc_ctx *ctx, const Google__Protobuf__Empty *req,
                              csvc_stream *out);
 
-    /* Client streaming; not served yet: answers UNIMPLEMENTED. */
+    /* Client streaming: receive with golden_shop_v1_shop_service_import_items_recv(). */
     csvc_code (*import_items)(void *self, csvc_ctx *ctx, csvc_stream *in,
                               Google__Protobuf__Empty *rsp);
 
     /*
      * Two
      * lines.
-     * Bidirectional streaming; not served yet: answers UNIMPLEMENTED.
+     * Bidirectional streaming: golden_shop_v1_shop_service_haggle_recv() and
+     * golden_shop_v1_shop_service_haggle_send().
      * Deprecated.
      */
     csvc_code (*haggle)(void *self, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out);
@@ -101,6 +103,39 @@ csvc_code golden_shop_v1_shop_service_client_get_the_item_that_nobody_else_wante
     csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__ItemRequest *req,
     const Golden__Shop__V1__Item **ret_rsp);
 
+/* The same without waiting: `done` runs once, on the call's loop, see csvc_call_async. */
+csvc_call *golden_shop_v1_shop_service_client_add_item_async(
+    csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__Item *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const Google__Protobuf__Empty *rsp), void *self);
+csvc_call *golden_shop_v1_shop_service_client_get_item_async(
+    csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__ItemRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const Golden__Shop__V1__Item *rsp), void *self);
+csvc_call *golden_shop_v1_shop_service_client_price_async(
+    csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__ItemRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const Acme__Types__Money *rsp), void *self);
+csvc_call *golden_shop_v1_shop_service_client_delete_async(
+    csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__ItemRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const Google__Protobuf__Empty *rsp), void *self);
+csvc_call *golden_shop_v1_shop_service_client_get_the_item_that_nobody_else_wanted_yet_because_its_name_is_too_long_async(
+    csvc_channel *ch, csvc_rpc *rpc, const Golden__Shop__V1__ItemRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const Golden__Shop__V1__Item *rsp), void *self);
+
+/*
+ * Starts an rpc with a stream, to be used and finished with the functions of the same name, see
+ * csvc_call_start; with events it is asynchronous. NULL: rpc->code says why.
+ */
+csvc_call *golden_shop_v1_shop_service_client_watch_items(csvc_channel *ch, csvc_rpc *rpc,
+                                                          const Google__Protobuf__Empty *req);
+csvc_call *golden_shop_v1_shop_service_client_watch_items_async(csvc_channel *ch, csvc_rpc *rpc,
+                                                                const Google__Protobuf__Empty *req,
+                                                                const csvc_events *events);
+csvc_call *golden_shop_v1_shop_service_client_import_items(csvc_channel *ch, csvc_rpc *rpc);
+csvc_call *golden_shop_v1_shop_service_client_import_items_async(csvc_channel *ch, csvc_rpc *rpc,
+                                                                 const csvc_events *events);
+csvc_call *golden_shop_v1_shop_service_client_haggle(csvc_channel *ch, csvc_rpc *rpc);
+csvc_call *golden_shop_v1_shop_service_client_haggle_async(csvc_channel *ch, csvc_rpc *rpc,
+                                                           const csvc_events *events);
+
 /* ---- golden.shop.v1.Nothing ---- */
 
 /* Deprecated. */
@@ -125,7 +160,7 @@ extern const csvc_service golden_shop_v1_nothing_service;
 typedef struct golden_shop_v1_only_streams_ops {
     size_t struct_size;
 
-    /* Server streaming; not served yet: answers UNIMPLEMENTED. */
+    /* Server streaming: send with golden_shop_v1_only_streams_tail_send(). */
     csvc_code (*tail)(void *self, csvc_ctx *ctx, const Golden__Shop__V1__ItemRequest *req,
                       csvc_stream *out);
 } golden_shop_v1_only_streams_ops;
@@ -140,11 +175,175 @@ csvc_code golden_shop_v1_only_streams_ops_register(csvc_server *srv,
 /* The table of its rpcs, for what takes services as values (csvc/app.h). */
 extern const csvc_service golden_shop_v1_only_streams_service;
 
+/*
+ * Starts an rpc with a stream, to be used and finished with the functions of the same name, see
+ * csvc_call_start; with events it is asynchronous. NULL: rpc->code says why.
+ */
+csvc_call *golden_shop_v1_only_streams_client_tail(csvc_channel *ch, csvc_rpc *rpc,
+                                                   const Golden__Shop__V1__ItemRequest *req);
+csvc_call *golden_shop_v1_only_streams_client_tail_async(csvc_channel *ch, csvc_rpc *rpc,
+                                                         const Golden__Shop__V1__ItemRequest *req,
+                                                         const csvc_events *events);
+
 /* ---- shop.proto ---- */
 
 /* What csvc/message.h takes to decode, encode, print, copy and compare messages. */
 extern const csvc_message_type golden__shop__v1__item__type;
 extern const csvc_message_type golden__shop__v1__item_request__type;
+
+/* ---- the streams of /golden.shop.v1.ShopService/WatchItems ---- */
+
+static inline csvc_code golden_shop_v1_shop_service_watch_items_send(
+    csvc_stream *out, const Golden__Shop__V1__Item *rsp)
+{
+    return csvc_stream_send(out, rsp);
+}
+
+static inline csvc_frame *golden_shop_v1_shop_service_watch_items_frame(
+    const Golden__Shop__V1__Item *rsp)
+{
+    return csvc_frame_new(&golden__shop__v1__item__type, rsp);
+}
+
+static inline bool golden_shop_v1_shop_service_client_watch_items_recv(
+    csvc_call *call, const Golden__Shop__V1__Item **ret_rsp)
+{
+    const void *message;
+
+    if (!csvc_call_recv(call, &message)) {
+        return false;
+    }
+    *ret_rsp = (const Golden__Shop__V1__Item *)message;
+    return true;
+}
+
+static inline csvc_code golden_shop_v1_shop_service_client_watch_items_finish(csvc_call *call,
+                                                                              csvc_rpc *rpc)
+{
+    return csvc_call_finish(call, rpc, NULL);
+}
+
+/* ---- the streams of /golden.shop.v1.ShopService/ImportItems ---- */
+
+static inline bool golden_shop_v1_shop_service_import_items_recv(
+    csvc_stream *in, const Golden__Shop__V1__Item **ret_req)
+{
+    const void *message;
+
+    if (!csvc_stream_recv(in, &message)) {
+        return false;
+    }
+    *ret_req = (const Golden__Shop__V1__Item *)message;
+    return true;
+}
+
+static inline csvc_code golden_shop_v1_shop_service_client_import_items_send(
+    csvc_call *call, const Golden__Shop__V1__Item *req)
+{
+    return csvc_call_send(call, req);
+}
+
+static inline void golden_shop_v1_shop_service_client_import_items_close_send(csvc_call *call)
+{
+    csvc_call_close_send(call);
+}
+
+static inline csvc_code golden_shop_v1_shop_service_client_import_items_finish(
+    csvc_call *call, csvc_rpc *rpc, const Google__Protobuf__Empty **ret_rsp)
+{
+    const void *message;
+    const csvc_code code = csvc_call_finish(call, rpc, &message);
+
+    if (code == CSVC_OK) {
+        *ret_rsp = (const Google__Protobuf__Empty *)message;
+    }
+    return code;
+}
+
+/* ---- the streams of /golden.shop.v1.ShopService/Haggle ---- */
+
+static inline bool golden_shop_v1_shop_service_haggle_recv(csvc_stream *in,
+                                                           const Acme__Types__Money **ret_req)
+{
+    const void *message;
+
+    if (!csvc_stream_recv(in, &message)) {
+        return false;
+    }
+    *ret_req = (const Acme__Types__Money *)message;
+    return true;
+}
+
+static inline csvc_code golden_shop_v1_shop_service_haggle_send(csvc_stream *out,
+                                                                const Acme__Types__Money *rsp)
+{
+    return csvc_stream_send(out, rsp);
+}
+
+static inline csvc_frame *golden_shop_v1_shop_service_haggle_frame(const Acme__Types__Money *rsp)
+{
+    return csvc_frame_new(&acme__types__money__type, rsp);
+}
+
+static inline csvc_code golden_shop_v1_shop_service_client_haggle_send(
+    csvc_call *call, const Acme__Types__Money *req)
+{
+    return csvc_call_send(call, req);
+}
+
+static inline void golden_shop_v1_shop_service_client_haggle_close_send(csvc_call *call)
+{
+    csvc_call_close_send(call);
+}
+
+static inline bool golden_shop_v1_shop_service_client_haggle_recv(
+    csvc_call *call, const Acme__Types__Money **ret_rsp)
+{
+    const void *message;
+
+    if (!csvc_call_recv(call, &message)) {
+        return false;
+    }
+    *ret_rsp = (const Acme__Types__Money *)message;
+    return true;
+}
+
+static inline csvc_code golden_shop_v1_shop_service_client_haggle_finish(csvc_call *call,
+                                                                         csvc_rpc *rpc)
+{
+    return csvc_call_finish(call, rpc, NULL);
+}
+
+/* ---- the streams of /golden.shop.v1.OnlyStreams/Tail ---- */
+
+static inline csvc_code golden_shop_v1_only_streams_tail_send(csvc_stream *out,
+                                                              const Golden__Shop__V1__Item *rsp)
+{
+    return csvc_stream_send(out, rsp);
+}
+
+static inline csvc_frame *golden_shop_v1_only_streams_tail_frame(const Golden__Shop__V1__Item *rsp)
+{
+    return csvc_frame_new(&golden__shop__v1__item__type, rsp);
+}
+
+static inline bool golden_shop_v1_only_streams_client_tail_recv(
+    csvc_call *call, const Golden__Shop__V1__Item **ret_rsp)
+{
+    const void *message;
+
+    if (!csvc_call_recv(call, &message)) {
+        return false;
+    }
+    *ret_rsp = (const Golden__Shop__V1__Item *)message;
+    return true;
+}
+
+static inline csvc_code golden_shop_v1_only_streams_client_tail_finish(csvc_call *call,
+                                                                       csvc_rpc *rpc)
+{
+    return csvc_call_finish(call, rpc, NULL);
+}
 
 /* The .proto itself, serialized, and those it imports. */
 extern const csvc_file shop__file;

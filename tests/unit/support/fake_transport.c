@@ -146,7 +146,7 @@ static void run_close(csvc_task *task)
     fake_close(st->call, !st->call->cancelled, st->call->cancelled);
 }
 
-static void served_finish(csvc_tcall *tc, const csvc_finish *finish)
+static void served_finish(csvc_tcall *tc, const csvc_ending *finish)
 {
     served_tcall *st = served_of(tc);
     fake_call *call = st->call;

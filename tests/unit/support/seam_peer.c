@@ -79,7 +79,7 @@ static void count(peer_server *srv, int *counter)
 
 static void end_call(peer_call *call, csvc_code code, csvc_bytes text, const csvc_outgoing *message)
 {
-    csvc_finish end = {.code = code, .text = text, .message = message};
+    csvc_ending end = {.code = code, .text = text, .message = message};
 
     CHECK(!call->finished);
     call->finished = true;
@@ -201,7 +201,7 @@ static void answer_metadata(peer_call *call)
     csvc_md_list all = {0};
     csvc_md_list mine = {0};
     csvc_md *kept = NULL;
-    csvc_finish end = {0};
+    csvc_ending end = {0};
 
     CHECK(a != NULL);
     CHECK(call->tc->ops->metadata(call->tc, &all));

@@ -1,0 +1,417 @@
+/* rpc/stream.c: two bounded queues of messages between threads and a loop. */
+#include <codec/codec.h>
+#include <csvc/alloc.h>
+#include <rpc/stream.h>
+
+#include <string.h>
+
+#include <base/banned.h>
+
+enum {
+    SCRATCH = 1024 /* a message that is not longer is packed on the stack first */
+};
+
+/* ---- life ---- */
+
+void csvc__stream_init(csvc_stream *st, csvc_tcall *tc, void (*run)(csvc_task *task))
+{
+    *st = (csvc_stream){.tc = tc, .task.run = run, .queue_size = CSVC__STREAM_SMALL};
+    st->queue = st->small;
+    (void)pthread_mutex_init(&st->lock, NULL);
+    (void)pthread_cond_init(&st->moved, NULL);
+}
+
+static void drop_queued(csvc_stream *st)
+{
+    while (st->n_queued > 0) {
+        csvc__payload_unref(st->queue[st->queue_first]);
+        st->queue_first = (st->queue_first + 1) % st->queue_size;
+        st->n_queued--;
+    }
+    st->queued_bytes = 0;
+}
+
+static void drop_ahead(csvc_stream *st)
+{
+    while (st->n_ahead > 0) {
+        csvc__payload_unref(st->ahead[st->ahead_first]);
+        st->ahead_first = (st->ahead_first + 1) % CSVC__STREAM_AHEAD;
+        st->n_ahead--;
+    }
+    st->ahead_bytes = 0;
+}
+
+void csvc__stream_release(csvc_stream *st)
+{
+    drop_queued(st);
+    drop_ahead(st);
+    if (st->queue != st->small) {
+        csvc__free(st->queue);
+    }
+    if (st->scratch_first != NULL) {
+        csvc__arena_release(&st->scratch);
+        csvc__free(st->scratch_first);
+    }
+    (void)pthread_cond_destroy(&st->moved);
+    (void)pthread_mutex_destroy(&st->lock);
+}
+
+/* ---- waiting and waking; with the lock ---- */
+
+static void wait_here(csvc_stream *st)
+{
+    st->waiting++;
+    (void)pthread_cond_wait(&st->moved, &st->lock);
+    st->waiting--;
+}
+
+static void wake(csvc_stream *st)
+{
+    if (st->waiting > 0) {
+        (void)pthread_cond_broadcast(&st->moved);
+    }
+}
+
+bool csvc__stream_want_turn(csvc_stream *st)
+{
+    const bool owed = !st->posted;
+
+    st->posted = true;
+    return owed;
+}
+
+void csvc__stream_post_turn(csvc_stream *st)
+{
+    bool owed;
+
+    (void)pthread_mutex_lock(&st->lock);
+    owed = csvc__stream_want_turn(st);
+    (void)pthread_mutex_unlock(&st->lock);
+    if (owed) {
+        csvc__loop_post(st->tc->loop, &st->task);
+    }
+}
+
+void csvc__stream_unposted(csvc_stream *st)
+{
+    (void)pthread_mutex_lock(&st->lock);
+    st->posted = false;
+    (void)pthread_mutex_unlock(&st->lock);
+}
+
+/* ---- sending ---- */
+
+csvc_code csvc__pack(const csvc_message_type *type, const void *message, csvc_payload **ret_payload,
+                     csvc_error *err)
+{
+    csvc_arena overflow;
+    csvc_bytes bytes;
+    csvc_payload *payload;
+    uint8_t scratch[SCRATCH];
+    uint8_t *data;
+    csvc_code code;
+
+    csvc__arena_init(&overflow, NULL, 0, 0);
+    code = csvc__encode_into(type, message, scratch, sizeof(scratch), &overflow, &bytes, err);
+    if (code == CSVC_OK) {
+        payload = csvc__payload_new(bytes.len, &data);
+        if (payload == NULL) {
+            code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        } else {
+            if (bytes.len > 0) {
+                memcpy(data, bytes.data, bytes.len);
+            }
+            *ret_payload = payload;
+        }
+    }
+    csvc__arena_release(&overflow);
+    return code;
+}
+
+csvc_outgoing csvc__stream_outgoing(const csvc_stream *st, csvc_payload *payload)
+{
+    return (csvc_outgoing){.payload = payload, .compress = payload->len >= st->compress_bytes};
+}
+
+/* One that is alone may be of any length. */
+static bool has_room(const csvc_stream *st, size_t len)
+{
+    return st->n_queued == 0 || (st->n_queued < st->max_queued && len <= st->max_queued_bytes &&
+                                 st->queued_bytes <= st->max_queued_bytes - len);
+}
+
+static bool grow(csvc_stream *st)
+{
+    const uint32_t size = st->queue_size * 2;
+    csvc_payload **queue = csvc__malloc(size * sizeof(csvc_payload *));
+
+    if (queue == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < st->n_queued; i++) {
+        queue[i] = st->queue[(st->queue_first + i) % st->queue_size];
+    }
+    if (st->queue != st->small) {
+        csvc__free(st->queue);
+    }
+    st->queue = queue;
+    st->queue_size = size;
+    st->queue_first = 0;
+    return true;
+}
+
+static csvc__pushed push(csvc_stream *st, csvc_payload *payload)
+{
+    if (payload->len > st->max_send_bytes) {
+        return CSVC__PUSH_TOO_LONG;
+    }
+    for (;;) {
+        if (st->shut) {
+            return CSVC__PUSH_SHUT;
+        }
+        if (st->ended) {
+            return CSVC__PUSH_ENDED;
+        }
+        if (has_room(st, payload->len)) {
+            break;
+        }
+        if (!st->may_wait) {
+            st->refused = true;
+            return CSVC__PUSH_FULL;
+        }
+        wait_here(st);
+    }
+    if (st->n_queued == st->queue_size && !grow(st)) {
+        return CSVC__PUSH_NO_MEMORY;
+    }
+    csvc__payload_ref(payload);
+    st->queue[(st->queue_first + st->n_queued) % st->queue_size] = payload;
+    st->n_queued++;
+    st->queued_bytes += payload->len;
+    return CSVC__PUSHED;
+}
+
+csvc__pushed csvc__stream_push(csvc_stream *st, csvc_payload *payload, csvc_code *ret_why)
+{
+    csvc__pushed pushed;
+    bool owed = false;
+
+    (void)pthread_mutex_lock(&st->lock);
+    pushed = push(st, payload);
+    if (pushed == CSVC__PUSHED && !st->sending) {
+        owed = csvc__stream_want_turn(st); /* else `writable` comes, and looks at the queue */
+    }
+    *ret_why = st->why;
+    (void)pthread_mutex_unlock(&st->lock);
+    if (owed) {
+        csvc__loop_post(st->tc->loop, &st->task);
+    }
+    return pushed;
+}
+
+static csvc_payload *take_queued(csvc_stream *st)
+{
+    csvc_payload *payload = st->queue[st->queue_first];
+
+    st->queue_first = (st->queue_first + 1) % st->queue_size;
+    st->n_queued--;
+    st->queued_bytes -= payload->len;
+    if (st->n_queued <= st->max_queued / 2) {
+        wake(st);
+    }
+    return payload;
+}
+
+/* ---- receiving ---- */
+
+static bool wants_more(const csvc_stream *st)
+{
+    return st->receives != NULL && !st->reading && !st->at_end && !st->ended &&
+           st->in_code == CSVC_OK && st->n_ahead < CSVC__STREAM_AHEAD &&
+           st->ahead_bytes < CSVC__STREAM_AHEAD_BYTES;
+}
+
+/* The next one, or NULL; *ret_owed: the loop is to be told that there is room again. */
+static csvc_payload *take_ahead(csvc_stream *st, bool *ret_owed)
+{
+    csvc_payload *payload;
+
+    while (st->n_ahead == 0 && !st->at_end && !st->ended && st->may_wait) {
+        wait_here(st);
+    }
+    if (st->n_ahead == 0 || st->in_code != CSVC_OK) {
+        return NULL;
+    }
+    payload = st->ahead[st->ahead_first];
+    st->ahead_first = (st->ahead_first + 1) % CSVC__STREAM_AHEAD;
+    st->n_ahead--;
+    st->ahead_bytes -= payload->len;
+    /* not for each: a worker that keeps up would wake the loop for every message */
+    if (st->n_ahead <= CSVC__STREAM_AHEAD / 2 && wants_more(st)) {
+        *ret_owed = csvc__stream_want_turn(st);
+    }
+    return payload;
+}
+
+/* An empty arena for one message; its first chunk stays. */
+static bool fresh_scratch(csvc_stream *st)
+{
+    if (st->scratch_first != NULL) {
+        csvc_arena_reset(&st->scratch);
+        return true;
+    }
+    st->scratch_first = csvc__malloc(CSVC__STREAM_FIRST_CHUNK);
+    if (st->scratch_first != NULL) {
+        csvc__arena_init(&st->scratch, st->scratch_first, CSVC__STREAM_FIRST_CHUNK, st->max_memory);
+    }
+    return st->scratch_first != NULL;
+}
+
+static csvc_code decode(csvc_stream *st, csvc_payload **payload, const void **ret_message,
+                        csvc_error *err)
+{
+    void *message;
+    csvc_code code = csvc__payload_unpack(payload, st->max_receive_bytes, err);
+
+    if (code != CSVC_OK) {
+        return code;
+    }
+    if (st->into == NULL && !fresh_scratch(st)) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    code = csvc_decode_pieces(st->into != NULL ? st->into : &st->scratch, st->receives,
+                              (*payload)->pieces, (*payload)->n_pieces, NULL, &message, err);
+    if (code == CSVC_OK) {
+        *ret_message = message;
+    }
+    return code;
+}
+
+bool csvc__stream_receive(csvc_stream *st, const void **ret_message, csvc_error *err)
+{
+    csvc_payload *payload;
+    bool owed = false;
+    csvc_code code;
+
+    (void)pthread_mutex_lock(&st->lock);
+    payload = take_ahead(st, &owed);
+    (void)pthread_mutex_unlock(&st->lock);
+    if (owed) {
+        csvc__loop_post(st->tc->loop, &st->task);
+    }
+    if (payload == NULL) {
+        return false;
+    }
+    code = decode(st, &payload, ret_message, err);
+    csvc__payload_unref(payload);
+    if (code != CSVC_OK) {
+        csvc__stream_refuse(st, code);
+    }
+    return code == CSVC_OK;
+}
+
+void csvc__stream_refuse(csvc_stream *st, csvc_code code)
+{
+    (void)pthread_mutex_lock(&st->lock);
+    st->in_code = code;
+    drop_ahead(st);
+    (void)pthread_mutex_unlock(&st->lock);
+}
+
+csvc_code csvc__stream_in_code(csvc_stream *st)
+{
+    csvc_code code;
+
+    (void)pthread_mutex_lock(&st->lock);
+    code = st->in_code != CSVC_OK ? st->in_code : st->ended ? st->why : CSVC_OK;
+    (void)pthread_mutex_unlock(&st->lock);
+    return code;
+}
+
+/* ---- on the loop ---- */
+
+void csvc__stream_move(csvc_stream *st)
+{
+    csvc_payload *payload = NULL;
+    bool more = false;
+    bool read = false;
+
+    (void)pthread_mutex_lock(&st->lock);
+    if (!st->sending && st->n_queued > 0 && !st->ended) {
+        payload = take_queued(st);
+        more = st->n_queued > 0;
+        st->sending = true;
+    }
+    read = wants_more(st);
+    st->reading |= read;
+    (void)pthread_mutex_unlock(&st->lock);
+    if (payload != NULL) {
+        const csvc_outgoing message = csvc__stream_outgoing(st, payload);
+
+        st->tc->ops->send(st->tc, &message, more);
+        csvc__payload_unref(payload);
+    }
+    if (read) {
+        st->tc->ops->read(st->tc);
+    }
+}
+
+void csvc__stream_message(csvc_stream *st, csvc_payload *message)
+{
+    (void)pthread_mutex_lock(&st->lock);
+    st->reading = false;
+    if (st->ended || st->in_code != CSVC_OK) {
+        csvc__payload_unref(message);
+    } else {
+        st->ahead[(st->ahead_first + st->n_ahead) % CSVC__STREAM_AHEAD] = message;
+        st->n_ahead++;
+        st->ahead_bytes += message->len;
+        wake(st);
+    }
+    (void)pthread_mutex_unlock(&st->lock);
+}
+
+void csvc__stream_at_end(csvc_stream *st)
+{
+    (void)pthread_mutex_lock(&st->lock);
+    st->at_end = true;
+    st->reading = false;
+    wake(st);
+    (void)pthread_mutex_unlock(&st->lock);
+}
+
+void csvc__stream_writable(csvc_stream *st)
+{
+    (void)pthread_mutex_lock(&st->lock);
+    st->sending = false;
+    (void)pthread_mutex_unlock(&st->lock);
+}
+
+void csvc__stream_end(csvc_stream *st, csvc_code why, bool drop_received)
+{
+    (void)pthread_mutex_lock(&st->lock);
+    if (!st->ended) {
+        st->ended = true;
+        st->why = why;
+        drop_queued(st);
+        if (drop_received) {
+            drop_ahead(st);
+        }
+        wake(st);
+    }
+    (void)pthread_mutex_unlock(&st->lock);
+}
+
+bool csvc__stream_drained(csvc_stream *st, csvc_payload **ret_last)
+{
+    bool drained;
+
+    *ret_last = NULL;
+    (void)pthread_mutex_lock(&st->lock);
+    drained = st->ended || (!st->sending && st->n_queued <= 1);
+    if (drained && st->n_queued == 1) {
+        *ret_last = take_queued(st);
+    }
+    (void)pthread_mutex_unlock(&st->lock);
+    return drained;
+}

@@ -1,0 +1,132 @@
+/*
+ * rpc/stream.h: the messages of a call between the threads that use it and its loop; the same for
+ * served and outgoing calls.
+ *
+ * Both directions have a bounded queue of payloads. Who sends packs on its own thread, queues, and
+ * posts one task to the loop, however many messages wait; the loop hands them to the transport one
+ * by one. The loop reads a few messages ahead; who receives decodes them on its own thread, into a
+ * scratch arena that the next one is received into as well. So a stream's memory does not grow with
+ * its age.
+ *
+ * A stream lies in what its call keeps in the transport's memory. `task` is posted at most once at
+ * a time (`posted`); the owner's `task.run` begins with csvc__stream_unposted.
+ */
+#ifndef CSVC_RPC_STREAM_H
+#define CSVC_RPC_STREAM_H
+
+#include <base/arena.h>
+#include <csvc/message.h>
+#include <csvc/stream.h>
+#include <transport/seam.h>
+
+#include <pthread.h>
+
+enum {
+    CSVC__STREAM_SMALL = 4, /* messages that can wait to be sent without memory of their own */
+    CSVC__STREAM_AHEAD = 8, /* messages read before somebody asks for them */
+    CSVC__STREAM_FIRST_CHUNK = 2048, /* of the scratch arena, from the first message on */
+};
+#define CSVC__STREAM_AHEAD_BYTES ((size_t)64 << 10) /* once more are here, no more are read */
+#define CSVC__MORE_ALWAYS        UINT32_MAX
+
+struct csvc_stream {
+    csvc_tcall *tc;
+    const csvc_message_type *sends;    /* NULL: that direction has no stream */
+    const csvc_message_type *receives; /* the same */
+    csvc_ctx *ctx;                     /* of a served call */
+    csvc_task task;
+    csvc_arena scratch; /* of the message received last; whoever receives */
+    void *scratch_first;
+    csvc_arena *into; /* decode there instead, and keep what is there; NULL: the scratch arena */
+    size_t max_memory;
+    uint32_t max_queued;
+    size_t max_queued_bytes;
+    size_t max_send_bytes, max_receive_bytes; /* of a message */
+    size_t compress_bytes;                    /* from here on it is packed */
+
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t moved; /* there is room, a message, or an end */
+    uint32_t waiting;     /* threads that wait for it */
+    bool posted;
+    bool may_wait;     /* send and recv do: on a worker, until it is detached */
+    bool shut;         /* its own side has said that it sends no more */
+    bool ended;        /* the call is over: what is queued goes nowhere */
+    csvc_code why;     /* it has ended */
+    csvc_code in_code; /* what was received does not parse */
+
+    csvc_payload **queue; /* a ring; `small` or from malloc */
+    uint32_t queue_size, queue_first, n_queued;
+    size_t queued_bytes;
+    bool sending; /* one is with the transport */
+    bool refused; /* a send found the queue full, and on_writable has not followed yet */
+    csvc_payload *small[CSVC__STREAM_SMALL];
+
+    csvc_payload *ahead[CSVC__STREAM_AHEAD]; /* a ring */
+    uint32_t ahead_first, n_ahead;
+    size_t ahead_bytes;
+    bool reading;     /* the transport was asked */
+    bool at_end;      /* the other side has sent its last message */
+    uint32_t credits; /* on_message events asked for; CSVC__MORE_ALWAYS: all */
+};
+
+/* Whoever calls sets sends, receives, ctx, may_wait and the limits afterwards. Cannot fail. */
+void csvc__stream_init(csvc_stream *st, csvc_tcall *tc, void (*run)(csvc_task *task));
+void csvc__stream_release(csvc_stream *st);
+
+/* ---- any thread ---- */
+
+/* A message packed. INTERNAL with a reason in err when it cannot be, RESOURCE_EXHAUSTED. */
+csvc_code csvc__pack(const csvc_message_type *type, const void *message, csvc_payload **ret_payload,
+                     csvc_error *err) CSVC_MUST_CHECK;
+
+/* What became of a message that was to be queued. */
+typedef enum csvc__pushed {
+    CSVC__PUSHED,
+    CSVC__PUSH_TOO_LONG,
+    CSVC__PUSH_FULL,  /* and waiting is not allowed */
+    CSVC__PUSH_ENDED, /* st->why says why */
+    CSVC__PUSH_SHUT,  /* after its own end */
+    CSVC__PUSH_NO_MEMORY,
+} csvc__pushed;
+
+/* It, as the transport is to send it. */
+csvc_outgoing csvc__stream_outgoing(const csvc_stream *st, csvc_payload *payload);
+
+/* Queues a payload and takes a reference of its own; waits for room where it may. */
+csvc__pushed csvc__stream_push(csvc_stream *st, csvc_payload *payload, csvc_code *ret_why);
+
+/* The next message, decoded into the scratch arena; waits for it where it may. False: there is
+ * none; csvc__stream_in_code says why. */
+bool csvc__stream_receive(csvc_stream *st, const void **ret_message, csvc_error *err);
+
+/* Why there are no more messages: OK at the end of them. */
+csvc_code csvc__stream_in_code(csvc_stream *st);
+
+/* There will be no more messages for its user: a received one was refused with this code. */
+void csvc__stream_refuse(csvc_stream *st, csvc_code code);
+
+/* Has the loop look at it. With the lock: says whether csvc__loop_post is owed once it is open. */
+bool csvc__stream_want_turn(csvc_stream *st) CSVC_MUST_CHECK;
+void csvc__stream_post_turn(csvc_stream *st);
+
+/* ---- on the loop ---- */
+
+void csvc__stream_unposted(csvc_stream *st);
+
+/* Gives the transport the next message, asks it for the next one. */
+void csvc__stream_move(csvc_stream *st);
+
+/* The transport's events. NULL messages are the owner's to understand: csvc__stream_at_end. */
+void csvc__stream_message(csvc_stream *st, csvc_payload *message);
+void csvc__stream_at_end(csvc_stream *st);
+void csvc__stream_writable(csvc_stream *st);
+
+/* It is over; wakes who waits. What waits to be sent is dropped, and what was received, too, when
+ * `drop_received`. */
+void csvc__stream_end(csvc_stream *st, csvc_code why, bool drop_received);
+
+/* True when nothing is with the transport and at most one message waits, which is taken out then:
+ * it may go with the end. */
+bool csvc__stream_drained(csvc_stream *st, csvc_payload **ret_last);
+
+#endif /* CSVC_RPC_STREAM_H */

@@ -1,0 +1,59 @@
+/* support/stream_service.c: see the header. */
+#include "stream_service.h"
+
+static csvc_code down(const void *ops, void *self, csvc_ctx *ctx, const void *in, void *out)
+{
+    stream_peer *peer = self;
+
+    (void)ops;
+    return peer->down(peer, ctx, in, out);
+}
+
+static csvc_code up(const void *ops, void *self, csvc_ctx *ctx, const void *in, void *out)
+{
+    stream_peer *peer = self;
+
+    (void)ops;
+    return peer->up(peer, ctx, (csvc_stream *)(uintptr_t)in, out);
+}
+
+static csvc_code both(const void *ops, void *self, csvc_ctx *ctx, const void *in, void *out)
+{
+    stream_peer *peer = self;
+
+    (void)ops;
+    return peer->both(peer, ctx, (csvc_stream *)(uintptr_t)in, out);
+}
+
+static csvc_code keep(const void *ops, void *self, csvc_ctx *ctx, const void *in, void *out)
+{
+    stream_peer *peer = self;
+
+    (void)ops;
+    return peer->keep(peer, ctx, in, out);
+}
+
+#define INNER &codec3__inner__type, &codec3__inner__type
+
+const csvc_method stream_methods[] = {
+    {"Down", "/test.Streams/Down", CSVC_RPC_SERVER_STREAM, 0, INNER, down},
+    {"Up", "/test.Streams/Up", CSVC_RPC_CLIENT_STREAM, 0, INNER, up},
+    {"Both", "/test.Streams/Both", CSVC_RPC_BIDI_STREAM, 0, INNER, both},
+    {"Keep", "/test.Streams/Keep", CSVC_RPC_UNARY, 0, INNER, keep},
+    {"Inline", "/test.Streams/Inline", CSVC_RPC_SERVER_STREAM, CSVC_METHOD_INLINE, INNER, down},
+};
+
+static const csvc_service stream_service = {
+    .struct_size = sizeof(csvc_service),
+    .ops_size = sizeof(size_t),
+    .name = "test.Streams",
+    .methods = stream_methods,
+    .n_methods = sizeof(stream_methods) / sizeof(stream_methods[0]),
+};
+
+csvc_code stream_register(csvc_server *srv, stream_peer *peer)
+{
+    static const size_t ops = sizeof(ops);
+
+    return csvc_server_register(srv, &stream_service, &ops, peer);
+}

@@ -1,0 +1,38 @@
+/*
+ * support/stream_service.h: the tables of a service with the four kinds of rpc, written by hand.
+ *
+ * test.Streams has Down (server streaming), Up (client streaming), Both (bidirectional), Keep
+ * (unary) and Inline (server streaming, on the loop); messages are codec3.Inner {id, name, ...}.
+ * Handlers are the test's own: a stream_peer is `self` of all of them.
+ */
+#ifndef TESTS_STREAM_SERVICE_H
+#define TESTS_STREAM_SERVICE_H
+
+#include <csvc/client.h>
+#include <csvc/server.h>
+#include <csvc/stream.h>
+
+#include "codec_types.h"
+
+typedef struct stream_peer {
+    csvc_code (*down)(struct stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                      csvc_stream *out);
+    csvc_code (*up)(struct stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, Codec3__Inner *rsp);
+    csvc_code (*both)(struct stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out);
+    csvc_code (*keep)(struct stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                      Codec3__Inner *rsp);
+    void *data; /* the test's */
+} stream_peer;
+
+enum {
+    STREAM_DOWN,
+    STREAM_UP,
+    STREAM_BOTH,
+    STREAM_KEEP,
+    STREAM_INLINE,
+};
+
+extern const csvc_method stream_methods[];
+csvc_code stream_register(csvc_server *srv, stream_peer *peer);
+
+#endif /* TESTS_STREAM_SERVICE_H */
