@@ -44,8 +44,9 @@ struct csvc_call {
     /* under the stream's lock */
     bool asynchronous;
     bool cancel_wanted;
-    bool discards; /* messages that come are nobody's */
-    bool over;     /* the status has come */
+    bool discards;   /* messages that come are nobody's */
+    bool over;       /* the status has come */
+    bool given_back; /* and the transport's call has gone */
 
     /* on the loop */
     bool cancelled, closed, told_end;
@@ -130,7 +131,9 @@ static void give_back_if_over(csvc_call *call)
     bool gone;
 
     (void)pthread_mutex_lock(&call->stream.lock);
-    gone = call->over && !call->stream.posted;
+    gone = call->over && !call->stream.posted && !call->stream.decoding && !call->given_back;
+    call->given_back |= gone;
+    call->stream.tc_waits = call->over && call->stream.decoding;
     (void)pthread_mutex_unlock(&call->stream.lock);
     if (gone) {
         if (parent != NULL) {
@@ -355,6 +358,7 @@ static void fill_outcome(csvc_call *call)
 
 static void end(csvc_call *call)
 {
+    csvc__stream_own(&call->stream); /* a payload may not outlive the transport's call */
     (void)pthread_mutex_lock(&call->stream.lock);
     conclude(call, call->status, call->status_text);
     (void)pthread_mutex_unlock(&call->stream.lock);

@@ -295,6 +295,7 @@ bool csvc__stream_receive(csvc_stream *st, const void **ret_message, csvc_error 
 
     (void)pthread_mutex_lock(&st->lock);
     payload = take_ahead(st, &owed);
+    st->decoding = payload != NULL;
     (void)pthread_mutex_unlock(&st->lock);
     if (owed) {
         csvc__loop_post(st->tc->loop, &st->task);
@@ -306,6 +307,13 @@ bool csvc__stream_receive(csvc_stream *st, const void **ret_message, csvc_error 
     csvc__payload_unref(payload);
     if (code != CSVC_OK) {
         csvc__stream_refuse(st, code);
+    }
+    (void)pthread_mutex_lock(&st->lock);
+    st->decoding = false;
+    owed = st->ended && st->tc_waits && csvc__stream_want_turn(st);
+    (void)pthread_mutex_unlock(&st->lock);
+    if (owed) {
+        csvc__loop_post(st->tc->loop, &st->task);
     }
     return code == CSVC_OK;
 }
@@ -398,6 +406,30 @@ void csvc__stream_end(csvc_stream *st, csvc_code why, bool drop_received)
             drop_ahead(st);
         }
         wake(st);
+    }
+    (void)pthread_mutex_unlock(&st->lock);
+}
+
+void csvc__stream_own(csvc_stream *st)
+{
+    (void)pthread_mutex_lock(&st->lock);
+    for (uint32_t i = 0; i < st->n_ahead; i++) {
+        csvc_payload **at = &st->ahead[(st->ahead_first + i) % CSVC__STREAM_AHEAD];
+        uint8_t *data;
+        csvc_payload *copy = csvc__payload_new((*at)->len, &data);
+
+        if (copy == NULL) {
+            drop_ahead(st);
+            st->in_code = CSVC_RESOURCE_EXHAUSTED;
+            break;
+        }
+        for (size_t k = 0; k < (*at)->n_pieces; k++) {
+            memcpy(data, (*at)->pieces[k].data, (*at)->pieces[k].len);
+            data += (*at)->pieces[k].len;
+        }
+        copy->compressed = (*at)->compressed;
+        csvc__payload_unref(*at);
+        *at = copy;
     }
     (void)pthread_mutex_unlock(&st->lock);
 }

@@ -64,6 +64,8 @@ struct csvc_stream {
     csvc_payload *ahead[CSVC__STREAM_AHEAD]; /* a ring */
     uint32_t ahead_first, n_ahead;
     size_t ahead_bytes;
+    bool decoding;    /* a thread has taken one out: the transport's call must stay */
+    bool tc_waits;    /* it does: a turn is owed once decoding is over */
     bool reading;     /* the transport was asked */
     bool at_end;      /* the other side has sent its last message */
     uint32_t credits; /* on_message events asked for; CSVC__MORE_ALWAYS: all */
@@ -124,6 +126,9 @@ void csvc__stream_writable(csvc_stream *st);
 /* It is over; wakes who waits. What waits to be sent is dropped, and what was received, too, when
  * `drop_received`. */
 void csvc__stream_end(csvc_stream *st, csvc_code why, bool drop_received);
+
+/* Copies what was received and not taken, so that it outlives the transport's call. */
+void csvc__stream_own(csvc_stream *st);
 
 /* True when nothing is with the transport and at most one message waits, which is taken out then:
  * it may go with the end. */

@@ -321,8 +321,8 @@ static void rpcs_have_their_shapes(void **state)
     assert_string_equal("csvc_code (*watch)(void *self, csvc_ctx *ctx, csvc_stream *in, "
                         "csvc_stream *out);",
                         text_of(bidi, "slot"));
-    assert_string_equal("/*\n * Before it.\n * Bidirectional streaming; not served yet: answers "
-                        "UNIMPLEMENTED.\n * Deprecated.\n */",
+    assert_string_equal("/*\n * Before it.\n * Bidirectional streaming: p_s_watch_recv() and "
+                        "p_s_watch_send().\n * Deprecated.\n */",
                         text_of(bidi, "comment"));
     assert_string_equal("return slots->watch(self, ctx, (csvc_stream *)in, out);",
                         text_of(bidi, "slot_call"));
