@@ -35,6 +35,17 @@ typedef enum which_setting {
     MAX_CALL_MEMORY,
     MAX_WORKERS,
     MAX_QUEUED,
+    GRPC_MAX_REPLY_BYTES,
+    GRPC_HANDSHAKE_TIMEOUT,
+    GRPC_KEEPALIVE,
+    GRPC_KEEPALIVE_TIMEOUT,
+    GRPC_MIN_PING_INTERVAL,
+    GRPC_MAX_IDLE,
+    GRPC_MAX_AGE,
+    GRPC_MAX_AGE_GRACE,
+    TLS_CERT_FILE,
+    TLS_KEY_FILE,
+    TLS_CLIENT_CA_FILE,
     DATABASE_URL, /* last: programs without storage have none */
     N_SETTINGS,
 } which_setting;
@@ -64,6 +75,30 @@ static const csvc__setting all_settings[N_SETTINGS] = {
                      65536},
     [MAX_QUEUED] = {"MAX_QUEUED", "4096", "calls that may wait for such a thread",
                     CSVC__SETTING_COUNT, INT32_MAX},
+    [GRPC_MAX_REPLY_BYTES] = {"GRPC_MAX_REPLY_BYTES", "67108864", "of a reply", CSVC__SETTING_COUNT,
+                              INT32_MAX},
+    [GRPC_HANDSHAKE_TIMEOUT] = {"GRPC_HANDSHAKE_TIMEOUT", "10s",
+                                "for a new connection to begin with TLS and HTTP/2",
+                                CSVC__SETTING_DURATION},
+    [GRPC_KEEPALIVE] = {"GRPC_KEEPALIVE", "2h",
+                        "silence after which a caller is asked for a sign of life",
+                        CSVC__SETTING_DURATION},
+    [GRPC_KEEPALIVE_TIMEOUT] = {"GRPC_KEEPALIVE_TIMEOUT", "20s",
+                                "without an answer its connection is closed",
+                                CSVC__SETTING_DURATION},
+    [GRPC_MIN_PING_INTERVAL] = {"GRPC_MIN_PING_INTERVAL", "5m",
+                                "callers that ping more often are sent away",
+                                CSVC__SETTING_DURATION},
+    [GRPC_MAX_IDLE] = {"GRPC_MAX_IDLE", "0s", "a connection without calls is closed; 0s: never",
+                       CSVC__SETTING_DURATION},
+    [GRPC_MAX_AGE] = {"GRPC_MAX_AGE", "0s", "an older connection takes no more calls; 0s: any age",
+                      CSVC__SETTING_DURATION},
+    [GRPC_MAX_AGE_GRACE] = {"GRPC_MAX_AGE_GRACE", "30s", "for the calls of such a connection",
+                            CSVC__SETTING_DURATION},
+    [TLS_CERT_FILE] = {"TLS_CERT_FILE", "", "certificate (PEM); with it, TLS is served"},
+    [TLS_KEY_FILE] = {"TLS_KEY_FILE", "", "its key"},
+    [TLS_CLIENT_CA_FILE] = {"TLS_CLIENT_CA_FILE", "",
+                            "callers must show a certificate that one of these CAs has signed"},
     [DATABASE_URL] = {"DATABASE_URL", "", "sqlite:PATH, or sqlite::memory: to forget all"},
 };
 
@@ -110,6 +145,32 @@ static void bad_setting(csvc_app *app, which_setting which, const csvc_error *er
 
 /* ---- new ---- */
 
+static const char *text_or_null(const csvc__setting *setting)
+{
+    return setting->value[0] != '\0' ? setting->value : NULL;
+}
+
+/* A file that is missing beside another one; false: wrong usage. */
+static bool check_tls(csvc_app *app)
+{
+    const csvc__setting *s = app->settings;
+    bool cert = s[TLS_CERT_FILE].value[0] != '\0';
+    bool key = s[TLS_KEY_FILE].value[0] != '\0';
+    bool ca = s[TLS_CLIENT_CA_FILE].value[0] != '\0';
+    which_setting given = cert ? TLS_CERT_FILE : key ? TLS_KEY_FILE : TLS_CLIENT_CA_FILE;
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    if (cert == key && (cert || !ca)) {
+        return true;
+    }
+    (void)csvc_error_set(&err, CSVC_INVALID_ARGUMENT, "it needs %s, too",
+                         !cert && !key ? "TLS_CERT_FILE and TLS_KEY_FILE"
+                         : cert        ? "TLS_KEY_FILE"
+                                       : "TLS_CERT_FILE");
+    bad_setting(app, given, &err);
+    return false;
+}
+
 static void make_server(csvc_app *app)
 {
     const csvc__setting *s = app->settings;
@@ -125,9 +186,23 @@ static void make_server(csvc_app *app)
         .max_buffered_bytes = (size_t)s[GRPC_MAX_BUFFERED_BYTES].number,
         .max_call_memory = (size_t)s[MAX_CALL_MEMORY].number,
         .slow_call_ms = s[SLOW_CALL].number > 0 ? s[SLOW_CALL].number : -1,
+        .max_reply_bytes = (uint32_t)s[GRPC_MAX_REPLY_BYTES].number,
+        .tls_cert_file = text_or_null(&s[TLS_CERT_FILE]),
+        .tls_key_file = text_or_null(&s[TLS_KEY_FILE]),
+        .tls_client_ca_file = text_or_null(&s[TLS_CLIENT_CA_FILE]),
+        .handshake_timeout_ms = s[GRPC_HANDSHAKE_TIMEOUT].number,
+        .keepalive_ms = s[GRPC_KEEPALIVE].number,
+        .keepalive_timeout_ms = s[GRPC_KEEPALIVE_TIMEOUT].number,
+        .min_ping_ms = s[GRPC_MIN_PING_INTERVAL].number,
+        .max_idle_ms = s[GRPC_MAX_IDLE].number,
+        .max_age_ms = s[GRPC_MAX_AGE].number,
+        .max_age_grace_ms = s[GRPC_MAX_AGE_GRACE].number,
     };
     csvc_error err = {CSVC_ERROR_INIT};
 
+    if (!check_tls(app)) {
+        return;
+    }
     app->srv = csvc_server_new(&options, &err);
     if (app->srv == NULL) {
         failed(app, EXIT_FAILED, "cannot make the server", &err);
@@ -334,8 +409,11 @@ static void start(csvc_app *app)
     if (app->db != NULL) {
         hide_password(app->settings[DATABASE_URL].value, storage, sizeof(storage));
     }
-    csvc_log(CSVC_LOG_INFO, "listening", "grpc", at, "storage", app->db != NULL ? storage : NULL,
-             NULL);
+    csvc_log(CSVC_LOG_INFO, "listening", "grpc", at, "tls",
+             app->settings[TLS_CERT_FILE].value[0] == '\0'        ? "off"
+             : app->settings[TLS_CLIENT_CA_FILE].value[0] == '\0' ? "on"
+                                                                  : "mutual",
+             "storage", app->db != NULL ? storage : NULL, NULL);
 }
 
 /* Waits for the signal, lets calls finish. */

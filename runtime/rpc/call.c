@@ -345,6 +345,11 @@ static csvc_code request_of(waiter *w, const void *request, csvc_outgoing *ret_m
         w->text = csvc_arena_printf(a, "the request cannot be encoded: %s", err.text);
         return code;
     }
+    if (bytes.len > w->ch->max_request_bytes) {
+        w->text = csvc_arena_printf(a, "the request has %zu bytes, this channel sends %u at most",
+                                    bytes.len, (unsigned)w->ch->max_request_bytes);
+        return CSVC_RESOURCE_EXHAUSTED;
+    }
     memory = w->tc->ops->reserve(w->tc, bytes.len);
     if (memory == NULL) {
         return CSVC_RESOURCE_EXHAUSTED;

@@ -7,7 +7,9 @@
 #include <base/banned.h>
 
 enum {
-    DEFAULT_MESSAGE_BYTES = 4 << 20
+    DEFAULT_MESSAGE_BYTES = 4 << 20,
+    DEFAULT_REQUEST_BYTES = 64 << 20,
+    DEFAULT_KEEPALIVE_TIMEOUT_MS = 20 * 1000,
 };
 
 csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *options,
@@ -15,6 +17,7 @@ csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *o
 {
     csvc_channel_options o = {CSVC_CHANNEL_OPTIONS_INIT};
     csvc_tchannel_config config = {.target = target};
+    csvc_ttls tls;
     csvc_channel *ch;
 
     if (options == NULL ||
@@ -33,12 +36,27 @@ csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *o
     config.authority = o.authority;
     config.max_message_bytes =
         o.max_message_bytes != 0 ? o.max_message_bytes : (uint32_t)DEFAULT_MESSAGE_BYTES;
+    config.keepalive_ms = o.keepalive_ms;
+    config.keepalive_timeout_ms =
+        o.keepalive_timeout_ms != 0 ? o.keepalive_timeout_ms : DEFAULT_KEEPALIVE_TIMEOUT_MS;
+    tls = (csvc_ttls){
+        .cert_file = o.tls_cert_file,
+        .key_file = o.tls_key_file,
+        .ca_file = o.tls_ca_file,
+        .system_ca = true,
+        .server_name = o.tls_server_name,
+    };
+    if (o.tls || tls.cert_file != NULL || tls.key_file != NULL || tls.ca_file != NULL ||
+        tls.server_name != NULL) {
+        config.tls = &tls;
+    }
     ch = csvc__calloc(1, sizeof(*ch));
     if (ch == NULL) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
     ch->transport = o.transport;
+    ch->max_request_bytes = o.max_request_bytes != 0 ? o.max_request_bytes : DEFAULT_REQUEST_BYTES;
     ch->tch = ch->transport->channel_new(&config, err);
     if (ch->tch == NULL) {
         csvc__free(ch);

@@ -15,6 +15,7 @@ typedef struct csvc__under_way {
 struct csvc_channel {
     const csvc_transport *transport;
     csvc_tchannel *tch;
+    uint32_t max_request_bytes;
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t quiet; /* no call is under way any more */

@@ -27,6 +27,7 @@ void csvc__ctx_init(csvc_ctx *ctx, void *first, size_t first_size, size_t max_me
     ctx->tc = NULL;
     ctx->path = NULL;
     ctx->peer = NULL;
+    ctx->identity = NULL;
     ctx->dispose = dispose;
     ctx->md_texts = NULL;
     ctx->headers = ctx->trailers = (csvc__md_out){0};
@@ -311,6 +312,34 @@ const char *csvc_peer(csvc_ctx *ctx)
         ctx->peer = ctx->tc->ops->peer(ctx->tc, &ctx->arena);
     }
     return ctx->peer;
+}
+
+/* NULL: there is none, or no memory. */
+static const csvc_identity *identity(csvc_ctx *ctx)
+{
+    csvc_identity *identity = NULL;
+
+    if (ctx->identity == NULL && ctx->tc != NULL && ctx->tc->ops->identity != NULL) {
+        identity = csvc_alloc(ctx, sizeof(*identity));
+        if (identity != NULL && ctx->tc->ops->identity(ctx->tc, &ctx->arena, identity)) {
+            ctx->identity = identity;
+        }
+    }
+    return ctx->identity;
+}
+
+const char *csvc_peer_common_name(csvc_ctx *ctx)
+{
+    const csvc_identity *who = identity(ctx);
+
+    return who != NULL ? who->common_name : NULL;
+}
+
+const char *csvc_peer_alt_name(csvc_ctx *ctx, size_t n)
+{
+    const csvc_identity *who = identity(ctx);
+
+    return who != NULL && n < who->n_alt_names ? who->alt_names[n] : NULL;
 }
 
 const char *csvc_method_path(const csvc_ctx *ctx)

@@ -51,6 +51,7 @@ struct csvc_ctx {
     csvc_tcall *tc;                 /* the rpc it serves; NULL for other work */
     const char *path;               /* "/user.UserService/GetUser"; NULL for other work */
     const char *peer;               /* once asked for */
+    const csvc_identity *identity;  /* once asked for */
     void (*dispose)(csvc_ctx *ctx); /* the last reference has gone; any thread */
     struct csvc__md_text *md_texts; /* metadata already given out as text */
     csvc__md_out headers, trailers;

@@ -296,6 +296,11 @@ static csvc_code encode(served *s, const csvc_method *method, const void *messag
                  NULL);
         return csvc_fail(ctx, code, "the reply cannot be encoded: %s", err.text);
     }
+    if (bytes.len > s->srv->o.max_reply_bytes) {
+        return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED,
+                         "the reply has %zu bytes, this server sends %u at most", bytes.len,
+                         (unsigned)s->srv->o.max_reply_bytes);
+    }
     memory = ctx->tc->ops->reserve(ctx->tc, bytes.len);
     if (memory == NULL) {
         return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "out of memory");

@@ -17,6 +17,12 @@ enum {
     DEFAULT_BUFFERED_BYTES = 512 << 20,
     DEFAULT_STREAMS = 1000,
     DEFAULT_SLOW_MS = 1000,
+    DEFAULT_REPLY_BYTES = 64 << 20,
+    DEFAULT_HANDSHAKE_MS = 10 * 1000,
+    DEFAULT_KEEPALIVE_MS = 2 * 3600 * 1000,
+    DEFAULT_KEEPALIVE_TIMEOUT_MS = 20 * 1000,
+    DEFAULT_MIN_PING_MS = 5 * 60 * 1000,
+    DEFAULT_AGE_GRACE_MS = 30 * 1000,
 };
 
 /* How long a shutdown waits for calls it has cancelled. */
@@ -24,6 +30,11 @@ enum {
 
 /* How long a worker without work stays. */
 #define WORKER_IDLE (10 * CSVC__SECOND)
+
+static int64_t or_default(int64_t value, int64_t fallback)
+{
+    return value != 0 ? value : fallback;
+}
 
 static void fill_options(csvc_server_options *o)
 {
@@ -40,6 +51,12 @@ static void fill_options(csvc_server_options *o)
     o->slow_call_ms = o->slow_call_ms == 0  ? DEFAULT_SLOW_MS
                       : o->slow_call_ms < 0 ? INT64_MAX
                                             : o->slow_call_ms;
+    o->max_reply_bytes = o->max_reply_bytes != 0 ? o->max_reply_bytes : DEFAULT_REPLY_BYTES;
+    o->handshake_timeout_ms = or_default(o->handshake_timeout_ms, DEFAULT_HANDSHAKE_MS);
+    o->keepalive_ms = or_default(o->keepalive_ms, DEFAULT_KEEPALIVE_MS);
+    o->keepalive_timeout_ms = or_default(o->keepalive_timeout_ms, DEFAULT_KEEPALIVE_TIMEOUT_MS);
+    o->min_ping_ms = or_default(o->min_ping_ms, DEFAULT_MIN_PING_MS);
+    o->max_age_grace_ms = or_default(o->max_age_grace_ms, DEFAULT_AGE_GRACE_MS);
 }
 
 csvc_server *csvc_server_new(const csvc_server_options *options, csvc_error *err)
@@ -203,10 +220,29 @@ static csvc_code make_transport(csvc_server *srv, csvc_error *err)
         .max_metadata_bytes = srv->o.max_metadata_bytes,
         .max_streams = srv->o.max_streams,
         .max_buffered_bytes = srv->o.max_buffered_bytes,
+        .times = {.handshake = srv->o.handshake_timeout_ms,
+                  .keepalive = srv->o.keepalive_ms,
+                  .keepalive_timeout = srv->o.keepalive_timeout_ms,
+                  .min_ping = srv->o.min_ping_ms,
+                  .max_idle = srv->o.max_idle_ms,
+                  .max_age = srv->o.max_age_ms,
+                  .max_age_grace = srv->o.max_age_grace_ms},
+    };
+    const csvc_ttls tls = {
+        .cert_file = srv->o.tls_cert_file,
+        .key_file = srv->o.tls_key_file,
+        .ca_file = srv->o.tls_client_ca_file,
     };
     csvc_error why = {CSVC_ERROR_INIT};
     csvc_tmethod *methods;
 
+    if (tls.cert_file != NULL || tls.key_file != NULL) {
+        config.tls = &tls;
+    } else if (tls.ca_file != NULL) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                              "callers cannot be asked for certificates without TLS: the server's "
+                              "own certificate and key are missing");
+    }
     methods = csvc__calloc(srv->paths.n_entries + 1, sizeof(*methods));
     if (methods == NULL) {
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");

@@ -141,6 +141,26 @@ CSVC_API int64_t csvc__loop_next_due(const csvc_loop *loop); /* INT64_MAX when t
 CSVC_API csvc_code csvc__timer_set(csvc_loop *loop, csvc_timer *timer, int64_t due) CSVC_MUST_CHECK;
 CSVC_API void csvc__timer_stop(csvc_loop *loop, csvc_timer *timer);
 
+/* ---- TLS ---- */
+
+/* Files in PEM, read again when they have changed. NULL: none. */
+typedef struct csvc_ttls {
+    const char *cert_file; /* ours, followed by the CAs between it and the root; a server's */
+    const char *key_file;  /* goes with it */
+    const char *ca_file;   /* who may have signed the peer's; a server with it asks every caller for
+                              a certificate */
+    bool system_ca;        /* where there is no ca_file, those of the system */
+    const char *server_name; /* a channel's: what the server's certificate is for, when it is not
+                                the target */
+} csvc_ttls;
+
+/* The names in a certificate that was verified; none without TLS, and where none was asked for. */
+typedef struct csvc_identity {
+    const char *common_name;      /* NULL: there is none */
+    const char *const *alt_names; /* DNS names, addresses, URIs */
+    size_t n_alt_names;
+} csvc_identity;
+
 /* ---- calls ---- */
 
 typedef struct csvc_tcall csvc_tcall;
@@ -170,6 +190,9 @@ typedef struct csvc_tcall_ops {
     void (*cancel)(csvc_tcall *tc, csvc_code code, const char *text);
     /* The peer's address, printed into the arena; NULL when memory is short. */
     const char *(*peer)(csvc_tcall *tc, csvc_arena *a);
+    /* Who the peer has proved to be, copied into the arena. Any one thread, before release. False:
+     * no memory. */
+    bool (*identity)(csvc_tcall *tc, csvc_arena *a, csvc_identity *ret_identity);
     /* The call and its upper part may be reused. After closed or status, on the loop; an outgoing
      * call that was never started: from any thread. Memory reserved and not sent goes with it. */
     void (*release)(csvc_tcall *tc);
@@ -227,6 +250,12 @@ typedef struct csvc_tmethod {
     const void *method;
 } csvc_tmethod;
 
+/* How long connections may do what, in milliseconds; as in csvc_server_options. 0: the transport's
+ * own default, for idle and age: never. */
+typedef struct csvc_tserver_times {
+    int64_t handshake, keepalive, keepalive_timeout, min_ping, max_idle, max_age, max_age_grace;
+} csvc_tserver_times;
+
 typedef struct csvc_tserver_config {
     const csvc_served_events *events;
     void *server; /* for `started` */
@@ -239,6 +268,8 @@ typedef struct csvc_tserver_config {
     uint32_t max_streams;
     size_t max_buffered_bytes; /* received and not yet given up, over all connections; calls that
                                   make it more are ended. 0: 512 MiB */
+    const csvc_ttls *tls;      /* NULL: plaintext */
+    csvc_tserver_times times;
 } csvc_tserver_config;
 
 /* ---- calling ---- */
@@ -249,6 +280,9 @@ typedef struct csvc_tchannel_config {
     const char *target;
     const char *authority; /* NULL: from the target */
     uint32_t max_message_bytes;
+    const csvc_ttls *tls; /* NULL: plaintext */
+    int64_t keepalive_ms; /* 0: never */
+    int64_t keepalive_timeout_ms;
 } csvc_tchannel_config;
 
 /* Upward, for outgoing calls. All on the call's loop. `text` and metadata last until release. */

@@ -32,6 +32,20 @@ typedef struct csvc_channel_options {
     const csvc_transport *transport;
     uint32_t max_message_bytes; /* of a reply; default 4 MiB */
     const char *authority;      /* what to call the server; default: from the target */
+    uint32_t max_request_bytes; /* of an encoded request; default 64 MiB */
+
+    /* TLS: PEM files, read by csvc_channel_new and, when they have changed, again. docs/tls.md. */
+    bool tls;                  /* naming a file turns it on, too */
+    const char *tls_ca_file;   /* who may have signed the server's certificate; default: the CAs
+                                  of the system (SSL_CERT_FILE, or where distributions have them) */
+    const char *tls_cert_file; /* ours, for servers that ask for one */
+    const char *tls_key_file;  /* goes with it */
+    const char
+        *tls_server_name; /* what the server's certificate is for; default: from the target */
+
+    int64_t keepalive_ms; /* silence during a call after which the server is asked for a sign
+                             of life; servers forbid less than 5 min by default; 0: never */
+    int64_t keepalive_timeout_ms; /* without an answer calls end with UNAVAILABLE; default 20 s */
 } csvc_channel_options;
 
 #define CSVC_CHANNEL_OPTIONS_INIT .struct_size = sizeof(csvc_channel_options)

@@ -97,6 +97,16 @@ CSVC_API csvc_code csvc_set_trailer_bytes(csvc_ctx *ctx, const char *key, csvc_b
 /* "ipv4:127.0.0.1:51724", NULL when the ctx is no rpc. Lives as long as the ctx. */
 CSVC_API const char *csvc_peer(csvc_ctx *ctx);
 
+/*
+ * The names in the certificate that the caller has shown: its common name, and the n-th of its
+ * alternative names (DNS names, addresses, URIs such as spiffe://...). NULL when there is no such
+ * name, without TLS, and for servers that ask for no certificate (tls_client_ca_file). They are
+ * verified: a caller whose certificate is not signed by one of those CAs gets no connection. NULL
+ * too when memory is short. Live as long as the ctx.
+ */
+CSVC_API const char *csvc_peer_common_name(csvc_ctx *ctx);
+CSVC_API const char *csvc_peer_alt_name(csvc_ctx *ctx, size_t n);
+
 /* "/user.UserService/GetUser", NULL when the ctx is no rpc. */
 CSVC_API const char *csvc_method_path(const csvc_ctx *ctx);
 

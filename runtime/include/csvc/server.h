@@ -44,6 +44,26 @@ typedef struct csvc_server_options {
     size_t max_call_memory;      /* of a call's arena; default 64 MiB */
     int64_t
         slow_call_ms; /* a call that takes longer is a slow one; default 1000; below 0: none is */
+    uint32_t max_reply_bytes; /* of an encoded reply; default 64 MiB, then RESOURCE_EXHAUSTED */
+
+    /* TLS: PEM files, read when listening and again when they have changed. A certificate that is
+     * expired or does not fit its key is refused by csvc_server_listen, later changes of that kind
+     * leave the old ones in use. NULL: plaintext. docs/tls.md. */
+    const char *tls_cert_file; /* followed by the CAs between it and the root */
+    const char *tls_key_file;
+    const char *tls_client_ca_file; /* callers must show a certificate that one of these has signed;
+                                       its names are csvc_peer_common_name's */
+
+    /* Connections, in milliseconds. */
+    int64_t handshake_timeout_ms; /* until TLS and HTTP/2 have begun; default 10 s */
+    int64_t
+        keepalive_ms; /* silence after which the peer is asked for a sign of life; default 2 h */
+    int64_t keepalive_timeout_ms; /* without an answer it is closed; default 20 s */
+    int64_t min_ping_ms;          /* a peer that asks for signs of life more often is sent away
+                                     (too_many_pings); default 5 min */
+    int64_t max_idle_ms;          /* without a call it is closed; 0: never */
+    int64_t max_age_ms;           /* older, it takes no new calls; 0: never */
+    int64_t max_age_grace_ms;     /* and those under way have so long; default 30 s */
 } csvc_server_options;
 
 #define CSVC_SERVER_OPTIONS_INIT .struct_size = sizeof(csvc_server_options)

@@ -118,16 +118,22 @@ static grpc_arg text_arg(const char *key, const char *value)
                       .value.string = (char *)(uintptr_t)value};
 }
 
-static grpc_channel *core_new(const csvc_tchannel_config *config)
+static int at_most_int(int64_t value)
 {
-    uint32_t max = config->max_message_bytes;
-    grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
-    grpc_channel *core = NULL;
-    grpc_arg args[12];
+    return value > INT32_MAX ? INT32_MAX : (int)value;
+}
+
+static grpc_channel *make_channel(const csvc_tchannel *tch)
+{
+    uint32_t max = tch->max_message_bytes;
+    grpc_channel_credentials *credentials = tch->tls != NULL
+                                                ? csvc__gc_tls_channel_credentials(tch->tls)
+                                                : grpc_insecure_credentials_create();
+    grpc_channel *channel = NULL;
+    grpc_arg args[16];
     grpc_channel_args all = {.args = args};
 
-    args[all.num_args++] =
-        int_arg("grpc.max_receive_message_length", max > INT32_MAX ? INT32_MAX : (int)max);
+    args[all.num_args++] = int_arg("grpc.max_receive_message_length", at_most_int(max));
     args[all.num_args++] = int_arg("grpc.enable_retries", 0); /* costs 10 % when on and not used */
     args[all.num_args++] = int_arg("grpc.enable_channelz", 0);
     /* Identity alone, see the server's. */
@@ -138,15 +144,115 @@ static grpc_channel *core_new(const csvc_tchannel_config *config)
     args[all.num_args++] = int_arg("grpc.min_reconnect_backoff_ms", 5000); /* for one attempt */
     args[all.num_args++] = int_arg("grpc.dns_min_time_between_resolutions_ms", 2000);
     args[all.num_args++] = text_arg("grpc.primary_user_agent", "c-svc/" CSVC_VERSION);
-    if (config->authority != NULL) {
-        args[all.num_args++] = text_arg("grpc.default_authority", config->authority);
+    if (tch->authority != NULL) {
+        args[all.num_args++] = text_arg("grpc.default_authority", tch->authority);
     }
-    if (csvc__gc_target_is_local(config->target)) {
+    if (tch->keepalive_ms > 0) {
+        args[all.num_args++] = int_arg("grpc.keepalive_time_ms", at_most_int(tch->keepalive_ms));
+        args[all.num_args++] =
+            int_arg("grpc.keepalive_timeout_ms", at_most_int(tch->keepalive_timeout_ms));
+        /* The core's own limit would end it after two pings without data. */
+        args[all.num_args++] = int_arg("grpc.http2.max_pings_without_data", 0);
+    }
+    if (tch->server_name != NULL) {
+        args[all.num_args++] = text_arg("grpc.ssl_target_name_override", tch->server_name);
+    }
+    if (csvc__gc_target_is_local(tch->target)) {
         args[all.num_args++] = int_arg("grpc.enable_http_proxy", 0);
     }
-    core = grpc_channel_create(config->target, credentials, &all);
+    channel = grpc_channel_create(tch->target, credentials, &all);
     grpc_channel_credentials_release(credentials);
+    return channel;
+}
+
+static gc_core_channel *core_new(const csvc_tchannel *tch)
+{
+    gc_core_channel *core = csvc__malloc(sizeof(*core));
+
+    if (core != NULL) {
+        core->channel = make_channel(tch);
+        atomic_init(&core->refs, 1);
+    }
     return core;
+}
+
+void csvc__gc_core_give(gc_core_channel *core)
+{
+    if (core != NULL && atomic_fetch_sub(&core->refs, 1) == 1) {
+        grpc_channel_destroy(core->channel);
+        csvc__free(core);
+    }
+}
+
+gc_core_channel *csvc__gc_core_take(csvc_tchannel *tch)
+{
+    gc_core_channel *fresh = NULL;
+    gc_core_channel *old = NULL;
+    gc_core_channel *core = NULL;
+
+    if (tch->tls == NULL) {
+        atomic_fetch_add_explicit(&tch->core->refs, 1, memory_order_relaxed);
+        return tch->core;
+    }
+    if (csvc__gc_tls_reload(tch->tls)) {
+        fresh = core_new(tch); /* no memory: the old certificates serve on */
+    }
+    pthread_mutex_lock(&tch->lock);
+    if (fresh != NULL) {
+        old = tch->core;
+        tch->core = fresh;
+    }
+    core = tch->core;
+    atomic_fetch_add_explicit(&core->refs, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&tch->lock);
+    csvc__gc_core_give(old);
+    return core;
+}
+
+static bool copy_text(const char *text, char **ret_text)
+{
+    *ret_text = text != NULL ? csvc__strdup(text) : NULL;
+    return text == NULL || *ret_text != NULL;
+}
+
+static void release(csvc_tchannel *tch)
+{
+    csvc__gc_tls_free(tch->tls);
+    csvc__free(tch->target);
+    csvc__free(tch->authority);
+    csvc__free(tch->server_name);
+    pthread_mutex_destroy(&tch->lock);
+    csvc__free(tch);
+}
+
+/* All of it but what needs the core. NULL with err set. */
+static csvc_tchannel *prepare(const csvc_tchannel_config *config, csvc_error *err)
+{
+    csvc_tchannel *tch = csvc__calloc(1, sizeof(*tch));
+
+    if (tch == NULL || pthread_mutex_init(&tch->lock, NULL) != 0) {
+        csvc__free(tch);
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    tch->max_message_bytes = config->max_message_bytes;
+    tch->keepalive_ms = config->keepalive_ms;
+    tch->keepalive_timeout_ms = config->keepalive_timeout_ms;
+    if (!copy_text(config->target, &tch->target) ||
+        !copy_text(config->authority, &tch->authority) ||
+        !copy_text(config->tls != NULL ? config->tls->server_name : NULL, &tch->server_name)) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        release(tch);
+        return NULL;
+    }
+    if (config->tls != NULL) {
+        tch->tls = csvc__gc_tls_new(config->tls, err);
+        if (tch->tls == NULL) {
+            release(tch);
+            return NULL;
+        }
+    }
+    return tch;
 }
 
 csvc_tchannel *csvc__gc_channel_new(const csvc_tchannel_config *config, csvc_error *err)
@@ -156,9 +262,8 @@ csvc_tchannel *csvc__gc_channel_new(const csvc_tchannel_config *config, csvc_err
     if (csvc__gc_target_check(config->target, err) != CSVC_OK) {
         return NULL;
     }
-    tch = csvc__calloc(1, sizeof(*tch));
+    tch = prepare(config, err);
     if (tch == NULL) {
-        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
     csvc__gc_init();
@@ -167,19 +272,26 @@ csvc_tchannel *csvc__gc_channel_new(const csvc_tchannel_config *config, csvc_err
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED,
                              "no memory or no thread for the loop that calls live on");
         csvc__gc_shutdown();
-        csvc__free(tch);
+        release(tch);
         return NULL;
     }
-    tch->core = core_new(config);
+    tch->core = core_new(tch);
+    if (tch->core == NULL) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        unshare_loop();
+        csvc__gc_shutdown();
+        release(tch);
+        return NULL;
+    }
     return tch;
 }
 
 void csvc__gc_channel_free(csvc_tchannel *tch)
 {
-    grpc_channel_destroy(tch->core);
+    csvc__gc_core_give(tch->core);
     unshare_loop();
     csvc__gc_shutdown();
-    csvc__free(tch);
+    release(tch);
 }
 
 csvc_loop *csvc__gc_channel_loop(csvc_tchannel *tch)

@@ -3,10 +3,25 @@
 #define CSVC_GRPC_CORE_CHANNEL_H
 
 #include <transport/grpc_core/core.h>
+#include <transport/grpc_core/tls.h>
+
+/* The core's channel, counted: with new certificates comes another, and the one before goes when
+ * its last call has. */
+typedef struct gc_core_channel {
+    grpc_channel *channel;
+    atomic_size_t refs;
+} gc_core_channel;
 
 struct csvc_tchannel {
-    grpc_channel *core;
+    gc_core_channel *core; /* with TLS under the lock */
     gc_loop *loop;
+    gc_tls *tls; /* NULL: plaintext */
+    pthread_mutex_t lock;
+
+    /* To make it again. */
+    char *target, *authority, *server_name;
+    uint32_t max_message_bytes;
+    int64_t keepalive_ms, keepalive_timeout_ms;
 };
 
 /* ---- channel.c: the part of csvc_transport that calls ---- */
@@ -14,6 +29,10 @@ struct csvc_tchannel {
 csvc_tchannel *csvc__gc_channel_new(const csvc_tchannel_config *config, csvc_error *err);
 void csvc__gc_channel_free(csvc_tchannel *tch);
 csvc_loop *csvc__gc_channel_loop(csvc_tchannel *tch);
+
+/* The core's channel for a call that starts; to be given back when the call is released. */
+gc_core_channel *csvc__gc_core_take(csvc_tchannel *tch);
+void csvc__gc_core_give(gc_core_channel *core); /* takes NULL */
 
 /* ---- outgoing.c ---- */
 

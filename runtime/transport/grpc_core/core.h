@@ -205,4 +205,8 @@ void csvc__gc_send(csvc_tcall *tc, const csvc_outgoing *message, bool more);
 void csvc__gc_cancel(csvc_tcall *tc, csvc_code code, const char *text);
 const char *csvc__gc_peer(csvc_tcall *tc, csvc_arena *a);
 
+/* ---- identity.c: of csvc_tcall_ops ---- */
+
+bool csvc__gc_identity(csvc_tcall *tc, csvc_arena *a, csvc_identity *ret_identity);
+
 #endif /* CSVC_GRPC_CORE_H */

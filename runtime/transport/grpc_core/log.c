@@ -39,7 +39,7 @@ static bool may_warn(void)
     return atomic_fetch_add(&shown, 1) < WARNINGS_A_SECOND;
 }
 
-static void take_line(gpr_log_func_args *args)
+static void pass_on(const gpr_log_func_args *args)
 {
     /* What the core calls an error it has dealt with; what concerns a call is in its status. */
     csvc_log_level level =
@@ -53,6 +53,55 @@ static void take_line(gpr_log_func_args *args)
     (void)snprintf(place, sizeof(place), "%s:%d", slash != NULL ? slash + 1 : args->file,
                    args->line);
     csvc_log(level, "grpc core", "text", args->message, "at", place, NULL);
+}
+
+/*
+ * What OpenSSL says of a handshake that failed, as the core passes it on, and what that means to
+ * who runs the program. The first that is found; our own failures before the peer's alerts.
+ */
+static const struct {
+    const char *said;
+    const char *means;
+} reasons[] = {
+    {"did not return a certificate", "no certificate came from the peer"},
+    {"certificate verify failed", "the peer's certificate could not be verified"},
+    {"alert unknown ca", "the peer could not verify our certificate: it does not know its CA"},
+    {"alert certificate expired", "the peer holds our certificate for expired"},
+    {"alert certificate required", "the peer wants a certificate, and we have none for it"},
+    {"alert bad certificate", "the peer does not take our certificate"},
+    {"alert certificate unknown", "the peer does not take our certificate"},
+    {"alert handshake failure", "the peer wants what we have not: a certificate, or a cipher"},
+    {"wrong version number", "the peer does not speak TLS"},
+    {"http request", "the peer does not speak TLS"},
+    {"no shared cipher", "no cipher in common"},
+    {"unsupported protocol", "the peer's version of TLS is too old"},
+};
+
+/* A line about a handshake, said in our words. True: it was one. */
+static bool take_handshake(const gpr_log_func_args *args)
+{
+    const char *why = "see the text";
+
+    if (strstr(args->message, "Handshake failed") == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (strstr(args->message, reasons[i].said) != NULL) {
+            why = reasons[i].means;
+            break;
+        }
+    }
+    csvc_log(may_warn() ? CSVC_LOG_WARN : CSVC_LOG_DEBUG, "TLS handshake failed", "why", why,
+             "text", args->message, NULL);
+    return true;
+}
+
+static void take_line(gpr_log_func_args *args)
+{
+    if (args->severity == GPR_LOG_SEVERITY_ERROR && take_handshake(args)) {
+        return;
+    }
+    pass_on(args);
 }
 
 void csvc__gc_log_attach(void)

@@ -14,6 +14,7 @@
 typedef struct gc_outgoing {
     gc_call gc;
     csvc_tchannel *tch;
+    gc_core_channel *core; /* from the start on */
     const csvc_outgoing_events *events;
 
     gc_tag headers_tag;
@@ -181,6 +182,7 @@ static void release(csvc_tcall *tc)
     csvc__gc_md_in_release(&oc->headers_in);
     csvc__gc_md_in_release(&oc->trailers_in);
     grpc_slice_unref(oc->text);
+    csvc__gc_core_give(oc->core);
     csvc__free(oc);
 }
 
@@ -190,6 +192,7 @@ static const csvc_tcall_ops outgoing_ops = {
     .send = csvc__gc_send,
     .cancel = csvc__gc_cancel,
     .peer = csvc__gc_peer,
+    .identity = csvc__gc_identity,
     .release = release,
     .close_send = close_send,
 };
@@ -313,7 +316,8 @@ void csvc__gc_call_start(csvc_tcall *tc, const csvc_start *start)
     }
     /* Copied: the core may hold it in a blocked connection's queue longer than the call lasts. */
     path = grpc_slice_from_copied_string(start->path);
-    gc->call = grpc_channel_create_call(oc->tch->core, NULL, GRPC_PROPAGATE_DEFAULTS,
+    oc->core = csvc__gc_core_take(oc->tch);
+    gc->call = grpc_channel_create_call(oc->core->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
                                         GC_CONTAINER(tc->loop, gc_loop, base)->cq, path, NULL,
                                         csvc__gc_to_deadline(start->deadline), NULL);
     grpc_slice_unref(path);

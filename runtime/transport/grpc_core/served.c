@@ -82,6 +82,7 @@ static const csvc_tcall_ops served_ops = {
     .send = csvc__gc_send,
     .cancel = csvc__gc_cancel,
     .peer = csvc__gc_peer,
+    .identity = csvc__gc_identity,
     .release = release,
     .send_headers = send_headers,
     .finish = finish,

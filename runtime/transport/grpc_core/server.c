@@ -23,6 +23,13 @@
 
 #include <base/banned.h>
 
+/* For who sets nothing. */
+enum {
+    HANDSHAKE_MS = 10 * 1000,
+    KEEPALIVE_TIMEOUT_MS = 20 * 1000,
+    MIN_PING_MS = 5 * 60 * 1000
+};
+
 #define NUDGE_EVERY (100 * CSVC__MS) /* while a server drains */
 
 static void begin(csvc_task *task);
@@ -37,6 +44,12 @@ static grpc_arg int_arg(const char *key, int value)
 {
     return (grpc_arg){
         .type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key, .value.integer = value};
+}
+
+/* Milliseconds, or the default for 0. The greatest int is "never" for the core. */
+static grpc_arg time_arg(const char *key, int64_t ms, int fallback)
+{
+    return int_arg(key, ms == 0 ? fallback : ms < 0 || ms > INT32_MAX ? INT32_MAX : (int)ms);
 }
 
 static int at_most_int(uint32_t value)
@@ -60,6 +73,7 @@ static grpc_resource_quota *quota_new(const csvc_tserver_config *config)
 /* Keys as text: their header has moved between versions, and unknown ones are ignored. */
 static grpc_server *core_new(const csvc_tserver_config *config)
 {
+    const csvc_tserver_times *times = &config->times;
     grpc_resource_quota *quota = quota_new(config);
     grpc_arg args[] = {
         {
@@ -77,6 +91,15 @@ static grpc_server *core_new(const csvc_tserver_config *config)
         /* Identity alone: the core inflates without a limit that counts. */
         int_arg("grpc.compression_enabled_algorithms_bitset", 1),
         int_arg("grpc.enable_channelz", 0),
+        time_arg("grpc.server_handshake_timeout_ms", times->handshake, HANDSHAKE_MS),
+        time_arg("grpc.keepalive_time_ms", times->keepalive, INT32_MAX),
+        time_arg("grpc.keepalive_timeout_ms", times->keepalive_timeout, KEEPALIVE_TIMEOUT_MS),
+        time_arg("grpc.http2.min_ping_interval_without_data_ms", times->min_ping, MIN_PING_MS),
+        /* Without it the interval is two hours while no call is under way. */
+        int_arg("grpc.keepalive_permit_without_calls", 1),
+        time_arg("grpc.max_connection_idle_ms", times->max_idle, INT32_MAX),
+        time_arg("grpc.max_connection_age_ms", times->max_age, INT32_MAX),
+        time_arg("grpc.max_connection_age_grace_ms", times->max_age_grace, INT32_MAX),
     };
     grpc_channel_args all = {.num_args = sizeof(args) / sizeof(args[0]), .args = args};
     grpc_server *core = grpc_server_create(&all, NULL);
@@ -190,6 +213,13 @@ csvc_tserver *csvc__gc_server_new(const csvc_tserver_config *config, csvc_error 
     ts->max_metadata = config->max_metadata_bytes;
     ts->down_tag.run = down;
     ts->core = core_new(config);
+    if (config->tls != NULL) {
+        ts->tls = csvc__gc_tls_new(config->tls, err);
+        if (ts->tls == NULL) {
+            csvc__gc_server_free(ts);
+            return NULL;
+        }
+    }
     if (!copy_methods(ts, config) || !make_loops(ts, config->loops == 0 ? 1 : config->loops)) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         csvc__gc_server_free(ts);
@@ -231,6 +261,7 @@ void csvc__gc_server_free(csvc_tserver *ts)
         csvc__gc_loop_release(&ts->loops[i].loop);
     }
     csvc__gc_shutdown();
+    csvc__gc_tls_free(ts->tls);
     csvc__free(ts->loops);
     for (size_t i = 0; i < ts->n_methods; i++) {
         csvc__free(ts->methods[i].path);
@@ -254,7 +285,11 @@ csvc_code csvc__gc_server_listen(csvc_tserver *ts, const char *address, int *ret
     if (code != CSVC_OK) {
         return code;
     }
-    credentials = grpc_insecure_server_credentials_create();
+    credentials = ts->tls != NULL ? csvc__gc_tls_server_credentials(ts->tls)
+                                  : grpc_insecure_server_credentials_create();
+    if (credentials == NULL) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    }
     port = grpc_server_add_http2_port(ts->core, address, credentials);
     grpc_server_credentials_release(credentials);
     if (port == 0) {

@@ -4,6 +4,7 @@
 
 #include <base/map.h>
 #include <transport/grpc_core/core.h>
+#include <transport/grpc_core/tls.h>
 
 /* ---- server.c: the part of csvc_transport that serves ---- */
 
@@ -63,6 +64,7 @@ struct csvc_tserver {
     csvc__map by_path; /* when generic */
 
     grpc_server *core;
+    gc_tls *tls; /* NULL: plaintext */
     gc_server_loop *loops;
     uint32_t n_loops; /* of them that are initialised */
     bool started;
