@@ -27,6 +27,7 @@ typedef struct cli {
     const csvc_cli_info *info;
     csvc_arena *a;
     const char *addr;
+    csvc_channel_options channel;
     int64_t timeout_ms;
     csvc_metadata_pair metadata[MAX_METADATA];
     size_t n_metadata;
@@ -227,14 +228,20 @@ static csvc_code set_timeout(cli *c, const char *text, csvc_error *err)
     return CSVC_OK;
 }
 
-static bool is_global(const char *name)
+static bool is_global(const char *name, bool *ret_switch)
 {
-    return strcmp(name, "addr") == 0 || strcmp(name, "timeout") == 0 ||
-           strcmp(name, "metadata") == 0 || strcmp(name, "json") == 0;
+    return csvc__cli_tls_is(name, ret_switch) || strcmp(name, "addr") == 0 ||
+           strcmp(name, "timeout") == 0 || strcmp(name, "metadata") == 0 ||
+           strcmp(name, "json") == 0;
 }
 
 static csvc_code set_global(cli *c, const char *name, const char *value, csvc_error *err)
 {
+    bool is_switch;
+
+    if (csvc__cli_tls_is(name, &is_switch)) {
+        return csvc__cli_tls_set(&c->channel, name, value, err);
+    }
     if (strcmp(name, "addr") == 0) {
         c->addr = value;
         return CSVC_OK;
@@ -255,7 +262,8 @@ typedef struct flag {
 /* Before the rpc a flag is ours; behind it, a field comes first. */
 static csvc_code classify(cli *c, const char *name, flag *ret_flag, csvc_error *err)
 {
-    static const char *const globals[] = {"addr", "timeout", "metadata", "json", "help", "version"};
+    static const char *const globals[] = {"addr", "timeout", "metadata", "json",
+                                          "help", "version", "tls",      "tls-ca-file"};
     csvc__cli_leaf leaf;
     csvc__nearest nearest = {.typed = name};
     csvc_error why = {CSVC_ERROR_INIT};
@@ -274,9 +282,9 @@ static csvc_code classify(cli *c, const char *name, flag *ret_flag, csvc_error *
             *ret_flag = (flag){name + 3, true, true};
             return CSVC_OK;
         }
-        return code == CSVC_NOT_FOUND && is_global(name) ? CSVC_OK : code;
+        return code == CSVC_NOT_FOUND && is_global(name, &ret_flag->is_switch) ? CSVC_OK : code;
     }
-    if (is_global(name)) {
+    if (is_global(name, &ret_flag->is_switch)) {
         return CSVC_OK;
     }
     for (size_t i = 0; i < sizeof(globals) / sizeof(globals[0]); i++) {
@@ -384,8 +392,6 @@ static int print_reply(const cli *c, const void *reply)
 
 static int call(const cli *c)
 {
-    const csvc_channel_options options = {CSVC_CHANNEL_OPTIONS_INIT,
-                                          .transport = c->info->transport};
     csvc_rpc rpc = {
         CSVC_RPC_INIT,
         .timeout_ms = c->timeout_ms,
@@ -393,7 +399,7 @@ static int call(const cli *c)
         .n_metadata = c->n_metadata,
     };
     csvc_error err = {CSVC_ERROR_INIT};
-    csvc_channel *ch = csvc_channel_new(c->addr, &options, &err);
+    csvc_channel *ch = csvc_channel_new(c->addr, &c->channel, &err);
     const void *reply;
     int exit_code;
 
@@ -431,6 +437,7 @@ int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv)
         .info = info,
         .a = csvc_arena_new(MAX_MEMORY),
         .addr = addr != NULL && addr[0] != '\0' ? addr : "127.0.0.1:50051",
+        .channel = {CSVC_CHANNEL_OPTIONS_INIT, .transport = info->transport},
         .timeout_ms = DEFAULT_TIMEOUT_MS,
     };
     csvc_error err = {CSVC_ERROR_INIT};
@@ -440,6 +447,7 @@ int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv)
         (void)fprintf(stderr, "%s: out of memory\n", info->name);
         return EXIT_FAILED;
     }
+    csvc__cli_tls_environment(&c.channel);
     if (read_args(&c, argc, argv, &err) != CSVC_OK) {
         exit_code = usage_error(&c, &err);
     } else if (c.version) {

@@ -70,6 +70,16 @@ csvc_code csvc__cli_file(csvc_arena *a, const char *path, csvc_bytes *ret_bytes,
 csvc_code csvc__cli_json(csvc_arena *a, const csvc_message_type *type, const char *text,
                          void **ret_message, csvc_error *err) CSVC_MUST_CHECK;
 
+/* ---- cli_tls.c ---- */
+
+/* Whether it is the name of a flag about TLS, and whether that stands alone. */
+bool csvc__cli_tls_is(const char *name, bool *ret_switch);
+csvc_code csvc__cli_tls_set(csvc_channel_options *options, const char *name, const char *value,
+                            csvc_error *err) CSVC_MUST_CHECK;
+/* Takes what the variables say; flags come later, and win. */
+void csvc__cli_tls_environment(csvc_channel_options *options);
+void csvc__cli_tls_help(void);
+
 /* ---- cli_help.c ---- */
 
 void csvc__cli_help(const csvc_cli_info *info);

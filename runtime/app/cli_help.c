@@ -23,6 +23,7 @@ static void global_flags(void)
                  "stand behind it: a value replaces, a list and a map get more");
     (void)printf("  %-26s %s\n", "--help", "what you are reading; behind a RPC, its flags");
     (void)printf("  %-26s %s\n", "--version", "the release of c-svc it was built with");
+    csvc__cli_tls_help();
 }
 
 void csvc__cli_help(const csvc_cli_info *info)

@@ -65,6 +65,7 @@ static const struct {
 } reasons[] = {
     {"did not return a certificate", "no certificate came from the peer"},
     {"certificate verify failed", "the peer's certificate could not be verified"},
+    {"No match found for server name", "the server's certificate is for another name"},
     {"alert unknown ca", "the peer could not verify our certificate: it does not know its CA"},
     {"alert certificate expired", "the peer holds our certificate for expired"},
     {"alert certificate required", "the peer wants a certificate, and we have none for it"},
@@ -82,7 +83,8 @@ static bool take_handshake(const gpr_log_func_args *args)
 {
     const char *why = "see the text";
 
-    if (strstr(args->message, "Handshake failed") == NULL) {
+    if (strstr(args->message, "Handshake failed") == NULL &&
+        strstr(args->message, "No match found for server name") == NULL) {
         return false;
     }
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
