@@ -164,7 +164,11 @@ fetch(void *self, grpc_ssl_server_certificate_config **ret_config)
         const grpc_ssl_pem_key_cert_pair pair = {.private_key = tls->pem.text[GC_PEM_KEY],
                                                  .cert_chain = tls->pem.text[GC_PEM_CERT]};
 
-        *ret_config = grpc_ssl_server_certificate_config_create(tls->pem.text[GC_PEM_CA], &pair, 1);
+        /* The core (1.51) aborts without roots when they come this way, also where no caller is
+         * asked for a certificate and nothing is verified by them. */
+        *ret_config = grpc_ssl_server_certificate_config_create(
+            tls->pem.text[GC_PEM_CA] != NULL ? tls->pem.text[GC_PEM_CA] : pair.cert_chain, &pair,
+            1);
         fetcher->fetched = tls->generation;
         status = GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
     }
