@@ -24,7 +24,7 @@ endif
 
 # ---- what the compiler is told ----------------------------------------------------------------
 
-PKGS_BASE   := libprotobuf-c
+PKGS_BASE   := libprotobuf-c zlib
 PKGS_GRPC   := grpc
 PKGS_SQLITE := sqlite3
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
@@ -231,7 +231,7 @@ uninstall:
 
 # The first line is what building needs, the second what the tests use besides.
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
-        libyaml-dev libssl-dev libcmocka-dev
+        libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
 DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev \
         nghttp2-client valgrind man-db locales libjansson-dev
 

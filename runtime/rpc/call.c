@@ -162,9 +162,9 @@ static void on_message(csvc_tcall *tc, csvc_payload *message)
     if (w->has_reply) {
         w->code = CSVC_UNIMPLEMENTED;
         w->text = "the server sent more than one reply";
-    } else if (message->compressed) {
-        w->code = CSVC_INTERNAL;
-        w->text = "the reply is compressed, which was not asked for";
+    } else if (message->compressed && (w->code = csvc__payload_unpack(
+                                           &message, w->ch->max_message_bytes, &err)) != CSVC_OK) {
+        w->text = csvc_arena_printf(&w->result->arena, "%s", err.text);
     } else {
         w->code = csvc_decode_pieces(&w->result->arena, w->method->reply, message->pieces,
                                      message->n_pieces, NULL, &w->reply, &err);
@@ -357,7 +357,8 @@ static csvc_code request_of(waiter *w, const void *request, csvc_outgoing *ret_m
     if (bytes.len > 0) {
         memcpy(memory, bytes.data, bytes.len);
     }
-    *ret_message = (csvc_outgoing){.reserved = {bytes.len, memory}};
+    *ret_message = (csvc_outgoing){.reserved = {bytes.len, memory},
+                                   .compress = bytes.len >= w->ch->compress_bytes};
     return CSVC_OK;
 }
 

@@ -56,6 +56,8 @@ csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *o
         return NULL;
     }
     ch->transport = o.transport;
+    ch->max_message_bytes = config.max_message_bytes;
+    ch->compress_bytes = o.compress_bytes != 0 ? o.compress_bytes : UINT32_MAX;
     ch->max_request_bytes = o.max_request_bytes != 0 ? o.max_request_bytes : DEFAULT_REQUEST_BYTES;
     ch->tch = ch->transport->channel_new(&config, err);
     if (ch->tch == NULL) {

@@ -15,7 +15,8 @@ typedef struct csvc__under_way {
 struct csvc_channel {
     const csvc_transport *transport;
     csvc_tchannel *tch;
-    uint32_t max_request_bytes;
+    uint32_t max_request_bytes, max_message_bytes;
+    uint32_t compress_bytes; /* UINT32_MAX: none */
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t quiet; /* no call is under way any more */

@@ -264,7 +264,10 @@ static csvc_code decode(served *s, const csvc_method *method, void **ret_request
     csvc_code code;
 
     if (s->request->compressed) {
-        return csvc_fail(&s->ctx, CSVC_UNIMPLEMENTED, "compressed messages are not served");
+        code = csvc__payload_unpack(&s->request, s->srv->o.max_message_bytes, &err);
+        if (code != CSVC_OK) {
+            return csvc_fail(&s->ctx, code, "%s", err.text);
+        }
     }
     if (s->request->n_pieces == 1) {
         code = csvc_decode(&s->ctx.arena, method->request, s->request->pieces[0], NULL, ret_request,
@@ -308,7 +311,8 @@ static csvc_code encode(served *s, const csvc_method *method, const void *messag
     if (bytes.len > 0) {
         memcpy(memory, bytes.data, bytes.len);
     }
-    s->reply = (csvc_outgoing){.reserved = {bytes.len, memory}};
+    s->reply = (csvc_outgoing){.reserved = {bytes.len, memory},
+                               .compress = bytes.len >= s->srv->o.compress_bytes};
     s->reply_message = message;
     s->has_reply = true;
     return CSVC_OK;

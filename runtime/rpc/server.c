@@ -52,6 +52,7 @@ static void fill_options(csvc_server_options *o)
                       : o->slow_call_ms < 0 ? INT64_MAX
                                             : o->slow_call_ms;
     o->max_reply_bytes = o->max_reply_bytes != 0 ? o->max_reply_bytes : DEFAULT_REPLY_BYTES;
+    o->compress_bytes = o->compress_bytes != 0 ? o->compress_bytes : UINT32_MAX;
     o->handshake_timeout_ms = or_default(o->handshake_timeout_ms, DEFAULT_HANDSHAKE_MS);
     o->keepalive_ms = or_default(o->keepalive_ms, DEFAULT_KEEPALIVE_MS);
     o->keepalive_timeout_ms = or_default(o->keepalive_timeout_ms, DEFAULT_KEEPALIVE_TIMEOUT_MS);

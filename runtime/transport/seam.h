@@ -65,13 +65,20 @@ CSVC_API csvc_payload *csvc__payload_new(size_t len, uint8_t **ret_data) CSVC_MU
 CSVC_API bool csvc__payload_flat(const csvc_payload *payload, csvc_arena *a,
                                  csvc_bytes *ret_bytes) CSVC_MUST_CHECK;
 
+/* Puts a message's plain bytes in the place of packed ones (gzip), `max` of them at most; a plain
+ * one stays as it is. Any thread; blocks for as long as that takes. RESOURCE_EXHAUSTED when it
+ * becomes longer or memory is short, INTERNAL when it is no gzip; then the payload is untouched. */
+CSVC_API csvc_code csvc__payload_unpack(csvc_payload **payload, size_t max,
+                                        csvc_error *err) CSVC_MUST_CHECK;
+
 /* A message to send: in the memory `reserve` gave, from its start, all of it or less (payload
- * NULL), or a counted one (the transport takes its own ref). No transport sends compressed ones
- * yet. */
+ * NULL), or a counted one (the transport takes its own ref). */
 typedef struct csvc_outgoing {
     csvc_bytes reserved;
     csvc_payload *payload;
-    bool compressed;
+    bool compress; /* the transport packs it, if the peer takes gzip and it was known when the
+                      headers went; for all messages or none of a stream that has not begun with one
+                      to be packed */
 } csvc_outgoing;
 
 /* ---- metadata ---- */

@@ -33,6 +33,8 @@ typedef struct csvc_channel_options {
     uint32_t max_message_bytes; /* of a reply; default 4 MiB */
     const char *authority;      /* what to call the server; default: from the target */
     uint32_t max_request_bytes; /* of an encoded request; default 64 MiB */
+    uint32_t compress_bytes;    /* requests of so many bytes are packed with gzip; servers that do
+                                   not take it answer UNIMPLEMENTED; default: none is */
 
     /* TLS: PEM files, read by csvc_channel_new and, when they have changed, again. docs/tls.md. */
     bool tls;                  /* naming a file turns it on, too */

@@ -45,6 +45,8 @@ typedef struct csvc_server_options {
     int64_t
         slow_call_ms; /* a call that takes longer is a slow one; default 1000; below 0: none is */
     uint32_t max_reply_bytes; /* of an encoded reply; default 64 MiB, then RESOURCE_EXHAUSTED */
+    uint32_t compress_bytes;  /* replies of so many bytes are packed with gzip, for callers that
+                                 take it; default: none is */
 
     /* TLS: PEM files, read when listening and again when they have changed. A certificate that is
      * expired or does not fit its key is refused by csvc_server_listen, later changes of that kind

@@ -41,6 +41,7 @@ void csvc__gc_call_reset(gc_call *gc)
     gc->want_end = false;
     gc->want_writable = false;
     gc->reading = false;
+    gc->gzip = false;
     gc->message_flags = 0;
     gc->headers_flags = 0;
     gc->in = NULL;
@@ -154,6 +155,11 @@ void csvc__gc_put_message(gc_call *gc, const csvc_outgoing *message)
         gc->has_reserved = false; /* the buffer's now */
         grpc_slice_buffer_add(buffer, gc->reserved);
     }
+    if (message->compress && !gc->headers_sent) {
+        gc->gzip = true;
+    } else if (gc->gzip && !message->compress) {
+        gc->message_flags |= GRPC_WRITE_NO_COMPRESS;
+    }
     gc->want_message = true;
 }
 
@@ -164,7 +170,10 @@ void csvc__gc_headers_op(gc_call *gc, grpc_op *op)
     op->reserved = NULL;
     op->data.send_initial_metadata.count = gc->headers.n;
     op->data.send_initial_metadata.metadata = gc->headers.entries;
-    op->data.send_initial_metadata.maybe_compression_level.is_set = 0;
+    /* A served call's: the core takes gzip when the caller does. An outgoing call says it in its
+     * metadata. */
+    op->data.send_initial_metadata.maybe_compression_level.is_set = gc->gzip;
+    op->data.send_initial_metadata.maybe_compression_level.level = GRPC_COMPRESS_LEVEL_MED;
 }
 
 void csvc__gc_message_op(gc_call *gc, grpc_op *op)
@@ -252,9 +261,9 @@ void csvc__gc_send(csvc_tcall *tc, const csvc_outgoing *message, bool more)
 {
     gc_call *gc = (gc_call *)tc;
 
-    csvc__gc_put_message(gc, message);
     /* Held back only behind headers that are on their way already: the core asks for that. */
     gc->message_flags = more && gc->headers_sent ? GRPC_WRITE_BUFFER_HINT : 0;
+    csvc__gc_put_message(gc, message);
     gc->want_writable = true;
     csvc__gc_flush(gc);
 }

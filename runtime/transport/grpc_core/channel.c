@@ -130,14 +130,15 @@ static grpc_channel *make_channel(const csvc_tchannel *tch)
                                                 ? csvc__gc_tls_channel_credentials(tch->tls)
                                                 : grpc_insecure_credentials_create();
     grpc_channel *channel = NULL;
-    grpc_arg args[16];
+    grpc_arg args[18];
     grpc_channel_args all = {.args = args};
 
     args[all.num_args++] = int_arg("grpc.max_receive_message_length", at_most_int(max));
     args[all.num_args++] = int_arg("grpc.enable_retries", 0); /* costs 10 % when on and not used */
     args[all.num_args++] = int_arg("grpc.enable_channelz", 0);
-    /* Identity alone, see the server's. */
-    args[all.num_args++] = int_arg("grpc.compression_enabled_algorithms_bitset", 1);
+    /* See the server's. */
+    args[all.num_args++] = int_arg("grpc.compression_enabled_algorithms_bitset", GC_ENCODINGS);
+    args[all.num_args++] = int_arg("grpc.per_message_decompression", 0);
     /* A server that has come back is found within two seconds (the core's own: two minutes). */
     args[all.num_args++] = int_arg("grpc.initial_reconnect_backoff_ms", 100);
     args[all.num_args++] = int_arg("grpc.max_reconnect_backoff_ms", 1000);

@@ -14,6 +14,7 @@
 #define CSVC_GRPC_CORE_H
 
 #include <grpc/byte_buffer.h>
+#include <grpc/compression.h>
 #include <grpc/grpc.h>
 #include <grpc/slice.h>
 #include <grpc/slice_buffer.h>
@@ -101,6 +102,8 @@ typedef struct gc_md_in {
 
 /* False: no memory, and nothing set. */
 bool csvc__gc_md_out_set(gc_md_out *md, csvc_md_list list);
+/* Adds what tells the core to pack an outgoing call's messages. False: no memory. */
+bool csvc__gc_md_out_gzip(gc_md_out *md);
 void csvc__gc_md_out_clear(gc_md_out *md);
 void csvc__gc_md_out_release(gc_md_out *md);
 
@@ -108,6 +111,9 @@ bool csvc__gc_md_in_list(gc_md_in *md, csvc_md_list *ret_list);
 void csvc__gc_md_in_release(gc_md_in *md);
 
 /* ---- message.c ---- */
+
+/* Set of GRPC_COMPRESS_NONE and GRPC_COMPRESS_GZIP. */
+#define GC_ENCODINGS (1 << GRPC_COMPRESS_NONE | 1 << GRPC_COMPRESS_GZIP)
 
 enum {
     GC_FEW_PIECES = 4
@@ -162,6 +168,7 @@ struct gc_call {
     bool want_end;
     bool want_writable;
     bool has_reserved;
+    bool gzip; /* the headers say, or will say, that messages may be packed */
     uint32_t message_flags;
     uint32_t headers_flags;
     grpc_slice reserved;

@@ -57,6 +57,20 @@ bool csvc__gc_md_out_set(gc_md_out *md, csvc_md_list list)
     return true;
 }
 
+bool csvc__gc_md_out_gzip(gc_md_out *md)
+{
+    void *entries = md->entries;
+
+    if (!make_room(&entries, &md->max, md->n + 1, sizeof(*md->entries))) {
+        return false;
+    }
+    md->entries = entries;
+    md->entries[md->n++] =
+        (grpc_metadata){.key = grpc_slice_from_static_string("grpc-internal-encoding-request"),
+                        .value = grpc_slice_from_static_string("gzip")};
+    return true;
+}
+
 void csvc__gc_md_out_clear(gc_md_out *md)
 {
     for (size_t i = 0; i < md->n; i++) {

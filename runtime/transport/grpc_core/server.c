@@ -88,8 +88,10 @@ static grpc_server *core_new(const csvc_tserver_config *config)
                                 ? INT32_MAX
                                 : config->max_metadata_bytes + GC_METADATA_GRACE)),
         int_arg("grpc.max_concurrent_streams", at_most_int(config->max_streams)),
-        /* Identity alone: the core inflates without a limit that counts. */
-        int_arg("grpc.compression_enabled_algorithms_bitset", 1),
+        /* Identity and gzip, which comes to us packed: the core unpacks without a limit that
+           counts. */
+        int_arg("grpc.compression_enabled_algorithms_bitset", GC_ENCODINGS),
+        int_arg("grpc.per_message_decompression", 0),
         int_arg("grpc.enable_channelz", 0),
         time_arg("grpc.server_handshake_timeout_ms", times->handshake, HANDSHAKE_MS),
         time_arg("grpc.keepalive_time_ms", times->keepalive, INT32_MAX),
