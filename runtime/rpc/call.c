@@ -151,10 +151,27 @@ static void on_headers(csvc_tcall *tc, csvc_md_list headers)
     w->memory_short |= !copy_metadata(&w->result->arena, headers, &w->result->headers);
 }
 
+/* The reply out of its message. */
+static void take_reply(waiter *w, csvc_payload **message)
+{
+    csvc_arena *a = &w->result->arena;
+    csvc_error err;
+
+    w->code = csvc__payload_unpack(message, w->ch->max_message_bytes, &err);
+    if (w->code != CSVC_OK) {
+        w->text = csvc_arena_strdup(a, err.text);
+        return;
+    }
+    w->code = csvc_decode_pieces(a, w->method->reply, (*message)->pieces, (*message)->n_pieces,
+                                 NULL, &w->reply, &err);
+    if (w->code != CSVC_OK) {
+        w->text = csvc_arena_printf(a, "the reply does not parse: %s", err.text);
+    }
+}
+
 static void on_message(csvc_tcall *tc, csvc_payload *message)
 {
     waiter *w = ((outgoing *)tc->upper)->w;
-    csvc_error err;
 
     if (message == NULL) {
         return;
@@ -162,16 +179,8 @@ static void on_message(csvc_tcall *tc, csvc_payload *message)
     if (w->has_reply) {
         w->code = CSVC_UNIMPLEMENTED;
         w->text = "the server sent more than one reply";
-    } else if (message->compressed && (w->code = csvc__payload_unpack(
-                                           &message, w->ch->max_message_bytes, &err)) != CSVC_OK) {
-        w->text = csvc_arena_printf(&w->result->arena, "%s", err.text);
     } else {
-        w->code = csvc_decode_pieces(&w->result->arena, w->method->reply, message->pieces,
-                                     message->n_pieces, NULL, &w->reply, &err);
-        if (w->code != CSVC_OK) {
-            w->text =
-                csvc_arena_printf(&w->result->arena, "the reply does not parse: %s", err.text);
-        }
+        take_reply(w, &message);
     }
     w->has_reply = true;
     csvc__payload_unref(message);

@@ -351,8 +351,10 @@ static void as_the_specification_says(void **state)
          0,
          8,
          false},
-        {"gzip", {.encoding = "gzip", .data = BYTES("\1\0\0\0\3abc")}, 12, 0, false},
-        {"gzip, not used", {.encoding = "gzip", .data = MESSAGE}, 12, 0, false},
+        /* handed up as it came; the peer server sends it back as it is */
+        {"gzip", {.encoding = "gzip", .data = BYTES("\1\0\0\0\3abc")}, 0, 8, false},
+        {"gzip, not used", {.encoding = "gzip", .data = MESSAGE}, 0, 8, false},
+        {"deflate", {.encoding = "deflate", .data = BYTES("\1\0\0\0\3abc")}, 12, 0, false},
         {"no time at all", {.timeout = "0S", .data = MESSAGE}, 4, 0, false},
         {"no such path", {.path = "nobody", .data = MESSAGE}, 12, 0, false},
         {"no path", {.path = "", .data = MESSAGE}, 12, 0, false},
