@@ -125,7 +125,8 @@ with e2e.Server(users / "build/user-service", cwd=users) as server, \
     expect("an unknown service", "/nope.Nope/GetUser", good, [UNIMPLEMENTED])
     expect("a path that is none", "/", good, [UNIMPLEMENTED])
     expect("a deadline that passes", NAP, frame(b""), [DEADLINE], "grpc-timeout: 50m", at=tree)
-    expect("gzip", GET, frame(b"\x1f\x8b\x08", flag=1), [UNIMPLEMENTED], "grpc-encoding: gzip")
+    expect("gzip that is none", GET, frame(b"\x1f\x8b\x08", flag=1), [INTERNAL], "grpc-encoding: gzip")
+    expect("deflate", GET, frame(b"\x08\x01", flag=1), [UNIMPLEMENTED], "grpc-encoding: deflate")
     # taken for plain by the C core: docs/deviations.md
     expect("an encoding nobody knows", GET, frame(b"\x08\x01", flag=1), [OK, UNIMPLEMENTED], "grpc-encoding: br")
     for depth, codes in ((99, [OK]), (101, [INTERNAL]), (10_000, [INTERNAL]), (100_000, [INTERNAL])):
