@@ -76,9 +76,8 @@ CSVC_API csvc_code csvc__payload_unpack(csvc_payload **payload, size_t max,
 typedef struct csvc_outgoing {
     csvc_bytes reserved;
     csvc_payload *payload;
-    bool compress; /* the transport packs it, if the peer takes gzip and it was known when the
-                      headers went; for all messages or none of a stream that has not begun with one
-                      to be packed */
+    bool compress; /* packed with gzip, if the peer takes that; the headers have to say so, so a
+                      stream whose first message is not to be packed packs none */
 } csvc_outgoing;
 
 /* ---- metadata ---- */

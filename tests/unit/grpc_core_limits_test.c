@@ -198,7 +198,6 @@ static void who_shows_no_life_is_closed(void **state)
     seen what;
 
     (void)state;
-    /* the core asks no more often than once a second */
     scene_start(&sc, (csvc_server_options){.keepalive_ms = 1000, .keepalive_timeout_ms = 300});
     what = read_to_end(begin_http2(sc.port), false);
     assert_true(what.pings >= 1);
@@ -419,7 +418,6 @@ static void a_server_that_shows_no_life_is_left(void **state)
     assert_int_equal(0, getsockname(fd, (struct sockaddr *)&sin, &len));
     sc.port = ntohs(sin.sin_port);
     assert_int_equal(0, pthread_create(&thread, NULL, dead_server, &fd));
-    /* the core makes less than ten seconds ten */
     ch = channel_with(&sc,
                       (csvc_channel_options){.keepalive_ms = 1000, .keepalive_timeout_ms = 300});
     assert_int_equal(CSVC_UNAVAILABLE, call(ch, 1, &rpc));

@@ -813,6 +813,31 @@ static void limits_reach_the_transport(void **state)
     assert_int_equal(6, config->max_metadata_bytes);
     assert_int_equal(7, config->max_streams);
     assert_int_equal(8, config->max_buffered_bytes);
+    assert_null(config->tls);
+    assert_int_equal(10000, config->times.handshake);
+    assert_int_equal(2 * 3600 * 1000, config->times.keepalive);
+    assert_int_equal(20000, config->times.keepalive_timeout);
+    assert_int_equal(300000, config->times.min_ping);
+    assert_int_equal(0, config->times.max_idle);
+    assert_int_equal(0, config->times.max_age);
+    assert_int_equal(30000, config->times.max_age_grace);
+    scene_end(&sc);
+
+    scene_start_with(&sc, (csvc_server_options){.handshake_timeout_ms = 1,
+                                                .keepalive_ms = 2,
+                                                .keepalive_timeout_ms = 3,
+                                                .min_ping_ms = 4,
+                                                .max_idle_ms = 5,
+                                                .max_age_ms = 6,
+                                                .max_age_grace_ms = 7});
+    config = fake_config(sc.ts);
+    assert_int_equal(1, config->times.handshake);
+    assert_int_equal(2, config->times.keepalive);
+    assert_int_equal(3, config->times.keepalive_timeout);
+    assert_int_equal(4, config->times.min_ping);
+    assert_int_equal(5, config->times.max_idle);
+    assert_int_equal(6, config->times.max_age);
+    assert_int_equal(7, config->times.max_age_grace);
     scene_end(&sc);
 }
 
