@@ -374,6 +374,23 @@ csvc_code user_service_client_create_user(csvc_channel *ch, csvc_rpc *rpc,
     return code;
 }
 
+static void user_service_create_user_relay(csvc_done_fn *done, void *self, const csvc_rpc *rpc,
+                                           const void *rsp)
+{
+    void (*typed)(void *, const csvc_rpc *, const User__CreateUserResponse *) =
+        (void (*)(void *, const csvc_rpc *, const User__CreateUserResponse *))done;
+
+    typed(self, rpc, rsp);
+}
+
+csvc_call *user_service_client_create_user_async(
+    csvc_channel *ch, csvc_rpc *rpc, const User__CreateUserRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const User__CreateUserResponse *rsp), void *self)
+{
+    return csvc_call_async(ch, &user_service_methods[0], rpc, req, user_service_create_user_relay,
+                           (csvc_done_fn *)done, self);
+}
+
 csvc_code user_service_client_get_user(csvc_channel *ch, csvc_rpc *rpc,
                                        const User__GetUserRequest *req,
                                        const User__GetUserResponse **ret_rsp)
@@ -385,6 +402,23 @@ csvc_code user_service_client_get_user(csvc_channel *ch, csvc_rpc *rpc,
         *ret_rsp = rsp;
     }
     return code;
+}
+
+static void user_service_get_user_relay(csvc_done_fn *done, void *self, const csvc_rpc *rpc,
+                                        const void *rsp)
+{
+    void (*typed)(void *, const csvc_rpc *, const User__GetUserResponse *) =
+        (void (*)(void *, const csvc_rpc *, const User__GetUserResponse *))done;
+
+    typed(self, rpc, rsp);
+}
+
+csvc_call *user_service_client_get_user_async(
+    csvc_channel *ch, csvc_rpc *rpc, const User__GetUserRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const User__GetUserResponse *rsp), void *self)
+{
+    return csvc_call_async(ch, &user_service_methods[1], rpc, req, user_service_get_user_relay,
+                           (csvc_done_fn *)done, self);
 }
 
 csvc_code user_service_client_update_user(csvc_channel *ch, csvc_rpc *rpc,
@@ -400,6 +434,23 @@ csvc_code user_service_client_update_user(csvc_channel *ch, csvc_rpc *rpc,
     return code;
 }
 
+static void user_service_update_user_relay(csvc_done_fn *done, void *self, const csvc_rpc *rpc,
+                                           const void *rsp)
+{
+    void (*typed)(void *, const csvc_rpc *, const User__UpdateUserResponse *) =
+        (void (*)(void *, const csvc_rpc *, const User__UpdateUserResponse *))done;
+
+    typed(self, rpc, rsp);
+}
+
+csvc_call *user_service_client_update_user_async(
+    csvc_channel *ch, csvc_rpc *rpc, const User__UpdateUserRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const User__UpdateUserResponse *rsp), void *self)
+{
+    return csvc_call_async(ch, &user_service_methods[2], rpc, req, user_service_update_user_relay,
+                           (csvc_done_fn *)done, self);
+}
+
 csvc_code user_service_client_delete_user(csvc_channel *ch, csvc_rpc *rpc,
                                           const User__DeleteUserRequest *req,
                                           const User__DeleteUserResponse **ret_rsp)
@@ -413,6 +464,23 @@ csvc_code user_service_client_delete_user(csvc_channel *ch, csvc_rpc *rpc,
     return code;
 }
 
+static void user_service_delete_user_relay(csvc_done_fn *done, void *self, const csvc_rpc *rpc,
+                                           const void *rsp)
+{
+    void (*typed)(void *, const csvc_rpc *, const User__DeleteUserResponse *) =
+        (void (*)(void *, const csvc_rpc *, const User__DeleteUserResponse *))done;
+
+    typed(self, rpc, rsp);
+}
+
+csvc_call *user_service_client_delete_user_async(
+    csvc_channel *ch, csvc_rpc *rpc, const User__DeleteUserRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const User__DeleteUserResponse *rsp), void *self)
+{
+    return csvc_call_async(ch, &user_service_methods[3], rpc, req, user_service_delete_user_relay,
+                           (csvc_done_fn *)done, self);
+}
+
 csvc_code user_service_client_list_users(csvc_channel *ch, csvc_rpc *rpc,
                                          const User__ListUsersRequest *req,
                                          const User__ListUsersResponse **ret_rsp)
@@ -424,6 +492,23 @@ csvc_code user_service_client_list_users(csvc_channel *ch, csvc_rpc *rpc,
         *ret_rsp = rsp;
     }
     return code;
+}
+
+static void user_service_list_users_relay(csvc_done_fn *done, void *self, const csvc_rpc *rpc,
+                                          const void *rsp)
+{
+    void (*typed)(void *, const csvc_rpc *, const User__ListUsersResponse *) =
+        (void (*)(void *, const csvc_rpc *, const User__ListUsersResponse *))done;
+
+    typed(self, rpc, rsp);
+}
+
+csvc_call *user_service_client_list_users_async(
+    csvc_channel *ch, csvc_rpc *rpc, const User__ListUsersRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const User__ListUsersResponse *rsp), void *self)
+{
+    return csvc_call_async(ch, &user_service_methods[4], rpc, req, user_service_list_users_relay,
+                           (csvc_done_fn *)done, self);
 }
 
 /* ---- user.proto, serialized ---- */

@@ -4,6 +4,7 @@
 
 #include <csvc/client.h>
 #include <csvc/server.h>
+#include <csvc/stream.h>
 
 #include "user.pb-c.h"
 
@@ -65,6 +66,23 @@ csvc_code user_service_client_delete_user(csvc_channel *ch, csvc_rpc *rpc,
 csvc_code user_service_client_list_users(csvc_channel *ch, csvc_rpc *rpc,
                                          const User__ListUsersRequest *req,
                                          const User__ListUsersResponse **ret_rsp);
+
+/* The same without waiting: `done` runs once, on the call's loop, see csvc_call_async. */
+csvc_call *user_service_client_create_user_async(
+    csvc_channel *ch, csvc_rpc *rpc, const User__CreateUserRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const User__CreateUserResponse *rsp), void *self);
+csvc_call *user_service_client_get_user_async(
+    csvc_channel *ch, csvc_rpc *rpc, const User__GetUserRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const User__GetUserResponse *rsp), void *self);
+csvc_call *user_service_client_update_user_async(
+    csvc_channel *ch, csvc_rpc *rpc, const User__UpdateUserRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const User__UpdateUserResponse *rsp), void *self);
+csvc_call *user_service_client_delete_user_async(
+    csvc_channel *ch, csvc_rpc *rpc, const User__DeleteUserRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const User__DeleteUserResponse *rsp), void *self);
+csvc_call *user_service_client_list_users_async(
+    csvc_channel *ch, csvc_rpc *rpc, const User__ListUsersRequest *req,
+    void (*done)(void *self, const csvc_rpc *rpc, const User__ListUsersResponse *rsp), void *self);
 
 /* ---- user.proto ---- */
 
