@@ -174,6 +174,9 @@ csvc_code csvc_metrics_on_collect(csvc_metrics *m, csvc_metrics_collect_fn *fn, 
 {
     csvc_code code = CSVC_RESOURCE_EXHAUSTED;
 
+    if (m == NULL || fn == NULL) {
+        return CSVC_FAILED_PRECONDITION;
+    }
     (void)pthread_mutex_lock(&m->lock);
     if (m->n_collectors < CSVC__MAX_COLLECTORS) {
         m->collectors[m->n_collectors].fn = fn;
@@ -399,6 +402,10 @@ static csvc__metric *find(csvc_metrics *m, wish *w, const char *const *labels, c
 {
     csvc__metric *s = NULL;
 
+    if (m == NULL) {
+        (void)csvc_error_set(err, CSVC_FAILED_PRECONDITION, "there is no registry");
+        return NULL;
+    }
     if (!is_name(w->name, true)) {
         (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT, "'%s' is no name for a metric",
                              w->name != NULL ? w->name : "");

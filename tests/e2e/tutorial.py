@@ -30,7 +30,7 @@ class Shell:
     """The reader's terminal: remembers the folder and the variables between commands."""
 
     def __init__(self):
-        self.env = {**e2e.environment(), "GRPC_ADDR": f"127.0.0.1:{free_port()}", **({"SAN": e2e.SAN} if e2e.SAN else {})}
+        self.env = {**e2e.environment(), "GRPC_ADDR": f"127.0.0.1:{free_port()}", "ADMIN_ADDR": "127.0.0.1:0", **({"SAN": e2e.SAN} if e2e.SAN else {})}
         self.cwd = os.getcwd()
         self.server = None
         self.commands = 0

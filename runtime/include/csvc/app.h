@@ -23,19 +23,20 @@
  * them all; docs/limits.md says what the limits among them do.
  *
  *     GRPC_ADDR       127.0.0.1:50051   where to serve; port 0 takes a free one and logs it
- *     DATABASE_URL    sqlite:NAME.db    (projects with storage)
- *     LOG_LEVEL       info              debug, info, warn, error, off
- *     LOG_FORMAT      text              text, json
- *     SHUTDOWN_GRACE  30s               how long calls in flight may finish after SIGTERM or SIGINT
- *     SLOW_CALL       1s                calls that take longer are logged at info
- *     GRPC_LOOPS GRPC_MAX_STREAMS GRPC_MAX_MESSAGE_BYTES GRPC_MAX_METADATA_BYTES
- *     GRPC_MAX_BUFFERED_BYTES MAX_CALL_MEMORY MAX_WORKERS MAX_QUEUED
- *                                       as in csvc_server_options
+ *     ADMIN_ADDR      127.0.0.1:9464    /metrics, /healthz, /readyz, /debug (csvc/http.h); off:
+ * none DATABASE_URL    sqlite:NAME.db    (projects with storage) LOG_LEVEL       info debug, info,
+ * warn, error, off LOG_FORMAT      text              text, json SHUTDOWN_GRACE  30s how long calls
+ * in flight may finish after SIGTERM or SIGINT SLOW_CALL       1s                calls that take
+ * longer are logged at info GRPC_LOOPS GRPC_MAX_STREAMS GRPC_MAX_MESSAGE_BYTES
+ * GRPC_MAX_METADATA_BYTES GRPC_MAX_BUFFERED_BYTES MAX_CALL_MEMORY MAX_WORKERS MAX_QUEUED as in
+ * csvc_server_options MAX_CALLS CALL_RATE CALL_BURST    as in csvc_limits_options
  */
 #ifndef CSVC_APP_H
 #define CSVC_APP_H
 
 #include <csvc/client.h>
+#include <csvc/http.h>
+#include <csvc/metrics.h>
 #include <csvc/server.h>
 #include <csvc/store.h>
 
@@ -51,6 +52,7 @@ typedef struct csvc_app_info {
     const csvc_db_driver *const *drivers; /* NULL-terminated; NULL when there is no storage */
     const char *database_url;             /* the default; NULL when there is no storage */
     const csvc_service *const *services;  /* NULL-terminated */
+    const csvc_http_driver *http;         /* for the admin address; NULL: the program has none */
 } csvc_app_info;
 
 #define CSVC_APP_INFO_INIT .struct_size = sizeof(csvc_app_info)
@@ -70,6 +72,10 @@ CSVC_API void csvc_app_intercept(csvc_app *app, const csvc_interceptor *intercep
  * failed registration. */
 CSVC_API void csvc_app_register(csvc_app *app, const csvc_service *service, const void *ops,
                                 void *self);
+
+/* The registry behind /metrics, for numbers of the program's own; calls are counted already. NULL,
+ * into which one can write all the same, once something has failed. */
+CSVC_API csvc_metrics *csvc_app_metrics(csvc_app *app);
 
 /* A channel over the app's transport, freed with it. NULL when it cannot be; csvc_app_run says why.
  */

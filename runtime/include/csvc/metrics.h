@@ -47,7 +47,8 @@ CSVC_API csvc_metrics *csvc_metrics_free(csvc_metrics *m);
  * may be NULL): INVALID_ARGUMENT for a name that is not [a-zA-Z_:][a-zA-Z0-9_:]*, a label's that is
  * not [a-zA-Z_][a-zA-Z0-9_]* or is given twice or begins with "__", a value that is no UTF-8, more
  * than 16 labels, or buckets that do not go up; FAILED_PRECONDITION when the name is another
- * kind's or has other labels; RESOURCE_EXHAUSTED when there are too many or memory is short.
+ * kind's or has other labels, or the registry is NULL; RESOURCE_EXHAUSTED when there are too many
+ * or memory is short.
  */
 CSVC_API csvc_counter *csvc_metrics_counter(csvc_metrics *m, const char *name, const char *help,
                                             const char *const *labels, csvc_error *err);
@@ -67,7 +68,7 @@ CSVC_API void csvc_gauge_add(csvc_gauge *g, double delta);
 CSVC_API void csvc_histogram_observe(csvc_histogram *h, double value);
 
 /* Runs before each rendering, on the thread that asked for it, to bring gauges up to date; may make
- * series. At most 16: RESOURCE_EXHAUSTED. */
+ * series. RESOURCE_EXHAUSTED for more than 16, FAILED_PRECONDITION for a NULL. */
 typedef void csvc_metrics_collect_fn(void *self);
 CSVC_API csvc_code csvc_metrics_on_collect(csvc_metrics *m, csvc_metrics_collect_fn *fn,
                                            void *self) CSVC_MUST_CHECK;

@@ -48,5 +48,5 @@ TESTS            := \
 TESTS_MISSING    :=
 
 # For pkg-config.
-PACKAGES        := libcsvc-grpc-core libcsvc-sqlite libcsvc
+PACKAGES        := libcsvc-grpc-core libcsvc-sqlite libcsvc-http libcsvc
 PACKAGES_CLIENT := libcsvc-grpc-core libcsvc

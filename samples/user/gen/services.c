@@ -61,6 +61,7 @@ const csvc_app_info user_service_app = {
     .drivers = drivers,
     .database_url = "sqlite:user-service.db",
     .services = services,
+    .http = &csvc_http,
 };
 
 void services_register(csvc_app *app, struct service *svc)
