@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ enum {
     MAX_CONNECTIONS = 64,
     MAX_HEADER_BYTES = 8192,
     HEADER_SECONDS = 10, /* until a request is whole, and an answer taken */
+    MAX_REQUEST = 65536, /* bytes of a body, which no page wants */
     IDLE_SECONDS = 90,   /* between requests: longer than Prometheus' usual interval */
     CHUNK = 16384,       /* written at once */
 };
@@ -40,8 +42,12 @@ struct csvc_http_server {
     pthread_t thread;
 };
 
-/* What a connection carries: the answer under way. Zeroed by libwebsockets. */
+/* What a connection carries: the request and the answer under way. Zeroed by libwebsockets. */
 typedef struct session {
+    const csvc__page *page; /* NULL: no such page */
+    int method;
+    size_t brought; /* bytes of the request's body */
+    bool reading;   /* the answer follows when it is whole */
     csvc__buffer body;
     size_t sent;
     bool last; /* the connection ends with this answer */
@@ -65,6 +71,9 @@ static int begin(struct lws *wsi, session *s, int status, const char *type, bool
     if (lws_add_http_common_headers(wsi, (unsigned)status, type, s->body.len, &at, end) != 0 ||
         lws_add_http_header_by_name(wsi, (const unsigned char *)"cache-control:",
                                     (const unsigned char *)"no-store", 8, &at, end) != 0 ||
+        (s->last && lws_add_http_header_by_name(
+                        wsi, (const unsigned char *)"connection:", (const unsigned char *)"close",
+                        5, &at, end) != 0) ||
         (status == HTTP_STATUS_METHOD_NOT_ALLOWED &&
          lws_add_http_header_by_name(wsi, (const unsigned char *)"allow:",
                                      (const unsigned char *)"GET, HEAD", 9, &at, end) != 0) ||
@@ -112,37 +121,67 @@ static const csvc__page *find(const csvc_http_server *server, const char *path)
     return NULL;
 }
 
-static int answer(const csvc_http_server *server, struct lws *wsi, session *s, const char *path)
+static int answer(const csvc_http_server *server, struct lws *wsi, session *s)
 {
-    const csvc__page *page = find(server, path);
-    const char *type = page != NULL ? page->content_type : "text/plain; charset=utf-8";
-    char *uri = NULL;
-    int len = 0, status;
-    const int method = lws_http_get_uri_and_method(wsi, &uri, &len);
+    const char *type = "text/plain; charset=utf-8";
+    int status;
 
     csvc__buffer_release(&s->body);
     csvc__buffer_init(&s->body, MAX_BODY);
     s->sent = 0;
-    if (page == NULL) {
+    if (s->page == NULL) {
         status = HTTP_STATUS_NOT_FOUND;
         csvc__buffer_puts(&s->body, "no such page; there are:\n");
         for (size_t i = 0; i < server->n_pages; i++) {
             csvc__buffer_printf(&s->body, "  %s\n", server->pages[i].path);
         }
-    } else if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
+    } else if (s->method != LWSHUMETH_GET && s->method != LWSHUMETH_HEAD) {
         status = HTTP_STATUS_METHOD_NOT_ALLOWED;
-        type = "text/plain; charset=utf-8";
         csvc__buffer_puts(&s->body, "GET and HEAD only\n");
     } else {
-        status = page->answer(page->self, &s->body);
+        status = s->page->answer(s->page->self, &s->body);
+        type = s->page->content_type;
     }
     if (!csvc__buffer_ok(&s->body)) {
         csvc__buffer_release(&s->body);
         status = HTTP_STATUS_INTERNAL_SERVER_ERROR;
     }
-    /* what else such a request brings along is not read */
-    s->last = method != LWSHUMETH_GET && method != LWSHUMETH_HEAD;
-    return begin(wsi, s, status, type, method == LWSHUMETH_HEAD);
+    return begin(wsi, s, status, type, s->method == LWSHUMETH_HEAD);
+}
+
+/* What the request says of its body; more than any when that is no number. */
+static size_t content_length(struct lws *wsi)
+{
+    char text[24];
+    char *end;
+    long long n;
+
+    if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0) {
+        return SIZE_MAX;
+    }
+    n = strtoll(text, &end, 10);
+    return n < 0 || end == text || *end != '\0' ? SIZE_MAX : (size_t)n;
+}
+
+/* The head of a request. A body is waited for, and thrown away, before the answer: to close a
+ * connection with bytes unread would take the answer from the caller. */
+static int request(const csvc_http_server *server, struct lws *wsi, session *s, const char *path)
+{
+    char *uri = NULL;
+    int len = 0;
+
+    s->page = find(server, path);
+    s->method = lws_http_get_uri_and_method(wsi, &uri, &len);
+    s->brought = 0;
+    s->reading = false;
+    /* where a body of an unknown length ends we do not look for */
+    s->last = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
+              (s->method != LWSHUMETH_GET && s->method != LWSHUMETH_HEAD);
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 && content_length(wsi) != 0) {
+        s->reading = true;
+        return content_length(wsi) > MAX_REQUEST ? -1 : 0;
+    }
+    return answer(server, wsi, s);
 }
 
 static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -153,7 +192,16 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 
     switch (reason) {
     case LWS_CALLBACK_HTTP:
-        return answer(server, wsi, s, in);
+        return request(server, wsi, s, in);
+    case LWS_CALLBACK_HTTP_BODY:
+        s->brought += len;
+        return s->brought > MAX_REQUEST ? -1 : 0;
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        if (!s->reading) {
+            return 0; /* it says so twice when head and body came in one piece */
+        }
+        s->reading = false;
+        return answer(server, wsi, s);
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return continue_body(wsi, s);
     case LWS_CALLBACK_CLOSED_HTTP:
@@ -283,13 +331,14 @@ static bool make_context(csvc_http_server *server, int fd)
         .vhost_name = "default",
     };
     const lws_sock_file_fd_type listening = {.filefd = fd};
-    sigset_t before;
+    struct sigaction before;
 
-    /* it blocks SIGPIPE for good, which is not for a library to do to the caller's thread */
-    (void)pthread_sigmask(SIG_SETMASK, NULL, &before);
+    /* it has the whole process ignore SIGPIPE, which is for the program to decide; our thread
+     * blocks all signals, so it needs no help */
+    (void)sigaction(SIGPIPE, NULL, &before);
     lws_set_log_level(LLL_ERR | LLL_WARN, log_line);
     server->lws = lws_create_context(&info);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)sigaction(SIGPIPE, &before, NULL);
     server->vhost = server->lws != NULL ? lws_get_vhost_by_name(server->lws, "default") : NULL;
     return server->vhost != NULL &&
            lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC, listening,

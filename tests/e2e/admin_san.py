@@ -80,6 +80,17 @@ with server:
     status, headers, text = get("/healthz", "HEAD")
     e2e.equal((status, headers["content-length"], text), (200, "3", ""), "HEAD")
 
+    # bodies, which no page wants
+    said = raw(b"POST /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: 20000\r\n\r\n" + b"x" * 20000)
+    e2e.equal(said.startswith(b"HTTP/1.1 405") and said.endswith(b"GET and HEAD only\n"), True, f"a long body: {said}")
+    for length in (b"100000", b"99999999999999999999", b"-1", b"1x"):
+        said = raw(b"POST /metrics HTTP/1.1\r\nhost: x\r\ncontent-length: " + length + b"\r\n\r\n")
+        e2e.equal(b" 200 " in said, False, f"content-length {length}: {said}")
+    said = raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabcGET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
+    e2e.equal((said.count(b" 200 "), b"ready" in said), (2, True), f"a body, then a request: {said}")
+    said = raw(b"POST /healthz HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+    e2e.equal(b" 200 " in said, False, f"chunks: {said}")
+
     # several requests on one connection
     answers = raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n" + b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
     e2e.equal(answers.count(b"HTTP/1.1 200"), 2, f"pipelined requests: {answers}")
