@@ -75,7 +75,7 @@ static int calls_page(void *self, csvc__buffer *body)
 {
     const csvc__admin *admin = self;
 
-    csvc__live_json(&admin->srv->live, body);
+    csvc__inflight_json(&admin->srv->inflight, body);
     return OK;
 }
 

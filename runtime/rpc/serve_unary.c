@@ -37,7 +37,7 @@ typedef struct served {
     bool has_reply;
     csvc_outgoing reply;       /* encoded */
     const void *reply_message; /* as the handler filled it; for the interceptors */
-    csvc__live_call live;
+    csvc__inflight_call inflight;
     csvc__job job;
     struct served *next_out, *prev_out; /* quick jobs of this loop */
     uint32_t ticks_out;
@@ -98,7 +98,7 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
     served *s = of_tcall(tc);
     const csvc__chain *chain = &s->srv->chain;
 
-    csvc__live_remove(&s->live);
+    csvc__inflight_remove(&s->inflight);
     if (cancelled && atomic_load_explicit(&s->srv->hard, memory_order_relaxed)) {
         atomic_store_explicit(&s->srv->cut, true, memory_order_relaxed);
     }
@@ -106,7 +106,7 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
         csvc_outcome outcome = {
             .code = cancelled ? why_cancelled(s) : s->code,
             .delivered = delivered,
-            .duration_nanos = chain->timed ? csvc__now() - s->live.arrived : 0,
+            .duration_nanos = chain->timed ? csvc__now() - s->inflight.arrived : 0,
         };
 
         outcome.slow = outcome.duration_nanos / CSVC__MS >= s->srv->o.slow_call_ms;
@@ -476,7 +476,7 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
     if (s->sm != NULL) {
         ctx->method = s->sm->method;
     }
-    csvc__live_add(&srv->live, &s->live, ctx);
+    csvc__inflight_add(&srv->inflight, &s->inflight, ctx);
 
     code = admit(s, arrival);
     if (code != CSVC_OK) {

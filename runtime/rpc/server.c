@@ -71,7 +71,7 @@ csvc_server *csvc_server_new(const csvc_server_options *options, csvc_error *err
     atomic_init(&srv->hard, false);
     atomic_init(&srv->cut, false);
     srv->pool = csvc__pool_new(srv->o.max_workers, srv->o.max_queued, WORKER_IDLE);
-    if (srv->pool == NULL || !csvc__live_init(&srv->live)) {
+    if (srv->pool == NULL || !csvc__inflight_init(&srv->inflight)) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         return csvc_server_free(srv);
     }
@@ -380,7 +380,7 @@ csvc_server *csvc_server_free(csvc_server *srv)
     }
     csvc__map_release(&srv->paths);
     csvc__map_release(&srv->names);
-    csvc__live_release(&srv->live);
+    csvc__inflight_release(&srv->inflight);
     (void)pthread_cond_destroy(&srv->stopped);
     (void)pthread_mutex_destroy(&srv->lock);
     csvc__free(srv);

@@ -375,11 +375,11 @@ static void calls_in_flight_are_listed(void **state)
     (void)state;
     scene_start(&sc, (csvc_limits_options){0});
     csvc__buffer_init(&text, 1 << 20);
-    csvc__live_json(&sc.srv->live, &text);
+    csvc__inflight_json(&sc.srv->inflight, &text);
     assert_string_equal("{\"total\": 0, \"calls\": []}\n", text.data);
     open = arrive(&sc, (fake_arrival){.path = "/made.Up/\"M\"", .no_auto_close = true});
     csvc__buffer_clear(&text);
-    csvc__live_json(&sc.srv->live, &text);
+    csvc__inflight_json(&sc.srv->inflight, &text);
     assert_non_null(strstr(text.data, "{\"total\": 1, \"calls\": [\n"
                                       "  {\"method\": \"/made.Up/\\\"M\\\"\", \"peer\": \""));
     assert_non_null(strstr(text.data, ", \"age_ms\": "));
@@ -387,7 +387,7 @@ static void calls_in_flight_are_listed(void **state)
     fake_close(open, true, false);
     fake_call_free(open);
     csvc__buffer_clear(&text);
-    csvc__live_json(&sc.srv->live, &text);
+    csvc__inflight_json(&sc.srv->inflight, &text);
     assert_string_equal("{\"total\": 0, \"calls\": []}\n", text.data);
     csvc__buffer_release(&text);
     scene_end(&sc);

@@ -1,7 +1,7 @@
-/* rpc/live.c: the calls in flight of a server. */
+/* rpc/inflight.c: the calls in flight of a server. */
 #include <base/clock.h>
 #include <csvc/alloc.h>
-#include <rpc/live.h>
+#include <rpc/inflight.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,29 +14,29 @@ enum {
     PEER_MEMORY = 1024,
 };
 
-bool csvc__live_init(csvc__live *live)
+bool csvc__inflight_init(csvc__inflight *inflight)
 {
-    live->lists = csvc__calloc(CSVC__LIVE_LISTS, sizeof(*live->lists));
-    for (size_t i = 0; live->lists != NULL && i < CSVC__LIVE_LISTS; i++) {
-        (void)pthread_mutex_init(&live->lists[i].lock, NULL);
+    inflight->lists = csvc__calloc(CSVC__INFLIGHT_LISTS, sizeof(*inflight->lists));
+    for (size_t i = 0; inflight->lists != NULL && i < CSVC__INFLIGHT_LISTS; i++) {
+        (void)pthread_mutex_init(&inflight->lists[i].lock, NULL);
     }
-    return live->lists != NULL;
+    return inflight->lists != NULL;
 }
 
-void csvc__live_release(csvc__live *live)
+void csvc__inflight_release(csvc__inflight *inflight)
 {
-    for (size_t i = 0; live->lists != NULL && i < CSVC__LIVE_LISTS; i++) {
-        (void)pthread_mutex_destroy(&live->lists[i].lock);
+    for (size_t i = 0; inflight->lists != NULL && i < CSVC__INFLIGHT_LISTS; i++) {
+        (void)pthread_mutex_destroy(&inflight->lists[i].lock);
     }
-    csvc__free(live->lists);
-    live->lists = NULL;
+    csvc__free(inflight->lists);
+    inflight->lists = NULL;
 }
 
-void csvc__live_add(csvc__live *live, csvc__live_call *call, csvc_ctx *ctx)
+void csvc__inflight_add(csvc__inflight *inflight, csvc__inflight_call *call, csvc_ctx *ctx)
 {
     /* loops are allocated apart: some bits above the lowest ones differ */
     const uintptr_t at = (uintptr_t)ctx->tc->loop;
-    csvc__live_list *list = &live->lists[(at >> 6 ^ at >> 12) % CSVC__LIVE_LISTS];
+    csvc__inflight_list *list = &inflight->lists[(at >> 6 ^ at >> 12) % CSVC__INFLIGHT_LISTS];
 
     call->list = list;
     call->ctx = ctx;
@@ -51,9 +51,9 @@ void csvc__live_add(csvc__live *live, csvc__live_call *call, csvc_ctx *ctx)
     (void)pthread_mutex_unlock(&list->lock);
 }
 
-void csvc__live_remove(csvc__live_call *call)
+void csvc__inflight_remove(csvc__inflight_call *call)
 {
-    csvc__live_list *list = call->list;
+    csvc__inflight_list *list = call->list;
 
     (void)pthread_mutex_lock(&list->lock);
     if (call->prev != NULL) {
@@ -77,7 +77,7 @@ typedef struct shown {
 
 /* With the list's lock: the call stays. Its arena is its handler's, so the peer goes into one of
  * ours. */
-static bool copy(const csvc__live_call *call, shown *ret_shown)
+static bool copy(const csvc__inflight_call *call, shown *ret_shown)
 {
     const csvc_ctx *ctx = call->ctx;
     csvc_arena *a = csvc_arena_new(PEER_MEMORY);
@@ -115,19 +115,19 @@ static void put_call(csvc__buffer *b, const shown *s, int64_t now)
     csvc__buffer_putc(b, '}');
 }
 
-void csvc__live_json(csvc__live *live, csvc__buffer *b)
+void csvc__inflight_json(csvc__inflight *inflight, csvc__buffer *b)
 {
-    shown *all = csvc__malloc(CSVC__LIVE_SHOWN * sizeof(*all));
+    shown *all = csvc__malloc(CSVC__INFLIGHT_SHOWN * sizeof(*all));
     size_t n = 0, total = 0;
     int64_t now;
 
-    for (size_t i = 0; i < CSVC__LIVE_LISTS; i++) {
-        csvc__live_list *list = &live->lists[i];
+    for (size_t i = 0; i < CSVC__INFLIGHT_LISTS; i++) {
+        csvc__inflight_list *list = &inflight->lists[i];
 
         (void)pthread_mutex_lock(&list->lock);
-        for (const csvc__live_call *call = list->first; call != NULL; call = call->next) {
+        for (const csvc__inflight_call *call = list->first; call != NULL; call = call->next) {
             total++;
-            if (all != NULL && n < CSVC__LIVE_SHOWN && copy(call, &all[n])) {
+            if (all != NULL && n < CSVC__INFLIGHT_SHOWN && copy(call, &all[n])) {
                 n++;
             }
         }
