@@ -27,6 +27,7 @@ endif
 PKGS_BASE   := libprotobuf-c zlib
 PKGS_GRPC   := grpc
 PKGS_SQLITE := sqlite3
+PKGS_HTTP   := libwebsockets
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition \
@@ -56,18 +57,19 @@ LIBCSVC_SRC   := $(call src,runtime/base runtime/codec runtime/transport runtime
                    runtime/store runtime/app runtime/testing)
 GRPC_CORE_SRC := $(call src,runtime/transport/grpc_core)
 SQLITE_SRC    := $(call src,runtime/store/sqlite)
+HTTP_SRC      := $(call src,runtime/http)
 GENERATOR_SRC := $(call src,generator generator/pb generator/pb/* generator/pb/*/* generator/pb/*/*/*)
 PLUGIN_SRC    := $(call src,generator/plugin)
 CLI_SRC       := $(call src,generator/cli)
 TEMPLATES     := $(sort $(shell find templates -type f))
 
-ALL_SRC := $(LIBCSVC_SRC) $(GRPC_CORE_SRC) $(SQLITE_SRC) $(GENERATOR_SRC) $(PLUGIN_SRC) $(CLI_SRC)
+ALL_SRC := $(LIBCSVC_SRC) $(GRPC_CORE_SRC) $(SQLITE_SRC) $(HTTP_SRC) $(GENERATOR_SRC) $(PLUGIN_SRC) $(CLI_SRC)
 
 WKT       := any api duration empty field_mask source_context struct timestamp type wrappers
 WKT_SRC   := $(foreach w,$(WKT),$(B)/wkt/google/protobuf/$(w).pb-c.c $(B)/wkt/google/protobuf/$(w).csvc.c)
 WKT_OBJ   := $(patsubst $(B)/wkt/%.c,$(B)/obj/wkt/%.o,$(WKT_SRC))
 
-LIBS     := libcsvc libcsvc-grpc-core libcsvc-sqlite libcsvc-wkt
+LIBS     := libcsvc libcsvc-grpc-core libcsvc-sqlite libcsvc-http libcsvc-wkt
 LIB_A    := $(LIBS:%=$(STAGE)/lib/%.a)
 LIB_SO   := $(LIBS:%=$(STAGE)/lib/%.so)
 PROGRAMS := $(STAGE)/bin/protoc-gen-c-svc $(STAGE)/bin/c-svc
@@ -92,6 +94,7 @@ help:
 
 $(call obj,$(GRPC_CORE_SRC)): CSVC_CFLAGS += $(call pkg,--cflags,$(PKGS_GRPC))
 $(call obj,$(SQLITE_SRC)):    CSVC_CFLAGS += $(call pkg,--cflags,$(PKGS_SQLITE))
+$(call obj,$(HTTP_SRC)):      CSVC_CFLAGS += $(call pkg,--cflags,$(PKGS_HTTP))
 $(call obj,$(GENERATOR_SRC) $(PLUGIN_SRC) $(CLI_SRC)): CSVC_CFLAGS += -Igenerator -Igenerator/pb
 # protoc-gen-c's own output, not ours to mend
 $(filter %.pb-c.o,$(call obj,$(GENERATOR_SRC))) $(filter %.pb-c.o,$(WKT_OBJ)): CSVC_CFLAGS += -Wno-pedantic -Wno-overlength-strings
@@ -113,6 +116,7 @@ $(B)/obj/wkt/%.o: $(B)/wkt/%.c
 $(STAGE)/lib/libcsvc.a:           $(call obj,$(LIBCSVC_SRC))
 $(STAGE)/lib/libcsvc-grpc-core.a: $(call obj,$(GRPC_CORE_SRC))
 $(STAGE)/lib/libcsvc-sqlite.a:    $(call obj,$(SQLITE_SRC))
+$(STAGE)/lib/libcsvc-http.a:      $(call obj,$(HTTP_SRC))
 $(STAGE)/lib/libcsvc-wkt.a:       $(WKT_OBJ)
 $(LIB_A):
 	@mkdir -p $(@D)
@@ -126,6 +130,8 @@ $(STAGE)/lib/libcsvc-grpc-core.so: $(call obj,$(GRPC_CORE_SRC)) | $(STAGE)/lib/l
 $(STAGE)/lib/libcsvc-grpc-core.so: SO_LIBS = -L$(STAGE)/lib -lcsvc $(call pkg,--libs,$(PKGS_GRPC))
 $(STAGE)/lib/libcsvc-sqlite.so:    $(call obj,$(SQLITE_SRC)) | $(STAGE)/lib/libcsvc.so
 $(STAGE)/lib/libcsvc-sqlite.so:    SO_LIBS = -L$(STAGE)/lib -lcsvc $(call pkg,--libs,$(PKGS_SQLITE))
+$(STAGE)/lib/libcsvc-http.so:      $(call obj,$(HTTP_SRC)) | $(STAGE)/lib/libcsvc.so
+$(STAGE)/lib/libcsvc-http.so:      SO_LIBS = -L$(STAGE)/lib -lcsvc $(call pkg,--libs,$(PKGS_HTTP))
 $(STAGE)/lib/libcsvc-wkt.so:       $(WKT_OBJ) | $(STAGE)/lib/libcsvc.so
 $(STAGE)/lib/libcsvc-wkt.so:       SO_LIBS = -L$(STAGE)/lib -lcsvc $(call pkg,--libs,$(PKGS_BASE))
 $(LIB_SO):
@@ -230,9 +236,9 @@ uninstall:
 
 # The first line is what building needs, the second what the tests use besides.
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
-        libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
+        libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
 DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev \
-        nghttp2-client valgrind man-db locales libjansson-dev
+        nghttp2-client valgrind man-db locales libjansson-dev prometheus
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
 define apt_install
@@ -288,9 +294,10 @@ samples: all
 UNIT_SRC  := $(call src,tests/unit)
 UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
 UNIT_SUPPORT := $(call obj,$(call src,tests/unit/support))
-UNIT_LIBS := $(STAGE)/lib/libcsvc-grpc-core.a $(STAGE)/lib/libcsvc-sqlite.a $(STAGE)/lib/libcsvc.a
+UNIT_LIBS := $(STAGE)/lib/libcsvc-grpc-core.a $(STAGE)/lib/libcsvc-sqlite.a $(STAGE)/lib/libcsvc-http.a \
+             $(STAGE)/lib/libcsvc.a
 TEST_CFLAGS = -Igenerator -Igenerator/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_GRPC) $(PKGS_SQLITE))
-TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_BASE) yaml-0.1 libcrypto jansson) -lm
+TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_HTTP) $(PKGS_BASE) yaml-0.1 libcrypto jansson) -lm
 E2E       := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 
 $(B)/obj/tests/%.o: CSVC_CFLAGS += $(TEST_CFLAGS)

@@ -38,7 +38,7 @@ cd user-service
 run make
 
 say build/user-service
-GRPC_ADDR=127.0.0.1:0 build/user-service 2> server.log &
+GRPC_ADDR=127.0.0.1:0 ADMIN_ADDR=127.0.0.1:0 build/user-service 2> server.log &
 server=$!
 trap 'kill "$server" 2> /dev/null || true' EXIT
 address=

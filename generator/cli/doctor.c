@@ -39,12 +39,14 @@ static const need needs[] = {
      "grpc-devel", "grpc-dev", "grpc"},
     {"sqlite3", true, NULL, NULL, "3.37", "rows (storage: sqlite)", "libsqlite3-dev",
      "sqlite-devel", "sqlite-dev", "sqlite"},
+    {"libwebsockets", true, NULL, NULL, "4.0", "/metrics and /readyz", "libwebsockets-dev",
+     "libwebsockets-devel", "libwebsockets-dev", "libwebsockets"},
     {"cmocka", true, NULL, NULL, "1.1.5", "make test", "libcmocka-dev", "libcmocka-devel",
      "cmocka-dev", "cmocka"},
 };
 
 static const char *const own_libraries[] = {"libcsvc", "libcsvc-grpc-core", "libcsvc-sqlite",
-                                            "libcsvc-wkt"};
+                                            "libcsvc-http", "libcsvc-wkt"};
 
 typedef struct finding {
     csvc_arena *a;

@@ -1,4 +1,5 @@
 /* app/app.c: a server program from its flags to its exit code. */
+#include <app/admin.h>
 #include <app/settings.h>
 #include <app/signals.h>
 #include <base/clock.h>
@@ -23,6 +24,8 @@ enum {
 /* In the order of the help. */
 typedef enum which_setting {
     GRPC_ADDR,
+    ADMIN_ADDR,
+    DATABASE_URL,
     LOG_LEVEL,
     LOG_FORMAT,
     SHUTDOWN_GRACE,
@@ -47,12 +50,18 @@ typedef enum which_setting {
     TLS_CERT_FILE,
     TLS_KEY_FILE,
     TLS_CLIENT_CA_FILE,
-    DATABASE_URL, /* last: programs without storage have none */
+    MAX_CALLS,
+    CALL_RATE,
+    CALL_BURST,
     N_SETTINGS,
 } which_setting;
 
 static const csvc__setting all_settings[N_SETTINGS] = {
     [GRPC_ADDR] = {"GRPC_ADDR", "127.0.0.1:50051", "where to serve; port 0 takes a free one"},
+    [ADMIN_ADDR] = {"ADMIN_ADDR", "127.0.0.1:9464",
+                    "where /metrics and /readyz are, over HTTP; off: nowhere"},
+    [DATABASE_URL] = {"DATABASE_URL", "", "sqlite:PATH, or sqlite::memory: to forget all",
+                      .is_url = true},
     [LOG_LEVEL] = {"LOG_LEVEL", "info", "debug, info, warn, error or off", CSVC__SETTING_LEVEL},
     [LOG_FORMAT] = {"LOG_FORMAT", "text", "text or json", CSVC__SETTING_FORMAT},
     [SHUTDOWN_GRACE] = {"SHUTDOWN_GRACE", "30s", "how long calls may finish after SIGTERM",
@@ -103,14 +112,21 @@ static const csvc__setting all_settings[N_SETTINGS] = {
     [TLS_KEY_FILE] = {"TLS_KEY_FILE", "", "its key"},
     [TLS_CLIENT_CA_FILE] = {"TLS_CLIENT_CA_FILE", "",
                             "callers must show a certificate that one of these CAs has signed"},
-    [DATABASE_URL] = {"DATABASE_URL", "", "sqlite:PATH, or sqlite::memory: to forget all"},
+    [MAX_CALLS] = {"MAX_CALLS", "65536", "calls in flight, over all connections",
+                   CSVC__SETTING_COUNT, INT32_MAX},
+    [CALL_RATE] = {"CALL_RATE", "", "calls a second (any number)", CSVC__SETTING_COUNT, 1000000000},
+    [CALL_BURST] = {"CALL_BURST", "", "calls at once within the rate (what comes in a second)",
+                    CSVC__SETTING_COUNT, 1000000000},
 };
 
 struct csvc_app {
     const csvc_app_info *info;
     csvc__setting settings[N_SETTINGS];
-    size_t n_settings;
     csvc__settings_wish wish;
+    csvc_metrics *metrics;
+    csvc_call_metrics *call_metrics;
+    csvc_limits *limits;
+    csvc__admin admin;
     csvc_server *srv;
     csvc_db *db;
     csvc_channel *channels[MAX_CHANNELS];
@@ -175,6 +191,38 @@ static bool check_tls(csvc_app *app)
     return false;
 }
 
+static const csvc_http_driver *http_of(const csvc_app_info *info)
+{
+    return info->struct_size >= offsetof(csvc_app_info, http) + sizeof(info->http) ? info->http
+                                                                                   : NULL;
+}
+
+/* Those every program has. */
+static void make_interceptors(csvc_app *app, csvc_error *err)
+{
+    const csvc_limits_options limits = {
+        CSVC_LIMITS_OPTIONS_INIT,
+        .max_calls = (uint32_t)app->settings[MAX_CALLS].number,
+        .per_second = (double)app->settings[CALL_RATE].number,
+        .burst = (uint32_t)app->settings[CALL_BURST].number,
+    };
+
+    app->metrics = csvc_metrics_new(NULL);
+    if (app->metrics == NULL) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    } else {
+        app->call_metrics = csvc_call_metrics_new(app->metrics, err);
+        app->limits = csvc_limits_new(&limits, err);
+    }
+    if (app->call_metrics == NULL || app->limits == NULL) {
+        failed(app, EXIT_FAILED, "cannot make the server", err);
+        return;
+    }
+    csvc_app_intercept(app, &csvc_measuring, app->call_metrics);
+    csvc_app_intercept(app, &csvc_logging, NULL);
+    csvc_app_intercept(app, &csvc_limiting, app->limits);
+}
+
 static void make_server(csvc_app *app)
 {
     const csvc__setting *s = app->settings;
@@ -213,7 +261,7 @@ static void make_server(csvc_app *app)
         failed(app, EXIT_FAILED, "cannot make the server", &err);
         return;
     }
-    csvc_app_intercept(app, &csvc_logging, NULL);
+    make_interceptors(app, &err);
 }
 
 csvc_app *csvc_app_new(const csvc_app_info *info, int argc, char **argv)
@@ -226,9 +274,10 @@ csvc_app *csvc_app_new(const csvc_app_info *info, int argc, char **argv)
     }
     app->info = info;
     memcpy(app->settings, all_settings, sizeof(all_settings));
-    app->settings[DATABASE_URL].fallback = info->database_url != NULL ? info->database_url : "";
-    app->n_settings = info->database_url != NULL ? N_SETTINGS : DATABASE_URL;
-    code = csvc__settings_read(app->settings, app->n_settings, argc, argv, &app->wish, &app->err);
+    app->settings[DATABASE_URL].fallback = info->database_url;
+    app->settings[DATABASE_URL].absent = info->database_url == NULL;
+    app->settings[ADMIN_ADDR].absent = http_of(info) == NULL;
+    code = csvc__settings_read(app->settings, N_SETTINGS, argc, argv, &app->wish, &app->err);
     if (code != CSVC_OK) {
         app->exit_code = EXIT_USAGE;
         return app;
@@ -316,6 +365,11 @@ void csvc_app_register(csvc_app *app, const csvc_service *service, const void *o
     }
 }
 
+csvc_metrics *csvc_app_metrics(csvc_app *app)
+{
+    return app->metrics;
+}
+
 csvc_channel *csvc_app_channel(csvc_app *app, const char *target)
 {
     const csvc_channel_options options = {
@@ -344,29 +398,6 @@ csvc_channel *csvc_app_channel(csvc_app *app, const char *target)
 
 /* ---- run ---- */
 
-/* The URL without what may be secret: the password, and what follows a '?'. */
-static void hide_password(const char *url, char *ret_text, size_t size)
-{
-    const char *authority = strstr(url, "://");
-    const size_t len = strcspn(url, "?");
-    const char *host, *password = NULL;
-
-    if (authority != NULL) {
-        authority += 3;
-        host = authority + strcspn(authority, "/?#");
-        while (host > authority && host[-1] != '@') {
-            host--;
-        }
-        password = memchr(authority, ':', (size_t)(host - authority));
-    }
-    if (password != NULL) {
-        (void)snprintf(ret_text, size, "%.*s:***@%.*s", (int)(password - url), url,
-                       (int)(url + len - host), host);
-    } else {
-        (void)snprintf(ret_text, size, "%.*s", (int)len, url);
-    }
-}
-
 /* "127.0.0.1:0" with the port that was found. */
 static void print_address(const char *address, int port, char *ret_text, size_t size)
 {
@@ -390,20 +421,54 @@ static void raise_file_limit(void)
     }
 }
 
+/* A failure to bind: of an address that is none, wrong usage. */
+static void cannot_listen(csvc_app *app, which_setting which, const char *what,
+                          const csvc_error *err)
+{
+    if (err->code == CSVC_INVALID_ARGUMENT) {
+        bad_setting(app, which, err);
+    } else {
+        failed(app, EXIT_FAILED, what, err);
+    }
+}
+
+/* Before the server: who asks whether it is ready gets an answer from then on. False: it failed. */
+static bool start_admin(csvc_app *app, char *ret_at, size_t size)
+{
+    const char *address = app->settings[ADMIN_ADDR].value;
+    csvc_error err = {CSVC_ERROR_INIT};
+    int port = 0;
+
+    ret_at[0] = '\0';
+    if (app->settings[ADMIN_ADDR].absent || strcmp(address, "off") == 0) {
+        return true;
+    }
+    app->admin.driver = http_of(app->info);
+    app->admin.metrics = app->metrics;
+    app->admin.srv = app->srv;
+    app->admin.settings = app->settings;
+    app->admin.n_settings = N_SETTINGS;
+    if (csvc__admin_start(&app->admin, address, &port, &err) != CSVC_OK) {
+        cannot_listen(app, ADMIN_ADDR, "cannot listen for the admin pages (--admin-addr)", &err);
+        return false;
+    }
+    print_address(address, port, ret_at, size);
+    return true;
+}
+
 static void start(csvc_app *app)
 {
     const char *address = app->settings[GRPC_ADDR].value;
     csvc_error err = {CSVC_ERROR_INIT};
-    char at[256], storage[512];
+    char at[256], admin_at[256], storage[512];
     int port = 0;
 
     raise_file_limit();
     if (csvc_server_listen(app->srv, address, &port, &err) != CSVC_OK) {
-        if (err.code == CSVC_INVALID_ARGUMENT) {
-            bad_setting(app, GRPC_ADDR, &err);
-        } else {
-            failed(app, EXIT_FAILED, "cannot listen", &err);
-        }
+        cannot_listen(app, GRPC_ADDR, "cannot listen", &err);
+        return;
+    }
+    if (!start_admin(app, admin_at, sizeof(admin_at))) {
         return;
     }
     if (csvc_server_start(app->srv, &err) != CSVC_OK) {
@@ -412,13 +477,15 @@ static void start(csvc_app *app)
     }
     print_address(address, port, at, sizeof(at));
     if (app->db != NULL) {
-        hide_password(app->settings[DATABASE_URL].value, storage, sizeof(storage));
+        csvc__setting_show(&app->settings[DATABASE_URL], storage, sizeof(storage));
     }
+    atomic_store(&app->admin.ready, true);
     csvc_log(CSVC_LOG_INFO, "listening", "grpc", at, "tls",
              app->settings[TLS_CERT_FILE].value[0] == '\0'        ? "off"
              : app->settings[TLS_CLIENT_CA_FILE].value[0] == '\0' ? "on"
                                                                   : "mutual",
-             "storage", app->db != NULL ? storage : NULL, NULL);
+             "admin", admin_at[0] != '\0' ? admin_at : NULL, "storage",
+             app->db != NULL ? storage : NULL, NULL);
 }
 
 /* Waits for the signal, lets calls finish. */
@@ -428,6 +495,7 @@ static void serve_until_signal(csvc_app *app)
     const int64_t began = csvc__now();
     char took[32];
 
+    atomic_store(&app->admin.ready, false);
     csvc_log(CSVC_LOG_INFO, "stopping", "signal", signal_name, "grace",
              app->settings[SHUTDOWN_GRACE].value, NULL);
     if (csvc_server_shutdown(app->srv, app->settings[SHUTDOWN_GRACE].number) != CSVC_OK) {
@@ -467,7 +535,7 @@ static void help(const csvc_app *app)
                                     app->info->services[i]->name);
         }
     }
-    csvc__settings_help(app->info->name, purpose, app->settings, app->n_settings);
+    csvc__settings_help(app->info->name, purpose, app->settings, N_SETTINGS);
 }
 
 static int end(csvc_app *app)
@@ -477,8 +545,12 @@ static int end(csvc_app *app)
     if (app == &no_memory) {
         return exit_code;
     }
-    /* handlers use channels and database: the server goes first */
+    /* the pages look at the server; handlers use channels and database: the server goes next */
+    csvc__admin_stop(&app->admin);
     (void)csvc_server_free(app->srv);
+    (void)csvc_call_metrics_free(app->call_metrics);
+    (void)csvc_limits_free(app->limits);
+    (void)csvc_metrics_free(app->metrics);
     while (app->n_channels > 0) {
         (void)csvc_channel_free(app->channels[--app->n_channels]);
     }

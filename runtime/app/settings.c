@@ -36,6 +36,38 @@ const char *csvc__setting_source(const csvc__setting *setting, char ret_flag[64]
 
 /* ---- values ---- */
 
+/* The URL without what may be secret: the password, and what follows a '?'. */
+static void hide_password(const char *url, char *ret_text, size_t size)
+{
+    const char *authority = strstr(url, "://");
+    const size_t len = strcspn(url, "?");
+    const char *host, *password = NULL;
+
+    if (authority != NULL) {
+        authority += 3;
+        host = authority + strcspn(authority, "/?#");
+        while (host > authority && host[-1] != '@') {
+            host--;
+        }
+        password = memchr(authority, ':', (size_t)(host - authority));
+    }
+    if (password != NULL) {
+        (void)snprintf(ret_text, size, "%.*s:***@%.*s", (int)(password - url), url,
+                       (int)(url + len - host), host);
+    } else {
+        (void)snprintf(ret_text, size, "%.*s", (int)len, url);
+    }
+}
+
+void csvc__setting_show(const csvc__setting *setting, char *ret_text, size_t size)
+{
+    if (setting->is_url) {
+        hide_password(setting->value, ret_text, size);
+    } else {
+        (void)snprintf(ret_text, size, "%s", setting->value);
+    }
+}
+
 static bool count_parse(const char *text, int64_t max, int64_t *ret_number)
 {
     int64_t number = 0;
@@ -112,6 +144,9 @@ static csvc_code unknown_flag(const csvc__setting *settings, size_t n_settings, 
 
     (void)snprintf(word, sizeof(word), "%.*s", (int)len, typed);
     for (size_t i = 0; i < n_settings; i++) {
+        if (settings[i].absent) {
+            continue;
+        }
         flag_of(&settings[i], flag);
         csvc__nearest_try(&nearest, flag);
         if (nearest.word == flag) {
@@ -154,7 +189,7 @@ static csvc_code read_flags(csvc__setting *settings, size_t n_settings, int argc
             char flag[FLAG_SIZE];
 
             flag_of(&settings[s], flag);
-            if (strlen(flag) == len && memcmp(flag, arg, len) == 0) {
+            if (!settings[s].absent && strlen(flag) == len && memcmp(flag, arg, len) == 0) {
                 found = &settings[s];
             }
         }
@@ -180,6 +215,9 @@ csvc_code csvc__settings_read(csvc__setting *settings, size_t n_settings, int ar
         csvc__setting *setting = &settings[i];
         const char *variable = getenv(setting->variable);
 
+        if (setting->absent) {
+            continue;
+        }
         if (!setting->by_flag) {
             setting->by_variable = variable != NULL && variable[0] != '\0';
             setting->value = setting->by_variable ? variable : setting->fallback;
@@ -200,6 +238,9 @@ void csvc__settings_help(const char *program, const char *purpose, const csvc__s
     for (size_t i = 0; i < n_settings; i++) {
         char flag[FLAG_SIZE];
 
+        if (settings[i].absent) {
+            continue;
+        }
         flag_of(&settings[i], flag);
         (void)printf("  %-24s %-22s %s\n      %s\n", flag, settings[i].variable,
                      settings[i].fallback, settings[i].help);

@@ -23,6 +23,8 @@ typedef struct csvc__setting {
     const char *help;
     csvc__setting_kind kind;
     int64_t max; /* of a count */
+    bool is_url; /* its password is shown to nobody */
+    bool absent; /* this program has no such setting */
 
     /* what was read */
     const char *value;
@@ -43,6 +45,9 @@ csvc_code csvc__settings_read(csvc__setting *settings, size_t n_settings, int ar
 
 /* Where a value came from, to name it in an error: "--grpc-addr" or "GRPC_ADDR". */
 const char *csvc__setting_source(const csvc__setting *setting, char ret_flag[64]);
+
+/* The value as it may be shown: of a URL without its password and what follows a '?'. */
+void csvc__setting_show(const csvc__setting *setting, char *ret_text, size_t size);
 
 /* Prints the help to standard output. */
 void csvc__settings_help(const char *program, const char *purpose, const csvc__setting *settings,

@@ -1,5 +1,6 @@
 /* rpc/chain.c: the interceptors of a server, in the order they run. */
 #include <rpc/chain.h>
+#include <rpc/ctx.h>
 
 #include <string.h>
 
@@ -41,6 +42,25 @@ csvc_code csvc__chain_add(csvc__chain *chain, const csvc_interceptor *it, void *
     chain->hears_messages |= l.it.received != NULL || l.it.sent != NULL;
     settle(chain);
     return CSVC_OK;
+}
+
+csvc_code csvc__chain_serves(const csvc__chain *chain, const csvc_service *service)
+{
+    csvc_code code = CSVC_OK;
+
+    for (uint32_t i = 0; i < chain->n_links && code == CSVC_OK; i++) {
+        const csvc__link *l = &chain->links[i];
+
+        if (l->it.serves != NULL) {
+            code = l->it.serves(l->self, service);
+        }
+    }
+    return code;
+}
+
+const csvc_method *csvc_method_of(const csvc_ctx *ctx)
+{
+    return ctx->method;
 }
 
 static void *state_of(const csvc__link *l, void *states)

@@ -27,6 +27,9 @@ typedef struct csvc__chain {
 csvc_code csvc__chain_add(csvc__chain *chain, const csvc_interceptor *it,
                           void *self) CSVC_MUST_CHECK;
 
+/* Tells all of a service; the first that refuses stops it. */
+csvc_code csvc__chain_serves(const csvc__chain *chain, const csvc_service *service) CSVC_MUST_CHECK;
+
 /*
  * Runs the begins from *begun up to `upto`, counting *begun up; stops at the first that refuses and
  * returns its code.

@@ -28,6 +28,7 @@ void csvc__ctx_init(csvc_ctx *ctx, void *first, size_t first_size, size_t max_me
     ctx->deadline = INT64_MAX;
     ctx->tc = NULL;
     ctx->path = NULL;
+    ctx->method = NULL;
     ctx->peer = NULL;
     ctx->identity = NULL;
     ctx->dispose = dispose;

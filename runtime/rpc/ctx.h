@@ -43,19 +43,20 @@ struct csvc__md_text;
 struct csvc_ctx {
     csvc_arena arena;
     atomic_uint refs;
-    atomic_int cancelled;           /* a csvc_code: why; OK: it is not */
-    csvc_code fail_code;            /* of fail_text; OK: there is none */
-    bool may_block;                 /* the thread that works on it now may wait */
-    bool kept;                      /* detached: any thread may work on it, and wait */
-    bool answered;                  /* too late for headers and trailers */
-    atomic_bool headers_gone;       /* too late for headers: a stream has begun to send */
-    int64_t deadline;               /* csvc__now() time; INT64_MAX: none */
-    csvc_tcall *tc;                 /* the rpc it serves; NULL for other work */
-    const char *path;               /* "/user.UserService/GetUser"; NULL for other work */
-    const char *peer;               /* once asked for */
-    const csvc_identity *identity;  /* once asked for */
-    void (*dispose)(csvc_ctx *ctx); /* the last reference has gone; any thread */
-    struct csvc__md_text *md_texts; /* metadata already given out as text */
+    atomic_int cancelled;             /* a csvc_code: why; OK: it is not */
+    csvc_code fail_code;              /* of fail_text; OK: there is none */
+    bool may_block;                   /* the thread that works on it now may wait */
+    bool kept;                        /* detached: any thread may work on it, and wait */
+    bool answered;                    /* too late for headers and trailers */
+    atomic_bool headers_gone;         /* too late for headers: a stream has begun to send */
+    int64_t deadline;                 /* csvc__now() time; INT64_MAX: none */
+    csvc_tcall *tc;                   /* the rpc it serves; NULL for other work */
+    const struct csvc_method *method; /* as registered; NULL: unknown, or other work */
+    const char *path;                 /* "/user.UserService/GetUser"; NULL for other work */
+    const char *peer;                 /* once asked for */
+    const csvc_identity *identity;    /* once asked for */
+    void (*dispose)(csvc_ctx *ctx);   /* the last reference has gone; any thread */
+    struct csvc__md_text *md_texts;   /* metadata already given out as text */
     csvc__md_out headers, trailers;
 
     pthread_mutex_t lock; /* of all below */

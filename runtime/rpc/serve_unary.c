@@ -87,6 +87,7 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
     const csvc__chain *chain = &s->srv->chain;
     const csvc_code code = cancelled ? csvc__served_why_cancelled(s) : s->code;
 
+    csvc__inflight_remove(&s->inflight);
     if (cancelled && atomic_load_explicit(&s->srv->hard, memory_order_relaxed)) {
         atomic_store_explicit(&s->srv->cut, true, memory_order_relaxed);
     }
@@ -94,7 +95,7 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
         csvc_outcome outcome = {
             .code = code,
             .delivered = delivered,
-            .duration_nanos = chain->timed ? csvc__now() - s->arrived : 0,
+            .duration_nanos = chain->timed ? csvc__now() - s->inflight.arrived : 0,
         };
 
         outcome.slow = outcome.duration_nanos / CSVC__MS >= s->srv->o.slow_call_ms;
@@ -504,9 +505,10 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
     ctx->tc = tc;
     ctx->deadline = arrival->deadline;
     ctx->path = s->sm != NULL ? s->sm->method->path : foreign_path(ctx, arrival->path);
-    if (srv->chain.timed) {
-        s->arrived = csvc__now();
+    if (s->sm != NULL) {
+        ctx->method = s->sm->method;
     }
+    csvc__inflight_add(&srv->inflight, &s->inflight, ctx);
 
     code = admit(s, arrival);
     if (code != CSVC_OK) {

@@ -8,6 +8,7 @@
 #ifndef CSVC_RPC_SERVED_H
 #define CSVC_RPC_SERVED_H
 
+#include <rpc/inflight.h>
 #include <rpc/server.h>
 #include <rpc/stream.h>
 
@@ -22,7 +23,7 @@ typedef struct csvc__served {
     bool has_reply;
     csvc_outgoing reply;       /* encoded */
     const void *reply_message; /* as the handler filled it; for the interceptors */
-    int64_t arrived;           /* when the chain is timed */
+    csvc__inflight_call inflight;
     csvc__job job;
     struct csvc__served *next_out, *prev_out; /* quick jobs of this loop */
     uint32_t ticks_out;

@@ -94,7 +94,7 @@ csvc_server *csvc_server_new(const csvc_server_options *options, csvc_error *err
     atomic_init(&srv->hard, false);
     atomic_init(&srv->cut, false);
     srv->pool = csvc__pool_new(srv->o.max_workers, srv->o.max_queued, WORKER_IDLE);
-    if (srv->pool == NULL) {
+    if (srv->pool == NULL || !csvc__inflight_init(&srv->inflight)) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         return csvc_server_free(srv);
     }
@@ -248,6 +248,15 @@ static csvc_code make_transport(csvc_server *srv, csvc_error *err)
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
                               "callers cannot be asked for certificates without TLS: the server's "
                               "own certificate and key are missing");
+    }
+    for (size_t i = 0; i < srv->names.n_entries; i++) {
+        const csvc__served_service *served = srv->names.entries[i].value;
+        const csvc_code code = csvc__chain_serves(&srv->chain, served->service);
+
+        if (code != CSVC_OK) {
+            return csvc_error_set(err, code, "an interceptor cannot serve %s: %s",
+                                  served->service->name, csvc_code_name(code));
+        }
     }
     methods = csvc__calloc(srv->paths.n_entries + 1, sizeof(*methods));
     if (methods == NULL) {
@@ -413,6 +422,7 @@ csvc_server *csvc_server_free(csvc_server *srv)
     }
     csvc__map_release(&srv->paths);
     csvc__map_release(&srv->names);
+    csvc__inflight_release(&srv->inflight);
     (void)pthread_cond_destroy(&srv->stopped);
     (void)pthread_mutex_destroy(&srv->lock);
     csvc__free(srv);

@@ -6,6 +6,7 @@
 #include <csvc/server.h>
 #include <rpc/chain.h>
 #include <rpc/ctx.h>
+#include <rpc/inflight.h>
 #include <rpc/pool.h>
 
 #include <pthread.h>
@@ -55,6 +56,7 @@ struct csvc_server {
     csvc__map paths; /* to csvc__served_method */
     csvc__map names; /* of services */
     _Atomic(csvc__guard *) guards;
+    csvc__inflight inflight; /* calls in flight */
 
     pthread_mutex_t lock; /* of state, joined, outcome */
     pthread_cond_t stopped;

@@ -1,10 +1,10 @@
 /*
  * bench/csvc_server.c: /bench.Calc/Sum on the runtime, as generated code would serve it.
  *
- *     csvc_server [--inline | --pool] [--logging] [--loops N] [--port N]
+ *     csvc_server [--inline | --pool] [--built-in] [--loops N] [--port N]
  *
- * Beside raw_server.c it says what the runtime costs. --logging adds the interceptor that a
- * csvc_app has built in. Prints "listening PORT"; serves until it is killed.
+ * Beside raw_server.c it says what the runtime costs. --built-in adds the interceptors that a
+ * csvc_app has: metrics, logging, limits. Prints "listening PORT"; serves until it is killed.
  */
 #include <csvc/interceptor.h>
 #include <csvc/server.h>
@@ -93,6 +93,20 @@ static csvc_code sum(void *self, csvc_ctx *ctx, const SumRequest *req, SumReply 
     return CSVC_OK;
 }
 
+/* As a csvc_app has them. They live as long as the process. */
+static bool add_built_in(csvc_server *srv, csvc_error *err)
+{
+    const csvc_limits_options options = {CSVC_LIMITS_OPTIONS_INIT, .max_calls = 65536};
+    csvc_metrics *metrics = csvc_metrics_new(NULL);
+    csvc_call_metrics *calls = metrics != NULL ? csvc_call_metrics_new(metrics, err) : NULL;
+    csvc_limits *limits = csvc_limits_new(&options, err);
+
+    return calls != NULL && limits != NULL &&
+           csvc_server_intercept(srv, &csvc_measuring, calls) == CSVC_OK &&
+           csvc_server_intercept(srv, &csvc_logging, NULL) == CSVC_OK &&
+           csvc_server_intercept(srv, &csvc_limiting, limits) == CSVC_OK;
+}
+
 int main(int argc, char **argv)
 {
     csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core,
@@ -108,7 +122,7 @@ int main(int argc, char **argv)
         .n_methods = 1,
     };
     csvc_error err = {CSVC_ERROR_INIT};
-    bool logging = false;
+    bool built_in = false;
     const char *port = "0";
     char address[32];
     csvc_server *srv;
@@ -117,22 +131,22 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--inline") == 0) {
             method.flags = CSVC_METHOD_INLINE;
-        } else if (strcmp(argv[i], "--logging") == 0) {
-            logging = true;
+        } else if (strcmp(argv[i], "--built-in") == 0) {
+            built_in = true;
         } else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc) {
             port = argv[++i];
         } else if (strcmp(argv[i], "--loops") == 0 && i + 1 < argc) {
             options.loops = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--pool") != 0) {
             fprintf(stderr,
-                    "usage: csvc_server [--inline | --pool] [--logging] [--loops N] [--port N]\n");
+                    "usage: csvc_server [--inline | --pool] [--built-in] [--loops N] [--port N]\n");
             return 2;
         }
     }
     snprintf(address, sizeof(address), "127.0.0.1:%s", port);
     srv = csvc_server_new(&options, &err);
     if (srv == NULL || csvc_server_register(srv, &service, &ops, NULL) != CSVC_OK ||
-        (logging && csvc_server_intercept(srv, &csvc_logging, NULL) != CSVC_OK) ||
+        (built_in && !add_built_in(srv, &err)) ||
         csvc_server_listen(srv, address, &bound, &err) != CSVC_OK ||
         csvc_server_start(srv, &err) != CSVC_OK) {
         fprintf(stderr, "csvc_server: %s\n", err.text);

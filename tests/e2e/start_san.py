@@ -17,7 +17,7 @@ program = project / "build/user-service"
 
 
 def refused(what, code, words, *arguments, env=None, cwd="."):
-    done = e2e.run(program, *arguments, env={**e2e.environment(), "GRPC_ADDR": "127.0.0.1:0", **(env or {})}, cwd=cwd,
+    done = e2e.run(program, *arguments, env={**e2e.environment(), "GRPC_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", **(env or {})}, cwd=cwd,
                    check=code, timeout=60)
     for word in words:
         if word not in done.stderr:

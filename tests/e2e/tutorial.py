@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs/tutorial.md does what it says: its commands are run in order, its files written, its output compared.
+"""docs/tutorial.md and docs/metrics.md do what they say: their commands are run in order, its files written, its output compared.
 
 In a ```console block, `$ command` is run, the lines below it must come out, in order (`...` skips any number; times
 are compared by shape). `$ make run` goes to the background until `^C`. A block under <!-- file: PATH --> is written
@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
 
+PAGES = ("tutorial.md", "metrics.md")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 SHAPE = "2026-01-01T00:00:00Z"
 
@@ -30,7 +31,7 @@ class Shell:
     """The reader's terminal: remembers the folder and the variables between commands."""
 
     def __init__(self):
-        self.env = {**e2e.environment(), "GRPC_ADDR": f"127.0.0.1:{free_port()}", **({"SAN": e2e.SAN} if e2e.SAN else {})}
+        self.env = {**e2e.environment(), "GRPC_ADDR": f"127.0.0.1:{free_port()}", "ADMIN_ADDR": f"127.0.0.1:{free_port()}", **({"SAN": e2e.SAN} if e2e.SAN else {})}
         self.cwd = os.getcwd()
         self.server = None
         self.commands = 0
@@ -49,6 +50,7 @@ class Shell:
                     return text
                 time.sleep(0.02)
             e2e.fail(f"{command}: did not listen:\n{text}")
+        command = command.replace("127.0.0.1:9464", self.env["ADMIN_ADDR"])
         marker = "--csvc-tutorial--"
         done = subprocess.run(["bash", "-c", f"{command}\nstatus=$?\necho {marker}; echo $status; pwd; env -0"], cwd=self.cwd, env=self.env,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
@@ -58,7 +60,7 @@ class Shell:
             e2e.fail(f"$ {command}\nended with {status}:\n{text}")
         self.cwd, _, variables = state.partition("\n")
         self.env = dict(v.split("=", 1) for v in variables.split("\0") if "=" in v)
-        return text.replace(self.env["GRPC_ADDR"], "127.0.0.1:50051")
+        return text.replace(self.env["GRPC_ADDR"], "127.0.0.1:50051").replace(self.env["ADMIN_ADDR"], "127.0.0.1:9464")
 
     def interrupt(self):
         os.killpg(self.server.pid, signal.SIGINT)
@@ -82,9 +84,12 @@ def compare(command, got, expected):
         loose = False
 
 
-def main():
-    text = (e2e.SOURCE / "docs/tutorial.md").read_text()
+def follow(page):
+    text = (e2e.SOURCE / "docs" / page).read_text()
+    folder = pathlib.Path.cwd() / pathlib.Path(page).stem
+    folder.mkdir()
     shell = Shell()
+    shell.cwd = str(folder)
     os.environ["PWD"] = os.getcwd()
     blocks = re.findall(r"(?:<!-- (file|append|replace): (\S+) -->\n+)?```(\w*)\n(.*?)^```", text, re.M | re.S)
     for what, path, language, body in blocks:
@@ -116,10 +121,11 @@ def main():
                 elif pending:
                     pending[2].append(line)
     if shell.commands < 8:
-        e2e.fail(f"only {shell.commands} commands found in the tutorial")
+        e2e.fail(f"only {shell.commands} commands found in {page}")
     if shell.server is not None:
         shell.interrupt()
-        e2e.fail("the tutorial leaves its server running")
+        e2e.fail(f"{page} leaves its server running")
 
 
-main()
+for page in PAGES:
+    follow(page)

@@ -11,12 +11,13 @@ LAYERS = {"base": 0, "codec": 1, "transport": 2, "rpc": 3, "std": 4, "intercepto
           "discovery": 4, "events": 4, "outbox": 5, "app": 6, "testing": 7}
 
 # Which layer a public header belongs to.
-PUBLIC = {"common": "base", "code": "base", "alloc": "base", "arena": "base", "log": "base", "message": "codec",
+PUBLIC = {"common": "base", "code": "base", "alloc": "base", "arena": "base", "log": "base", "metrics": "base", "message": "codec",
           "transport": "transport", "ctx": "rpc", "service": "rpc", "interceptor": "rpc", "server": "rpc",
-          "client": "rpc", "stream": "rpc", "store": "store", "app": "app", "testing": "testing"}
+          "client": "rpc", "stream": "rpc", "store": "store", "http": "http", "app": "app", "testing": "testing"}
 
 # Foreign headers and the only folder that may include them.
-FOREIGN = {"grpc/": "runtime/transport/grpc_core", "sqlite3.h": "runtime/store/sqlite"}
+FOREIGN = {"grpc/": "runtime/transport/grpc_core", "sqlite3.h": "runtime/store/sqlite",
+           "libwebsockets.h": "runtime/http"}
 
 # The generator: the engine knows nothing of protobuf, the model nothing of templates; scope*.c knows both.
 ENGINE = re.compile(r"^template")

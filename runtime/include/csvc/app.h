@@ -23,6 +23,7 @@
  * them all; limits.md says what the limits among them do.
  *
  *     GRPC_ADDR       127.0.0.1:50051   where to serve; port 0 takes a free one and logs it
+ *     ADMIN_ADDR      127.0.0.1:9464    /metrics, /healthz, /readyz, /debug (csvc/http.h), or off
  *     DATABASE_URL    sqlite:NAME.db    (projects with storage)
  *     LOG_LEVEL       info              debug, info, warn, error, off
  *     LOG_FORMAT      text              text, json
@@ -31,13 +32,16 @@
  *     GRPC_LOOPS GRPC_MAX_STREAMS GRPC_MAX_MESSAGE_BYTES GRPC_MAX_METADATA_BYTES
  *     GRPC_MAX_BUFFERED_BYTES GRPC_MAX_REPLY_BYTES MAX_CALL_MEMORY MAX_WORKERS MAX_QUEUED
  *     GRPC_COMPRESS_BYTES GRPC_HANDSHAKE_TIMEOUT GRPC_KEEPALIVE GRPC_KEEPALIVE_TIMEOUT
- * GRPC_MIN_PING_INTERVAL GRPC_MAX_IDLE GRPC_MAX_AGE GRPC_MAX_AGE_GRACE TLS_CERT_FILE TLS_KEY_FILE
- * TLS_CLIENT_CA_FILE as in csvc_server_options
+ *     GRPC_MIN_PING_INTERVAL GRPC_MAX_IDLE GRPC_MAX_AGE GRPC_MAX_AGE_GRACE
+ *     TLS_CERT_FILE TLS_KEY_FILE TLS_CLIENT_CA_FILE     as in csvc_server_options
+ *     MAX_CALLS CALL_RATE CALL_BURST                    as in csvc_limits_options
  */
 #ifndef CSVC_APP_H
 #define CSVC_APP_H
 
 #include <csvc/client.h>
+#include <csvc/http.h>
+#include <csvc/metrics.h>
 #include <csvc/server.h>
 #include <csvc/store.h>
 
@@ -55,6 +59,7 @@ typedef struct csvc_app_info {
     const csvc_service *const *services;  /* NULL-terminated */
     const csvc_entity *const *entities;   /* NULL-terminated; whose tables csvc_app_database checks;
                                              NULL: none */
+    const csvc_http_driver *http;         /* for the admin address; NULL: the program has none */
 } csvc_app_info;
 
 #define CSVC_APP_INFO_INIT .struct_size = sizeof(csvc_app_info)
@@ -74,6 +79,10 @@ CSVC_API void csvc_app_intercept(csvc_app *app, const csvc_interceptor *intercep
  * failed registration. */
 CSVC_API void csvc_app_register(csvc_app *app, const csvc_service *service, const void *ops,
                                 void *self);
+
+/* The registry behind /metrics, for numbers of the program's own; calls are counted already. NULL,
+ * into which one can write all the same, once something has failed. */
+CSVC_API csvc_metrics *csvc_app_metrics(csvc_app *app);
 
 /* A channel over the app's transport, freed with it. NULL when it cannot be; csvc_app_run says why.
  */

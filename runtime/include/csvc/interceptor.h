@@ -23,6 +23,8 @@
 #define CSVC_INTERCEPTOR_H
 
 #include <csvc/ctx.h>
+#include <csvc/metrics.h>
+#include <csvc/service.h>
 
 CSVC_BEGIN_DECLS
 
@@ -62,14 +64,64 @@ typedef struct csvc_interceptor {
      * ends the call) and after it was sent (on the loop, before the ends). May be NULL. */
     csvc_code (*received)(void *self, csvc_ctx *ctx, void *state, const void *message);
     void (*sent)(void *self, csvc_ctx *ctx, void *state, const void *message);
+
+    /* Each service of the server, once, when it begins to listen: time to prepare for its rpcs.
+     * Anything but OK is why it does not listen. May be NULL. */
+    csvc_code (*serves)(void *self, const csvc_service *service);
 } csvc_interceptor;
 
 #define CSVC_INTERCEPTOR_INIT .struct_size = sizeof(csvc_interceptor)
+
+/* The rpc that a ctx serves, as it was registered; NULL for a path nobody registered, and when the
+ * ctx is no rpc. */
+CSVC_API const csvc_method *csvc_method_of(const csvc_ctx *ctx);
+
+/* ---- built in ---- */
 
 /* Logs each call: INTERNAL, UNKNOWN and DATA_LOSS at error, other failures at info, calls slower
  * than the server's limit at info, the rest at debug; method, code, duration, peer and the status
  * text. No self. A csvc_app has it built in. */
 extern CSVC_API const csvc_interceptor csvc_logging;
+
+/*
+ * Counts each call, under the names that go-grpc-prometheus has: grpc_server_started_total,
+ * grpc_server_handled_total, grpc_server_msg_received_total, grpc_server_msg_sent_total and the
+ * histogram grpc_server_handling_seconds, by grpc_type, grpc_service and grpc_method; handled also
+ * by grpc_code. Every rpc of the server is there from the start, with zeros; calls of what nobody
+ * serves are counted together, as "unknown". Takes no lock and no memory. `self` is a
+ * csvc_call_metrics, made for one server and freed after it. A csvc_app has it built in.
+ */
+typedef struct csvc_call_metrics csvc_call_metrics;
+extern CSVC_API const csvc_interceptor csvc_measuring;
+
+/* Its series live in `m`, which must outlive it. NULL with err set. */
+CSVC_API csvc_call_metrics *csvc_call_metrics_new(csvc_metrics *m, csvc_error *err) CSVC_MUST_CHECK;
+CSVC_API csvc_call_metrics *csvc_call_metrics_free(csvc_call_metrics *cm); /* takes NULL */
+
+/*
+ * Refuses calls with RESOURCE_EXHAUSTED and a text that says when to come again: those over a
+ * number of calls at a time, and those over a rate. The rate is a bucket of `burst` tokens, full at
+ * the start, that fills by `per_second`; each call takes one. The standard health service is let
+ * through, so that a busy server is not taken for a dead one. `self` is a csvc_limits, freed after
+ * the server. A csvc_app has it built in.
+ */
+typedef struct csvc_limits csvc_limits;
+extern CSVC_API const csvc_interceptor csvc_limiting;
+
+typedef struct csvc_limits_options {
+    size_t struct_size;
+    uint32_t max_calls; /* at a time; 0: any number */
+    double per_second;  /* calls; 0: any number */
+    uint32_t burst;     /* 0: what comes in a second, at least 1 */
+} csvc_limits_options;
+
+#define CSVC_LIMITS_OPTIONS_INIT .struct_size = sizeof(csvc_limits_options)
+
+/* NULL with err set: INVALID_ARGUMENT for a rate that is negative or no number,
+ * RESOURCE_EXHAUSTED. */
+CSVC_API csvc_limits *csvc_limits_new(const csvc_limits_options *options,
+                                      csvc_error *err) CSVC_MUST_CHECK;
+CSVC_API csvc_limits *csvc_limits_free(csvc_limits *limits); /* takes NULL */
 
 #ifdef __cplusplus
 static inline csvc_interceptor csvc_interceptor_init(void)
@@ -77,6 +129,12 @@ static inline csvc_interceptor csvc_interceptor_init(void)
     csvc_interceptor it = csvc_interceptor();
     it.struct_size = sizeof(it);
     return it;
+}
+static inline csvc_limits_options csvc_limits_options_init(void)
+{
+    csvc_limits_options options = csvc_limits_options();
+    options.struct_size = sizeof(options);
+    return options;
 }
 #endif
 

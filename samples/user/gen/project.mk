@@ -55,5 +55,5 @@ define GEN_WARNINGS
 endef
 
 # For pkg-config.
-PACKAGES        := libcsvc-grpc-core libcsvc-sqlite libcsvc
+PACKAGES        := libcsvc-grpc-core libcsvc-sqlite libcsvc-http libcsvc
 PACKAGES_CLIENT := libcsvc-grpc-core libcsvc

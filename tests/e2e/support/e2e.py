@@ -78,7 +78,7 @@ class Server:
 
     def __init__(self, program, *arguments, cwd=None, env=None, expect=0):
         self.log = pathlib.Path(f"server-{os.getpid()}-{time.monotonic_ns()}.log").absolute()
-        self.env = {**environment(), "GRPC_ADDR": "127.0.0.1:0", **(env or {})}
+        self.env = {**environment(), "GRPC_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", **(env or {})}
         self.command = [str(program), *map(str, arguments)]
         self.cwd = cwd
         self.expect = expect
@@ -94,6 +94,8 @@ class Server:
             found = re.search(r"listening.*?grpc=([\w.:\[\]]+)", self.text())
             if found:
                 self.address = found.group(1)
+                found = re.search(r"admin=([\w.:\[\]]+)", self.text())
+                self.admin = found.group(1) if found else None
                 return self
             if self.process.poll() is not None:
                 break

@@ -1,0 +1,140 @@
+/* interceptors/limits.c: how many calls at a time, and how many a second. */
+#include <base/clock.h>
+#include <csvc/alloc.h>
+#include <csvc/interceptor.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include <base/banned.h>
+
+struct csvc_limits {
+    uint32_t max_calls;
+    atomic_uint calls; /* at this time */
+
+    double per_second; /* 0: no limit */
+    double burst;
+    pthread_mutex_t lock; /* of the bucket */
+    double tokens;
+    int64_t filled; /* csvc__now() time of the last filling */
+};
+
+typedef struct taken {
+    bool counted; /* among calls */
+} taken;
+
+csvc_limits *csvc_limits_new(const csvc_limits_options *options, csvc_error *err)
+{
+    csvc_limits_options o = {0};
+    csvc_limits *l;
+
+    if (options != NULL) {
+        memcpy(&o, options, options->struct_size < sizeof(o) ? options->struct_size : sizeof(o));
+    }
+    if (isnan(o.per_second) || o.per_second < 0) {
+        (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT, "a rate is a number above 0");
+        return NULL;
+    }
+    l = csvc__calloc(1, sizeof(*l));
+    if (l == NULL) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    l->max_calls = o.max_calls;
+    atomic_init(&l->calls, 0);
+    l->per_second = isinf(o.per_second) ? 0 : o.per_second;
+    l->burst = o.burst > 0 ? o.burst : ceil(l->per_second);
+    l->tokens = l->burst;
+    l->filled = csvc__now();
+    (void)pthread_mutex_init(&l->lock, NULL);
+    return l;
+}
+
+csvc_limits *csvc_limits_free(csvc_limits *limits)
+{
+    if (limits != NULL) {
+        (void)pthread_mutex_destroy(&limits->lock);
+        csvc__free(limits);
+    }
+    return NULL;
+}
+
+/* Takes a token; false, with the time until there is one, when there is none. */
+static bool take_token(csvc_limits *l, int64_t *ret_wait_ms)
+{
+    double missing = 0;
+    int64_t now;
+
+    (void)pthread_mutex_lock(&l->lock);
+    now = csvc__now();
+    if (now > l->filled) {
+        l->tokens += (double)(now - l->filled) * 1e-9 * l->per_second;
+        l->tokens = l->tokens < l->burst ? l->tokens : l->burst;
+        l->filled = now;
+    }
+    if (l->tokens >= 1) {
+        l->tokens -= 1;
+    } else {
+        missing = 1 - l->tokens;
+    }
+    (void)pthread_mutex_unlock(&l->lock);
+    if (missing <= 0) {
+        return true;
+    }
+    missing = ceil(missing * 1e3 / l->per_second);
+    *ret_wait_ms = missing < 1e15 ? (int64_t)missing : INT64_C(1000000000000000);
+    return false;
+}
+
+/* What an orchestrator asks a busy server is answered, or it makes things worse. */
+static bool is_health(const csvc_ctx *ctx)
+{
+    static const char health[] = "/grpc.health.v1.Health/";
+
+    return strncmp(csvc_method_path(ctx), health, sizeof(health) - 1) == 0;
+}
+
+static csvc_code limiting_begin(void *self, csvc_ctx *ctx, void *state)
+{
+    csvc_limits *l = self;
+    taken *t = state;
+    int64_t wait_ms;
+
+    if ((l->max_calls == 0 && l->per_second <= 0) || is_health(ctx)) {
+        return CSVC_OK;
+    }
+    if (l->max_calls > 0) {
+        if (atomic_fetch_add_explicit(&l->calls, 1, memory_order_relaxed) >= l->max_calls) {
+            (void)atomic_fetch_sub_explicit(&l->calls, 1, memory_order_relaxed);
+            return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED,
+                             "the server has %u calls in flight and takes no more; try again later",
+                             (unsigned)l->max_calls);
+        }
+        t->counted = true;
+    }
+    if (l->per_second > 0 && !take_token(l, &wait_ms)) {
+        return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED,
+                         "more than %g calls a second; try again in %" PRId64 " ms", l->per_second,
+                         wait_ms);
+    }
+    return CSVC_OK;
+}
+
+static void limiting_end(void *self, csvc_ctx *ctx, void *state, const csvc_outcome *outcome)
+{
+    csvc_limits *l = self;
+
+    (void)ctx;
+    (void)outcome;
+    if (((taken *)state)->counted) {
+        (void)atomic_fetch_sub_explicit(&l->calls, 1, memory_order_relaxed);
+    }
+}
+
+const csvc_interceptor csvc_limiting = {
+    CSVC_INTERCEPTOR_INIT,       .name = "limits",        .phase = CSVC_PHASE_LIMITS,
+    .state_size = sizeof(taken), .begin = limiting_begin, .end = limiting_end,
+};
