@@ -54,6 +54,12 @@ static const csvc_service *const services[] = {
 
 static const csvc_db_driver *const drivers[] = {&csvc_sqlite, NULL};
 
+/* What the tables are for: checked at the start. */
+static const csvc_entity *const entities[] = {
+    &user_store_entity,
+    NULL,
+};
+
 const csvc_app_info user_service_app = {
     .struct_size = sizeof(csvc_app_info),
     .name = "user-service",
@@ -61,6 +67,7 @@ const csvc_app_info user_service_app = {
     .drivers = drivers,
     .database_url = "sqlite:user-service.db",
     .services = services,
+    .entities = entities,
     .http = &csvc_http,
 };
 

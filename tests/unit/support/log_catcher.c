@@ -2,12 +2,14 @@
 #include "log_catcher.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char kept[65536];
 static size_t len;
+static bool catching;
 
 static void add(const char *text)
 {
@@ -25,6 +27,10 @@ static void keep(void *self, const csvc_log_record *record)
 
     (void)self;
     pthread_mutex_lock(&lock);
+    if (!catching) {
+        pthread_mutex_unlock(&lock);
+        return;
+    }
     add(levels[record->level]);
     add(" ");
     add(record->event);
@@ -40,11 +46,17 @@ static void keep(void *self, const csvc_log_record *record)
 
 void log_catch(csvc_log_level level)
 {
+    static bool is_sink;
+
     pthread_mutex_lock(&lock);
     len = 0;
     kept[0] = '\0';
+    catching = true;
     pthread_mutex_unlock(&lock);
-    csvc_log_set_sink(keep, NULL);
+    if (!is_sink) { /* once: threads of an earlier test may be logging */
+        csvc_log_set_sink(keep, NULL);
+        is_sink = true;
+    }
     csvc_log_set_level(level);
 }
 
@@ -55,6 +67,8 @@ const char *log_caught(void)
 
 void log_let_go(void)
 {
-    csvc_log_set_sink(NULL, NULL);
+    pthread_mutex_lock(&lock);
+    catching = false;
+    pthread_mutex_unlock(&lock);
     csvc_log_set_level(CSVC_LOG_INFO);
 }

@@ -4,13 +4,14 @@
 
 #include <csvc/log.h>
 
-/* From now on records of `level` and above are kept; 64 KiB of them. */
+/* From now on, the first time before other threads log, records of `level` and above are kept; 64
+ * KiB of them. */
 void log_catch(csvc_log_level level);
 
 /* "info event key=value key=value\n" for each record since; lives until the next log_catch. */
 const char *log_caught(void);
 
-/* Puts the built-in sink and level back. */
+/* Keeps nothing any more, and puts the level back. What is logged from now on is dropped. */
 void log_let_go(void);
 
 #endif /* TESTS_LOG_CATCHER_H */
