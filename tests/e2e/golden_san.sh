@@ -106,5 +106,5 @@ for c in $(find on options -name '*.c') "$golden/check.c"; do
 done
 # shellcheck disable=SC2086,SC2046
 gcc -pthread $san -o check $objects "$CSVC_STAGE/lib/libcsvc-wkt.a" "$CSVC_STAGE/lib/libcsvc.a" \
-    $(pkg-config --libs libprotobuf-c) -lm
+    $(pkg-config --libs libprotobuf-c zlib) -lm
 ./check

@@ -66,9 +66,9 @@ typedef struct csvc_server_options {
     int64_t max_idle_ms;          /* without a call it is closed; 0: never */
     int64_t max_age_ms;           /* older, it takes no new calls; 0: never */
     int64_t max_age_grace_ms;     /* and those under way have so long; default 30 s */
-    uint32_t max_send_queue;     /* messages of a stream that wait to be sent; default 256 */
-    size_t max_send_queue_bytes; /* and their bytes, of more than one; default 256 KiB. A handler
-                                    waits then, a detached call gets RESOURCE_EXHAUSTED */
+    uint32_t max_send_queue;      /* messages of a stream that wait to be sent; default 256 */
+    size_t max_send_queue_bytes;  /* and their bytes, of more than one; default 256 KiB. A handler
+                                     waits then, a detached call gets RESOURCE_EXHAUSTED */
 } csvc_server_options;
 
 #define CSVC_SERVER_OPTIONS_INIT .struct_size = sizeof(csvc_server_options)
