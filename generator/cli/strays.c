@@ -24,7 +24,7 @@ static bool is_of_an_rpc(const project *p, path_of_rpc *path_of, const char *pat
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
 
-                if (rpc->kind == CSVC_RPC_UNARY && strcmp(path_of(p->a, rpc), path) == 0) {
+                if (strcmp(path_of(p->a, rpc), path) == 0) {
                     return true;
                 }
             }

@@ -37,7 +37,7 @@ typedef struct csvc_channel_options {
     uint32_t compress_bytes;    /* requests of so many bytes are packed with gzip; servers that do
                                    not take it answer UNIMPLEMENTED; default: none is */
 
-    /* TLS: PEM files, read by csvc_channel_new and, when they have changed, again. docs/tls.md. */
+    /* TLS: PEM files, read by csvc_channel_new and, when they have changed, again. tls.md. */
     bool tls;                  /* naming a file turns it on, too */
     const char *tls_ca_file;   /* who may have signed the server's certificate; default: the CAs
                                   of the system (SSL_CERT_FILE, or where distributions have them) */

@@ -50,7 +50,7 @@ typedef struct csvc_server_options {
 
     /* TLS: PEM files, read when listening and again when they have changed. A certificate that is
      * expired or does not fit its key is refused by csvc_server_listen, later changes of that kind
-     * leave the old ones in use. NULL: plaintext. docs/tls.md. */
+     * leave the old ones in use. NULL: plaintext. tls.md. */
     const char *tls_cert_file; /* followed by the CAs between it and the root */
     const char *tls_key_file;
     const char *tls_client_ca_file; /* callers must show a certificate that one of these has signed;

@@ -14,7 +14,7 @@
  * may be detached, too. A stream lives as long as its ctx.
  *
  * What belongs to one thread at a time also in a detached call: csvc_alloc and its kind, csvc_fail,
- * metadata. docs/streaming.md has whole handlers.
+ * metadata. streaming.md has whole handlers.
  */
 #ifndef CSVC_STREAM_H
 #define CSVC_STREAM_H
