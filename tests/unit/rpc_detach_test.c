@@ -24,9 +24,11 @@ typedef struct scene {
     stream_peer peer;
 } scene;
 
-static void scene_start(scene *sc)
+/* The peer is whole before the server's threads begin. */
+static void scene_start(scene *sc, stream_peer peer)
 {
     memset(sc, 0, sizeof(*sc));
+    sc->peer = peer;
     sc->t = csvc_testing_new(&csvc_grpc_core);
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     sc->ch = csvc_testing_channel(sc->t);
@@ -197,9 +199,7 @@ static void a_chat_room(void **state)
     pthread_t speakers[SPEAKERS];
 
     (void)state;
-    scene_start(&sc);
-    sc.peer.down = joins;
-    sc.peer.data = &r;
+    scene_start(&sc, (stream_peer){.down = joins, .data = &r});
     for (int i = 0; i < LISTENERS; i++) {
         listen_to(&sc, &l[i], i % 2 == 0 ? STREAM_DOWN : STREAM_INLINE);
     }
@@ -234,9 +234,7 @@ static void senders_race_the_end_of_calls(void **state)
 
     (void)state;
     log_catch(CSVC_LOG_WARN);
-    scene_start(&sc);
-    sc.peer.down = joins;
-    sc.peer.data = &r;
+    scene_start(&sc, (stream_peer){.down = joins, .data = &r});
     for (int i = 0; i < LISTENERS; i++) {
         listen_to(&sc, &l[i], STREAM_DOWN);
     }
@@ -353,11 +351,8 @@ static csvc_code keeps_unary(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inn
 
 static void kept_start(scene *sc, kept *k)
 {
-    scene_start(sc);
-    sc->peer.down = keeps_down;
-    sc->peer.both = keeps_both;
-    sc->peer.keep = keeps_unary;
-    sc->peer.data = k;
+    scene_start(
+        sc, (stream_peer){.down = keeps_down, .both = keeps_both, .keep = keeps_unary, .data = k});
 }
 
 static void relay(csvc_done_fn *done, void *self, const csvc_rpc *rpc, const void *reply)
