@@ -258,21 +258,36 @@ deps-build:
 deps deps-check:
 	$(call apt_install,$(DEPS) $(DEPS_CHECK))
 
-# Real clients of other makers, pinned, kept in a cache folder of their own.
+# Real clients and servers of other makers, pinned, kept in a cache folder; a folder and a tag for each way to get them.
 PEERS     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/c-svc/peers
-PEERS_PIP := grpcio==1.85.1 grpcio-tools==1.85.1
-PEERS_BUF := @bufbuild/buf@1.75.0
-PEERS_TAG := $(PEERS)/$(subst /,_,$(subst @,_,$(subst =,_,$(firstword $(PEERS_PIP))-$(PEERS_BUF)))).done
+PEERS_PIP := grpcio==1.85.1 grpcio-tools==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1
+PEERS_NPM := @bufbuild/buf@1.75.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1
+PEERS_GO  := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+# the tag is new when a version is
+peers_tag  = $(PEERS)/$(1)-$(firstword $(shell echo '$(2)' | cksum)).done
 
-peers: $(PEERS_TAG)
-$(PEERS_TAG):
+peers: peers-pip peers-npm peers-go
+peers-pip: $(call peers_tag,pip,$(PEERS_PIP))
+peers-npm: $(call peers_tag,npm,$(PEERS_NPM))
+peers-go:  $(call peers_tag,go,$(PEERS_GO))
+.PHONY: peers-pip peers-npm peers-go
+
+$(call peers_tag,pip,$(PEERS_PIP)):
 	@mkdir -p $(PEERS)
-	@command -v npm > /dev/null || { echo '+ npm (Debian)'; $(MAKE) --no-print-directory deps-npm; }
 	python3 -m venv $(PEERS)/python
 	$(PEERS)/python/bin/pip install --quiet --disable-pip-version-check $(PEERS_PIP)
-	npm install --silent --no-save --no-audit --no-fund --prefix $(PEERS)/node $(PEERS_BUF)
+	@touch $@
+$(call peers_tag,npm,$(PEERS_NPM)):
+	@mkdir -p $(PEERS)
+	@command -v npm > /dev/null || { echo '+ npm (Debian)'; $(MAKE) --no-print-directory deps-npm; }
+	npm install --silent --no-save --no-audit --no-fund --prefix $(PEERS)/node $(PEERS_NPM)
 	$(PEERS)/node/node_modules/.bin/buf --version > /dev/null
 	@touch $@
+# Debian 12's Go is too old for these; without a newer one the tests that need them say NOT TRIED.
+$(call peers_tag,go,$(PEERS_GO)):
+	@mkdir -p $(PEERS)/go
+	@if ! command -v go > /dev/null; then echo 'NOT TRIED: peers written in Go: there is no go'; else set -ex; \
+	    for m in $(PEERS_GO); do GOBIN=$(PEERS)/go GOFLAGS=-trimpath go install $$m; done; touch $@; fi
 .PHONY: deps-npm
 deps-npm:
 	$(call apt_install,npm)
