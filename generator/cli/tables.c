@@ -10,6 +10,7 @@
 #include <csvc/store.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "files.h"
 #include "names.h"
@@ -172,17 +173,10 @@ static void say_demanded(tables *t, const gen_entity *entity, const char *name)
 
 /* ---- comparing ---- */
 
-/* SQL takes names without regard to ASCII case. */
+/* SQL takes names without regard to ASCII case; this program never leaves the C locale. */
 static bool same_name(const char *x, const char *y)
 {
-    for (;; x++, y++) {
-        int c = *x >= 'A' && *x <= 'Z' ? *x + 'a' - 'A' : *x;
-        int d = *y >= 'A' && *y <= 'Z' ? *y + 'a' - 'A' : *y;
-
-        if (c != d || c == '\0') {
-            return c == d;
-        }
-    }
+    return strcasecmp(x, y) == 0;
 }
 
 static const char *name_of(const csvc_db_rows *rows, size_t i)
@@ -228,15 +222,9 @@ static void compare(tables *t, const gen_entity *entity, const csvc_db_rows *row
 
 static csvc_code check_entity(tables *t, const gen_entity *entity, csvc_error *err)
 {
-    /* SQLite numbers a lone INTEGER key by itself */
-    static const char sql[] =
-        "SELECT \"name\", \"notnull\" AND \"dflt_value\" IS NULL AND NOT (\"pk\" AND \"type\" = "
-        "'INTEGER' COLLATE NOCASE AND (SELECT sum(\"pk\") FROM pragma_table_info(?1)) = 1) "
-        "FROM pragma_table_info(?1)";
-    const csvc_value table = csvc_text(entity->table);
     size_t before = t->said.len;
     csvc_db_rows rows;
-    csvc_code code = csvc_db_query(t->db, t->ctx, sql, &table, 1, MAX_COLUMNS, &rows);
+    csvc_code code = csvc_db_columns(t->db, t->ctx, entity->table, MAX_COLUMNS, &rows);
 
     if (code != CSVC_OK) {
         return csvc_error_set(err, code, "table %s: %s", entity->table,

@@ -149,3 +149,12 @@ csvc_code csvc_db_query(csvc_db *db, csvc_ctx *ctx, const char *sql, const csvc_
     }
     return code;
 }
+
+csvc_code csvc_db_columns(csvc_db *db, csvc_ctx *ctx, const char *table, size_t max_columns,
+                          csvc_db_rows *ret_rows)
+{
+    const csvc_value name = csvc_text(table);
+
+    return csvc_db_query(db, ctx, db != NULL ? db->driver->columns : NULL, &name, 1, max_columns,
+                         ret_rows);
+}

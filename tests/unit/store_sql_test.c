@@ -343,6 +343,31 @@ static void what_a_transaction_did_stays_when_it_says_so(void **state)
     csvc_ctx_unref(in);
 }
 
+static void a_table_tells_its_columns(void **state)
+{
+    csvc_ctx *in = csvc_ctx_new(NULL);
+    csvc_db_rows rows;
+
+    (void)state;
+    assert_int_equal(CSVC_OK, csvc_db_exec(db, in,
+                                           "CREATE TABLE c (id INTEGER PRIMARY KEY, a TEXT, b TEXT "
+                                           "NOT NULL, d TEXT NOT NULL DEFAULT 'x')",
+                                           NULL, 0, NULL));
+    assert_int_equal(CSVC_OK, csvc_db_columns(db, in, "c", 4, &rows));
+    assert_int_equal(4, rows.n_rows);
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        static const char *const names[] = {"id", "a", "b", "d"};
+
+        assert_string_equal(names[i], (const char *)rows.values[2 * i].bytes.data);
+        assert_int_equal(i == 2, rows.values[2 * i + 1].i); /* b alone has to be brought */
+    }
+    assert_int_equal(CSVC_OUT_OF_RANGE, csvc_db_columns(db, in, "c", 3, &rows));
+    assert_int_equal(CSVC_OK, csvc_db_columns(db, in, "'; DROP TABLE c", 4, &rows));
+    assert_int_equal(0, rows.n_rows);
+    assert_int_equal(CSVC_INVALID_ARGUMENT, csvc_db_columns(NULL, in, "c", 4, &rows));
+    csvc_ctx_unref(in);
+}
+
 #define BOTH(test)                                                                                 \
     {#test " (memory)", test, open_memory, close_all, NULL},                                       \
     {                                                                                              \
@@ -363,6 +388,7 @@ int main(void)
         BOTH(a_key_left_open_fails_only_its_own),
         BOTH(a_transaction_is_kept_or_not),
         BOTH(transactions_do_not_nest),
+        BOTH(a_table_tells_its_columns),
         BOTH(what_a_transaction_did_stays_when_it_says_so),
     };
 

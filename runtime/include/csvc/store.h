@@ -314,6 +314,14 @@ CSVC_API csvc_code csvc_db_query(csvc_db *db, csvc_ctx *ctx, const char *sql,
                                  csvc_db_rows *ret_rows) CSVC_MUST_CHECK;
 
 /*
+ * The columns of a table, in its order, a row each: the name, and 1 when a new row must bring a
+ * value for it (NOT NULL, without a default), else 0. No rows: there is no such table. Names of
+ * more than `max_columns` are OUT_OF_RANGE.
+ */
+CSVC_API csvc_code csvc_db_columns(csvc_db *db, csvc_ctx *ctx, const char *table,
+                                   size_t max_columns, csvc_db_rows *ret_rows) CSVC_MUST_CHECK;
+
+/*
  * Runs `work` with every write and read it makes through `db` and `ctx` in one transaction: kept
  * when it returns OK, undone otherwise. Other writers wait meanwhile, so do nothing slow in it. A
  * call that failed within it has changed nothing, and the work may go on. Transactions do not nest,
