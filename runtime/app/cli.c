@@ -15,11 +15,10 @@
 #include <base/banned.h>
 
 enum {
-    EXIT_FAILED = 1,
-    EXIT_USAGE = 2,
-    EXIT_STATUS = 64,
     MAX_METADATA = 64,
-    DEFAULT_TIMEOUT_MS = 5000,
+    DEFAULT_TIMEOUT_MS = 5000, /* of a unary rpc; streams have none */
+    DEFAULT_LINE = 32 << 20,
+    MAX_LINE = 1 << 30,
 };
 #define MAX_MEMORY ((size_t)256 << 20)
 
@@ -28,14 +27,15 @@ typedef struct cli {
     csvc_arena *a;
     const char *addr;
     csvc_channel_options channel;
-    int64_t timeout_ms;
+    int64_t timeout_ms; /* 0: not given */
+    size_t max_line;
     csvc_metadata_pair metadata[MAX_METADATA];
     size_t n_metadata;
     const csvc_service *service; /* once the command is known */
     const csvc_method *method;
     char command[CSVC__CLI_NAME];
     void *request;
-    const char *json; /* of --json, not yet read: it stood before the rpc */
+    const char *json; /* of --json, not read yet: it stood before the rpc, or gives a stream */
     bool has_json;    /* it was given */
     bool has_fields;  /* a flag of a field was */
     bool help, version;
@@ -131,6 +131,11 @@ static csvc_code read_json(cli *c, const char *text, csvc_error *err)
     return code != CSVC_OK ? csvc_error_set(err, code, "out of memory") : CSVC_OK;
 }
 
+static bool client_streams(const csvc_method *method)
+{
+    return (method->kind & CSVC_RPC_CLIENT_STREAM) != 0;
+}
+
 static csvc_code set_json(cli *c, const char *text, csvc_error *err)
 {
     if (c->has_json) {
@@ -141,11 +146,8 @@ static csvc_code set_json(cli *c, const char *text, csvc_error *err)
                               "--json is the whole request; it stands before the flags of fields");
     }
     c->has_json = true;
-    if (c->method == NULL) {
-        c->json = text;
-        return CSVC_OK;
-    }
-    return read_json(c, text, err);
+    c->json = text;
+    return c->method != NULL && !client_streams(c->method) ? read_json(c, text, err) : CSVC_OK;
 }
 
 static csvc_code choose(cli *c, const char *typed, csvc_error *err)
@@ -164,7 +166,7 @@ static csvc_code choose(cli *c, const char *typed, csvc_error *err)
         return unknown_command(c, typed, err);
     }
     csvc__cli_command(c->info, c->service, c->method, c->command);
-    if (c->json != NULL) {
+    if (c->json != NULL && !client_streams(c->method)) {
         return read_json(c, c->json, err);
     }
     c->request = csvc_message_new(c->a, c->method->request);
@@ -228,11 +230,28 @@ static csvc_code set_timeout(cli *c, const char *text, csvc_error *err)
     return CSVC_OK;
 }
 
+static csvc_code set_max_line(cli *c, const char *text, csvc_error *err)
+{
+    size_t number = 0;
+    const char *p = text;
+
+    for (; *p >= '0' && *p <= '9' && number <= MAX_LINE; p++) {
+        number = 10 * number + (size_t)(*p - '0');
+    }
+    if (*p != '\0' || number == 0 || number > MAX_LINE) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                              "--max-line-bytes: '%.100s' is not a whole number from 1 to %d", text,
+                              (int)MAX_LINE);
+    }
+    c->max_line = number;
+    return CSVC_OK;
+}
+
 static bool is_global(const char *name, bool *ret_switch)
 {
     return csvc__cli_tls_is(name, ret_switch) || strcmp(name, "addr") == 0 ||
            strcmp(name, "timeout") == 0 || strcmp(name, "metadata") == 0 ||
-           strcmp(name, "json") == 0;
+           strcmp(name, "json") == 0 || strcmp(name, "max-line-bytes") == 0;
 }
 
 static csvc_code set_global(cli *c, const char *name, const char *value, csvc_error *err)
@@ -249,6 +268,9 @@ static csvc_code set_global(cli *c, const char *name, const char *value, csvc_er
     if (strcmp(name, "json") == 0) {
         return set_json(c, value, err);
     }
+    if (strcmp(name, "max-line-bytes") == 0) {
+        return set_max_line(c, value, err);
+    }
     return strcmp(name, "timeout") == 0 ? set_timeout(c, value, err) : add_metadata(c, value, err);
 }
 
@@ -262,8 +284,9 @@ typedef struct flag {
 /* Before the rpc a flag is ours; behind it, a field comes first. */
 static csvc_code classify(cli *c, const char *name, flag *ret_flag, csvc_error *err)
 {
-    static const char *const globals[] = {"addr", "timeout",     "metadata", "json",
-                                          "tls",  "tls-ca-file", "help",     "version"};
+    static const char *const globals[] = {"addr",        "timeout",        "metadata",
+                                          "json",        "max-line-bytes", "tls",
+                                          "tls-ca-file", "help",           "version"};
     csvc__cli_leaf leaf;
     csvc__nearest nearest = {.typed = name};
     csvc_error why = {CSVC_ERROR_INIT};
@@ -329,6 +352,10 @@ static csvc_code read_flag(cli *c, const char *arg, const char *next, bool *ret_
     if (f.field == NULL) {
         return set_global(c, name, value, err);
     }
+    if (c->json != NULL && client_streams(c->method)) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                              "--json gives all messages of the stream; flags of fields, its one");
+    }
     c->has_fields = true;
     return csvc__cli_set(c->a, c->method->request, c->request, f.field, value, err);
 }
@@ -365,69 +392,46 @@ static csvc_code read_args(cli *c, int argc, char **argv, csvc_error *err)
     if (code == CSVC_OK && c->method == NULL) {
         code = csvc_error_set(err, CSVC_INVALID_ARGUMENT, "which rpc?");
     }
-    if (code == CSVC_OK && c->method->kind != CSVC_RPC_UNARY) {
-        code = csvc_error_set(err, CSVC_INVALID_ARGUMENT,
-                              "%s has a stream; this release calls unary rpcs only", c->command);
-    }
     return code;
 }
 
-/* ---- calling ---- */
+/* ---- all of it ---- */
 
-static int print_reply(const cli *c, const void *reply)
+static int call(const cli *c, int *ret_signal)
 {
-    csvc_error err = {CSVC_ERROR_INIT};
-    const char *json = csvc_json_print(c->a, c->method->reply, reply, NULL, &err);
-
-    if (json == NULL) {
-        (void)fprintf(stderr, "%s: the reply cannot be printed: %s\n", c->command, err.text);
-        return EXIT_FAILED;
-    }
-    if (printf("%s\n", json) < 0 || fflush(stdout) != 0) {
-        (void)fprintf(stderr, "%s: cannot write to standard output\n", c->command);
-        return EXIT_FAILED;
-    }
-    return 0;
-}
-
-static int call(const cli *c)
-{
-    csvc_rpc rpc = {
+    const bool by_line = client_streams(c->method) && !c->has_fields;
+    const int64_t usual_ms = c->method->kind == CSVC_RPC_UNARY ? DEFAULT_TIMEOUT_MS : 0;
+    const csvc_rpc rpc = {
         CSVC_RPC_INIT,
-        .timeout_ms = c->timeout_ms,
+        .timeout_ms = c->timeout_ms > 0 ? c->timeout_ms : usual_ms,
         .metadata = c->metadata,
         .n_metadata = c->n_metadata,
     };
-    csvc_error err = {CSVC_ERROR_INIT};
-    csvc_channel *ch = csvc_channel_new(c->addr, &c->channel, &err);
-    const void *reply;
-    int exit_code;
+    const csvc__cli_call wanted = {
+        .program = c->info->name,
+        .command = c->command,
+        .addr = c->addr,
+        .channel = &c->channel,
+        .method = c->method,
+        .rpc = &rpc,
+        .a = c->a,
+        .request = by_line ? NULL : c->request,
+        .lines = c->json,
+        .max_line = c->max_line,
+    };
 
-    if (ch == NULL) {
-        (void)fprintf(stderr, "%s: %s: %s\n", c->info->name, c->addr, err.text);
-        return err.code == CSVC_INVALID_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
-    }
-    if (csvc_call_unary(ch, c->method, &rpc, c->request, &reply) == CSVC_OK) {
-        exit_code = print_reply(c, reply);
-    } else {
-        (void)fprintf(stderr, "%s: %s%s%s\n", c->command, csvc_code_name(rpc.code),
-                      rpc.message[0] != '\0' ? ": " : "", rpc.message);
-        exit_code = EXIT_STATUS + (int)rpc.code;
-    }
-    csvc_rpc_clear(&rpc);
-    (void)csvc_channel_free(ch);
-    return exit_code;
+    return csvc__cli_call_run(&wanted, ret_signal);
 }
 
 static int usage_error(const cli *c, const csvc_error *err)
 {
     (void)fprintf(stderr, "%s: %s\n", c->method != NULL ? c->command : c->info->name, err->text);
     if (err->code == CSVC_RESOURCE_EXHAUSTED) {
-        return EXIT_FAILED;
+        return CSVC__CLI_EXIT_FAILED;
     }
     (void)fprintf(stderr, "Try '%s%s%s --help'.\n", c->info->name, c->method != NULL ? " " : "",
                   c->method != NULL ? c->command : "");
-    return EXIT_USAGE;
+    return CSVC__CLI_EXIT_USAGE;
 }
 
 int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv)
@@ -438,14 +442,15 @@ int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv)
         .a = csvc_arena_new(MAX_MEMORY),
         .addr = addr != NULL && addr[0] != '\0' ? addr : "127.0.0.1:50051",
         .channel = {CSVC_CHANNEL_OPTIONS_INIT, .transport = info->transport},
-        .timeout_ms = DEFAULT_TIMEOUT_MS,
+        .max_line = DEFAULT_LINE,
     };
     csvc_error err = {CSVC_ERROR_INIT};
     int exit_code = 0;
+    int signal = 0;
 
     if (c.a == NULL) {
         (void)fprintf(stderr, "%s: out of memory\n", info->name);
-        return EXIT_FAILED;
+        return CSVC__CLI_EXIT_FAILED;
     }
     csvc__cli_tls_environment(&c.channel);
     if (read_args(&c, argc, argv, &err) != CSVC_OK) {
@@ -457,8 +462,12 @@ int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv)
     } else if (c.help) {
         csvc__cli_help_command(info, c.service, c.method);
     } else {
-        exit_code = call(&c);
+        exit_code = call(&c, &signal);
     }
     (void)csvc_arena_free(c.a);
+    if (signal != 0) {
+        (void)raise(signal); /* who started us sees what ended us */
+        exit_code = 128 + signal;
+    }
     return exit_code;
 }

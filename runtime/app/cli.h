@@ -5,7 +5,14 @@
 
 #include <csvc/app.h>
 
+#include <pthread.h>
+#include <signal.h>
+
 enum {
+    CSVC__CLI_EXIT_FAILED = 1,
+    CSVC__CLI_EXIT_USAGE = 2,
+    CSVC__CLI_EXIT_STATUS = 64, /* and the code */
+
     CSVC__CLI_NAME = 256,  /* longest name of a flag or a command */
     CSVC__CLI_DEPTH = 100, /* messages within messages */
 };
@@ -69,6 +76,73 @@ csvc_code csvc__cli_file(csvc_arena *a, const char *path, csvc_bytes *ret_bytes,
 /* A message from JSON, or from @FILE. INVALID_ARGUMENT: "JSON for user.User: $.id, 1:7: ...". */
 csvc_code csvc__cli_json(csvc_arena *a, const csvc_message_type *type, const char *text,
                          void **ret_message, csvc_error *err) CSVC_MUST_CHECK;
+
+/* ---- cli_lines.c ---- */
+
+/* Lines of a file, a pipe or a terminal, each as soon as it is there. */
+typedef struct csvc__cli_lines {
+    int fd;
+    int stop_fd;     /* readable: wait no more; -1: none */
+    size_t max;      /* bytes of a line */
+    uint32_t number; /* of the last line given, from 1 */
+    bool at_end;
+    char *data;
+    size_t len, size;
+    size_t at, seen; /* where the next line begins; up to where there is no end of it */
+} csvc__cli_lines;
+
+typedef enum csvc__cli_line {
+    CSVC__CLI_LINE,
+    CSVC__CLI_NO_MORE,
+    CSVC__CLI_STOPPED,
+    CSVC__CLI_TOO_LONG,   /* `number` is that line's */
+    CSVC__CLI_UNREADABLE, /* errno says why */
+    CSVC__CLI_NO_MEMORY,
+} csvc__cli_line;
+
+void csvc__cli_lines_init(csvc__cli_lines *l, int fd, int stop_fd, size_t max);
+/* The lines of a text, of which nothing is kept. */
+csvc_code csvc__cli_lines_text(csvc__cli_lines *l, const char *text, size_t max,
+                               csvc_error *err) CSVC_MUST_CHECK;
+/* Closes the file, too, unless it is standard input. */
+void csvc__cli_lines_release(csvc__cli_lines *l);
+
+/* The next line, without its end, living until the one after it. */
+csvc__cli_line csvc__cli_lines_next(csvc__cli_lines *l, const char **ret_text, size_t *ret_len);
+
+/* ---- cli_watch.c ---- */
+
+/* Cancels a call at SIGINT, SIGTERM, SIGHUP, and when nobody reads standard output any more. */
+typedef struct csvc__cli_watch {
+    csvc_call *call;
+    int pipe[2];
+    int signal; /* the thread's, until it has ended */
+    pthread_t thread;
+    struct sigaction before[3], pipe_before;
+} csvc__cli_watch;
+
+csvc_code csvc__cli_watch_start(csvc__cli_watch *w, csvc_call *call,
+                                csvc_error *err) CSVC_MUST_CHECK;
+/* The signal that ended it (SIGPIPE: nobody reads), or 0. Signals are as they were before. */
+int csvc__cli_watch_end(csvc__cli_watch *w);
+
+/* ---- cli_call.c, cli_stream.c ---- */
+
+typedef struct csvc__cli_call {
+    const char *program, *command, *addr;
+    const csvc_channel_options *channel;
+    const csvc_method *method;
+    const csvc_rpc *rpc; /* what is asked for */
+    csvc_arena *a;
+    const void *request; /* NULL: messages come as lines */
+    const char *lines;   /* of --json: "-", "@FILE", or the messages themselves; NULL: "-" */
+    size_t max_line;
+} csvc__cli_call;
+
+/* Makes the call and prints what comes of it; the exit code. A signal that ended it is to be raised
+ * once all is cleared up. */
+int csvc__cli_call_run(const csvc__cli_call *c, int *ret_signal);
+int csvc__cli_stream(const csvc__cli_call *c, csvc_channel *ch, int *ret_signal);
 
 /* ---- cli_tls.c ---- */
 

@@ -10,17 +10,36 @@ enum {
     SHOWN_DEPTH = 4 /* of messages within messages in a help */
 };
 
+/* "takes a stream" and its kin; NULL for a unary rpc. */
+static const char *streams(const csvc_method *method)
+{
+    switch (method->kind) {
+    case CSVC_RPC_SERVER_STREAM:
+        return "answers with a stream";
+    case CSVC_RPC_CLIENT_STREAM:
+        return "takes a stream";
+    case CSVC_RPC_BIDI_STREAM:
+        return "a stream both ways";
+    default:
+        return NULL;
+    }
+}
+
 static void global_flags(void)
 {
     (void)printf("  %-26s %s\n", "--addr HOST:PORT",
                  "the server (variable GRPC_ADDR; default 127.0.0.1:50051)");
-    (void)printf("  %-26s %s\n", "--timeout DURATION", "of the call; default 5s");
+    (void)printf("  %-26s %s\n", "--timeout DURATION",
+                 "of the call; default 5s, none for one with a stream");
     (void)printf("  %-26s %s\n", "--metadata 'KEY: VALUE'",
                  "or KEY=VALUE, to send along; may be repeated; keys in -bin take base64");
     (void)printf("  %-26s %s\n", "--json JSON|@FILE|-",
                  "the whole request, from a file, from standard input; the flags of fields");
     (void)printf("  %-26s %s\n", "",
-                 "stand behind it: a value replaces, a list and a map get more");
+                 "stand behind it: a value replaces, a list and a map get more;");
+    (void)printf("  %-26s %s\n", "", "of a stream: its messages, one a line");
+    (void)printf("  %-26s %s\n", "--max-line-bytes N",
+                 "longest line that is read as a message; default 33554432");
     (void)printf("  %-26s %s\n", "--help", "what you are reading; behind a RPC, its flags");
     (void)printf("  %-26s %s\n", "--version", "the release of c-svc it was built with");
     csvc__cli_tls_help();
@@ -31,7 +50,10 @@ void csvc__cli_help(const csvc_cli_info *info)
     char command[CSVC__CLI_NAME];
 
     (void)printf("usage: %s [FLAG]... RPC [--FIELD VALUE]...\n\n", info->name);
-    (void)printf("Calls an rpc and prints its reply as a line of JSON.\n");
+    (void)printf(
+        "Calls an rpc and prints its reply as a line of JSON; of a stream, a line for each\n"
+        "message as it comes. An rpc that takes a stream reads its messages from standard\n"
+        "input, a line of JSON each, or sends the one that the flags of fields make.\n");
     for (size_t i = 0; info->services[i] != NULL; i++) {
         const csvc_service *service = info->services[i];
 
@@ -40,16 +62,17 @@ void csvc__cli_help(const csvc_cli_info *info)
             const csvc_method *method = &service->methods[m];
 
             csvc__cli_command(info, service, method, command);
-            (void)printf("  %-26s %s%s%s\n", command, method->name,
-                         (method->flags & CSVC_METHOD_DEPRECATED) != 0 ? ", deprecated" : "",
-                         method->kind != CSVC_RPC_UNARY ? ": has a stream, cannot be called yet"
-                                                        : "");
+            (void)printf("  %-26s %s%s%s%s\n", command, method->name,
+                         streams(method) != NULL ? ", " : "",
+                         streams(method) != NULL ? streams(method) : "",
+                         (method->flags & CSVC_METHOD_DEPRECATED) != 0 ? ", deprecated" : "");
         }
     }
     (void)printf("\nFlags\n");
     global_flags();
     (void)printf("\n`%s RPC --help` lists the fields of a request. Exit codes: 0, 2 for wrong "
-                 "usage,\nelse 64 and the number of the status.\n",
+                 "usage,\n1 when output or input failed, else 64 and the number of the status. A "
+                 "signal\n(Ctrl-C) cancels a call with a stream first.\n",
                  info->name);
 }
 
@@ -197,7 +220,8 @@ static void print_fields(const csvc_message_type *type, const char *prefix, int 
 /* Fields that are called like a flag of ours. */
 static void print_collisions(const csvc_message_type *type, const char *command)
 {
-    static const char *const ours[] = {"addr", "timeout", "metadata", "json", "version"};
+    static const char *const ours[] = {"addr", "timeout",        "metadata",
+                                       "json", "max-line-bytes", "version"};
     csvc_error err = {CSVC_ERROR_INIT};
     csvc__cli_leaf leaf;
     bool any = false;
@@ -222,8 +246,20 @@ void csvc__cli_help_command(const csvc_cli_info *info, const csvc_service *servi
     char command[CSVC__CLI_NAME];
 
     csvc__cli_command(info, service, method, command);
-    (void)printf("usage: %s [FLAG]... %s [--FIELD VALUE]...\n\nCalls %s.\n\nFields\n", info->name,
-                 command, method->path);
+    if ((method->kind & CSVC_RPC_CLIENT_STREAM) == 0) {
+        (void)printf("usage: %s [FLAG]... %s [--FIELD VALUE]...\n\nCalls %s%s%s.\n\nFields\n",
+                     info->name, command, method->path, streams(method) != NULL ? ", which " : "",
+                     streams(method) != NULL ? streams(method) : "");
+    } else {
+        (void)printf("usage: printf '{...}\\n{...}\\n' | %s [FLAG]... %s\n"
+                     "       %s [FLAG]... %s --FIELD VALUE...\n\n"
+                     "Calls %s, %s%s. A line of standard input (or of\n--json @FILE) is a "
+                     "message; blank ones are skipped, and a line that is wrong\ncancels the "
+                     "call. With flags of fields, the one message that they make is sent.\n\n"
+                     "Fields of a message\n",
+                     info->name, command, info->name, command, method->path,
+                     (method->kind & CSVC_RPC_SERVER_STREAM) != 0 ? "" : "which ", streams(method));
+    }
     print_fields(method->request, "", 0);
     if (method->request->n_fields == 0) {
         (void)printf("  none\n");

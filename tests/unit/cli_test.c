@@ -258,6 +258,8 @@ static const csvc_method user_methods[] = {
      NULL},
     {"WatchUsers", "/test.Users/WatchUsers", CSVC_RPC_SERVER_STREAM, 0, &codec3__inner__type,
      &codec3__inner__type, NULL},
+    {"AddUsers", "/test.Users/AddUsers", CSVC_RPC_CLIENT_STREAM, 0, &codec3__inner__type,
+     &codec3__inner__type, NULL},
     {"Ping", "/test.Users/Ping", CSVC_RPC_UNARY, 0, &codec3__empty__type, &codec3__empty__type,
      NULL},
 };
@@ -265,7 +267,7 @@ static const csvc_method room_methods[] = {
     {"Ping", "/test.Rooms/Ping", CSVC_RPC_UNARY, 0, &codec3__empty__type, &codec3__empty__type,
      NULL},
 };
-static const csvc_service users = {sizeof(csvc_service), 0, "test.Users", NULL, user_methods, 4};
+static const csvc_service users = {sizeof(csvc_service), 0, "test.Users", NULL, user_methods, 5};
 static const csvc_service rooms = {sizeof(csvc_service), 0, "test.Rooms", NULL, room_methods, 1};
 static const csvc_service *const services[] = {&users, &rooms, NULL};
 static const csvc_cli_info info = {CSVC_CLI_INFO_INIT, .name = "users-client",
@@ -429,9 +431,16 @@ static void wrong_usage_is_2(void **state)
          "list-all: unexpected argument 'false'; write it with an equals sign: --FIELD=false, or "
          "--no-FIELD\nTry "
          "'users-client list-all --help'.\n"},
-        {{.argv = ARGV(A("watch-users"))},
-         "watch-users: watch-users has a stream; this release calls unary rpcs only\nTry "
+        {{.argv = ARGV(A("watch-users"), A("--json={\"idd\": 1}"))},
+         "watch-users: --json: not JSON for codec3.Inner: $.idd, 1:2: codec3.Inner "
+         "has no such field\nTry "
          "'users-client watch-users --help'.\n"},
+        {{.argv = ARGV(A("add-users"), A("--json={}"), A("--id=1"))},
+         "add-users: --json gives all messages of the stream; flags of fields, its one\nTry "
+         "'users-client add-users --help'.\n"},
+        {{.argv = ARGV(A("add-users"), A("--max-line-bytes=1k"))},
+         "add-users: --max-line-bytes: '1k' is not a whole number from 1 to 1073741824\nTry "
+         "'users-client add-users --help'.\n"},
         {{.argv = ARGV(A("--adr"), A("x"), A("get-user"))},
          "users-client: unknown flag --adr; did you mean --addr?\nTry 'users-client --help'.\n"},
         {{.argv = ARGV(A("--id"), A("1"), A("get-user"))},
@@ -575,6 +584,64 @@ static void aliases_and_rivals(void **state)
     assert_string_equal("{\"timeout\": \"field\", \"help\": true, \"noX\": true}\n", c.out);
 }
 
+/* ---- lines ---- */
+
+static void assert_line(csvc__cli_lines *l, uint32_t number, const char *expected)
+{
+    const char *text;
+    size_t len;
+
+    assert_int_equal(CSVC__CLI_LINE, csvc__cli_lines_next(l, &text, &len));
+    assert_int_equal(number, l->number);
+    assert_int_equal(strlen(expected), len);
+    assert_memory_equal(expected, text, len);
+}
+
+static void lines_come_as_they_are_there(void **state)
+{
+    csvc__cli_lines l;
+    csvc_error err = {CSVC_ERROR_INIT};
+    const char *text;
+    size_t len;
+    int data[2], stop[2];
+
+    (void)state;
+    assert_int_equal(CSVC_OK, csvc__cli_lines_text(&l, "a\n\nlast", 4, &err));
+    assert_line(&l, 1, "a");
+    assert_line(&l, 2, "");
+    assert_line(&l, 3, "last"); /* as long as is allowed, and without an end */
+    assert_int_equal(CSVC__CLI_NO_MORE, csvc__cli_lines_next(&l, &text, &len));
+    csvc__cli_lines_release(&l);
+
+    assert_int_equal(0, pipe(data) | pipe(stop));
+    csvc__cli_lines_init(&l, data[0], stop[0], 10);
+    assert_int_equal(14, write(data[1], "one\ntwo\n012345", 14));
+    assert_line(&l, 1, "one");
+    assert_line(&l, 2, "two");
+    assert_int_equal(5, write(data[1], "6789\n", 5)); /* exactly the limit */
+    assert_line(&l, 3, "0123456789");
+    assert_int_equal(12, write(data[1], "x\n0123456789", 12));
+    assert_line(&l, 4, "x");
+    assert_int_equal(1, write(data[1], "0", 1));
+    assert_int_equal(CSVC__CLI_TOO_LONG, csvc__cli_lines_next(&l, &text, &len));
+    assert_int_equal(5, l.number);
+    csvc__cli_lines_release(&l);
+    close(data[1]);
+
+    /* asked to stop while there is nothing to read */
+    assert_int_equal(0, pipe(data));
+    csvc__cli_lines_init(&l, data[0], stop[0], 10);
+    close(stop[1]);
+    assert_int_equal(CSVC__CLI_STOPPED, csvc__cli_lines_next(&l, &text, &len));
+    csvc__cli_lines_release(&l);
+    close(data[1]);
+    csvc__cli_lines_init(&l, data[0], -1, 10); /* closed */
+    assert_int_equal(CSVC__CLI_UNREADABLE, csvc__cli_lines_next(&l, &text, &len));
+    l.fd = -1;
+    csvc__cli_lines_release(&l);
+    close(stop[0]);
+}
+
 static void help_lists_commands_and_fields(void **state)
 {
     session s = {.argv = ARGV(A("--help"))};
@@ -587,7 +654,8 @@ static void help_lists_commands_and_fields(void **state)
     assert_has(c.out, "\ntest.Users\n  get-user ");
     assert_has(c.out, "  users.ping ");
     assert_has(c.out, "  rooms.ping ");
-    assert_has(c.out, "watch-users                WatchUsers: has a stream, cannot be called yet");
+    assert_has(c.out, "watch-users                WatchUsers, answers with a stream\n");
+    assert_has(c.out, "add-users                  AddUsers, takes a stream\n");
     assert_has(c.out, "--addr HOST:PORT");
 
     s.argv[1] = A("list-all");
@@ -609,6 +677,10 @@ static void help_lists_commands_and_fields(void **state)
     assert_has(c.out, "  --c-i32                    int32; not with --c-text ");
     assert_null(strstr(c.out, "--o-i32                    int32; not with"));
 
+    s.argv[1] = A("add-users");
+    assert_int_equal(0, child_run(&c, session_main, &s));
+    assert_has(c.out, "usage: printf '{...}\\n{...}\\n' | users-client [FLAG]... add-users\n");
+    assert_has(c.out, "\nFields of a message\n  --id ");
     s.argv[1] = A("users.ping");
     assert_int_equal(0, child_run(&c, session_main, &s));
     assert_has(c.out, "Fields\n  none\n");
@@ -637,6 +709,7 @@ int main(void)
         cmocka_unit_test(wrong_usage_is_2),
         cmocka_unit_test(help_lists_commands_and_fields),
         cmocka_unit_test(aliases_and_rivals),
+        cmocka_unit_test(lines_come_as_they_are_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

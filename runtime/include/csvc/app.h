@@ -111,8 +111,9 @@ typedef struct csvc_cli_info {
  * A whole client program: `NAME [--addr HOST:PORT] [--timeout 5s] RPC [--FIELD VALUE]...`. A
  * subcommand for each rpc, a flag for each field of its request (`--author.name` reaches into a
  * message, repeated fields by repeating the flag), the reply as a line of JSON on standard output,
- * an error as `RPC: CODE: text` on standard error. Exits with 0, with 2 for wrong usage, else with
- * 64 plus the code of the status.
+ * an error as `RPC: CODE: text` on standard error. Streams are lines of JSON, a message each, on
+ * standard input and output, both at the same time; a signal cancels them. Exits with 0, with 2 for
+ * wrong usage, with 1 when input or output failed, else with 64 plus the code of the status.
  */
 CSVC_API int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv);
 
