@@ -328,6 +328,8 @@ static void on_writable(csvc_tcall *tc)
 static void conclude(csvc_call *call, csvc_code code, csvc_bytes text)
 {
     const csvc_code in_code = call->stream.in_code;
+    /* the server had sent it all, but its keeper did not take it all */
+    const bool cut_short = call->asynchronous && call->stream.n_ahead > 0;
 
     if (in_code != CSVC_OK) {
         call->code = in_code;
@@ -338,6 +340,9 @@ static void conclude(csvc_call *call, csvc_code code, csvc_bytes text)
     } else if (call->relay != NULL && !call->has_reply) {
         call->code = CSVC_UNIMPLEMENTED;
         call->text = "the server sent no reply";
+    } else if (cut_short) {
+        call->code = CSVC_CANCELLED;
+        call->text = "cancelled";
     } else if (call->code == CSVC_OK) {
         call->code = call->memory_short ? CSVC_RESOURCE_EXHAUSTED : CSVC_OK;
         call->text = call->memory_short ? NULL : "";
