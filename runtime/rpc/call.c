@@ -7,20 +7,12 @@
  * transport's call. Locks: the waiter's, then the channel's.
  */
 #include <base/arena.h>
-#include <base/clock.h>
 #include <codec/codec.h>
-#include <csvc/alloc.h>
 #include <rpc/calling.h>
 
-#include <stdio.h>
 #include <string.h>
 
 #include <base/banned.h>
-
-#define RESULT_MAX_MEMORY CSVC__CTX_MAX_MEMORY
-enum {
-    SCRATCH = 1024 /* of a request; a larger one is encoded in the result's arena first */
-};
 
 typedef struct waiter {
     csvc_channel *ch;
@@ -54,55 +46,7 @@ typedef struct outgoing {
     bool over; /* status has come */
 } outgoing;
 
-/* ---- lists of metadata ---- */
-
-bool csvc__copy_metadata(csvc_arena *a, csvc_md_list from, csvc_md_list *ret_to)
-{
-    size_t size = 0;
-    csvc_md *entries;
-    uint8_t *bytes;
-
-    for (size_t i = 0; i < from.n_entries; i++) {
-        size += from.entries[i].key.len + from.entries[i].value.len;
-    }
-    entries = csvc__arena_take(a, from.n_entries * sizeof(*entries));
-    bytes = csvc__arena_take(a, size);
-    if (entries == NULL || bytes == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < from.n_entries; i++) {
-        const csvc_md *md = &from.entries[i];
-
-        entries[i].key = (csvc_bytes){md->key.len, bytes};
-        if (md->key.len > 0) {
-            memcpy(bytes, md->key.data, md->key.len);
-        }
-        bytes += md->key.len;
-        entries[i].value = (csvc_bytes){md->value.len, bytes};
-        if (md->value.len > 0) {
-            memcpy(bytes, md->value.data, md->value.len);
-        }
-        bytes += md->value.len;
-    }
-    *ret_to = (csvc_md_list){entries, from.n_entries};
-    return true;
-}
-
 /* ---- on the loop ---- */
-
-void csvc__channel_delist(csvc_channel *ch, csvc__under_way *call, csvc_tcall *tc)
-{
-    (void)pthread_mutex_lock(&ch->lock);
-    *(call->prev != NULL ? &call->prev->next : &ch->calls) = call->next;
-    if (call->next != NULL) {
-        call->next->prev = call->prev;
-    }
-    tc->ops->release(tc);
-    if (ch->calls == NULL) {
-        (void)pthread_cond_signal(&ch->quiet);
-    }
-    (void)pthread_mutex_unlock(&ch->lock);
-}
 
 /* Gives the call's memory back and takes it out of the channel, which may go at once. */
 static void give_back(outgoing *o)
@@ -255,138 +199,6 @@ static void on_parent_cancelled(void *self)
     (void)pthread_mutex_unlock(&w->lock);
 }
 
-csvc_code csvc__rpc_outcome(csvc_rpc *rpc, csvc_code code, const char *text)
-{
-    rpc->code = code;
-    rpc->message = text;
-    if (rpc->parent != NULL && code != CSVC_OK) {
-        (void)csvc_fail(rpc->parent, code, "%s", text);
-    }
-    return code;
-}
-
-bool csvc__rpc_fresh(csvc_rpc *rpc)
-{
-    csvc_rpc_result *result = rpc->result;
-
-    if (result == NULL) {
-        result = csvc__malloc(sizeof(*result));
-        if (result == NULL) {
-            return false;
-        }
-        csvc__arena_init(&result->arena, result->first_chunk, sizeof(result->first_chunk),
-                         RESULT_MAX_MEMORY);
-        rpc->result = result;
-    } else {
-        csvc_arena_reset(&result->arena);
-    }
-    result->headers = result->trailers = (csvc_md_list){0};
-    return true;
-}
-
-csvc_code csvc__rpc_metadata(csvc_rpc *rpc, csvc_md_list *ret_list, const char **ret_text)
-{
-    csvc_arena *a = &rpc->result->arena;
-    csvc_md *entries = NULL;
-
-    if (rpc->n_metadata > CSVC__CTX_MAX_METADATA) {
-        *ret_text = "more than 64 entries of metadata";
-        return CSVC_INVALID_ARGUMENT;
-    }
-    if (rpc->n_metadata > 0) {
-        entries = csvc__arena_take(a, rpc->n_metadata * sizeof(*entries));
-        if (entries == NULL) {
-            *ret_text = "out of memory";
-            return CSVC_RESOURCE_EXHAUSTED;
-        }
-    }
-    for (size_t i = 0; i < rpc->n_metadata; i++) {
-        const csvc_metadata_pair *pair = &rpc->metadata[i];
-        const char *refused = csvc__metadata_refuse(pair->key, pair->value);
-
-        if (refused != NULL) {
-            *ret_text = refused;
-            return CSVC_INVALID_ARGUMENT;
-        }
-        entries[i] = (csvc_md){{strlen(pair->key), (const uint8_t *)pair->key},
-                               {pair->value.len, pair->value.data}};
-    }
-    *ret_list = (csvc_md_list){entries, rpc->n_metadata};
-    return CSVC_OK;
-}
-
-int64_t csvc__rpc_deadline(const csvc_rpc *rpc)
-{
-    int64_t deadline = rpc->parent != NULL ? rpc->parent->deadline : INT64_MAX;
-
-    if (rpc->timeout_ms > 0) {
-        const int64_t now = csvc__now();
-
-        if (rpc->timeout_ms < (INT64_MAX - now) / CSVC__MS) {
-            const int64_t own = now + rpc->timeout_ms * CSVC__MS;
-
-            deadline = own < deadline ? own : deadline;
-        }
-    }
-    return deadline;
-}
-
-csvc_code csvc__rpc_request(const csvc_channel *ch, csvc_rpc_result *result,
-                            const csvc_method *method, csvc_tcall *tc, const void *request,
-                            csvc_outgoing *ret_message, const char **ret_text)
-{
-    csvc_arena *a = &result->arena;
-    csvc_error err;
-    csvc_bytes bytes;
-    uint8_t scratch[SCRATCH];
-    void *memory;
-    csvc_code code =
-        csvc__encode_into(method->request, request, scratch, sizeof(scratch), a, &bytes, &err);
-
-    *ret_text = "out of memory";
-    if (code != CSVC_OK) {
-        const char *text = csvc_arena_printf(a, "the request cannot be encoded: %s", err.text);
-
-        *ret_text = text != NULL ? text : *ret_text;
-        return code;
-    }
-    if (bytes.len > ch->max_request_bytes) {
-        const char *text =
-            csvc_arena_printf(a, "the request has %zu bytes, this channel sends %u at most",
-                              bytes.len, (unsigned)ch->max_request_bytes);
-
-        *ret_text = text != NULL ? text : *ret_text;
-        return CSVC_RESOURCE_EXHAUSTED;
-    }
-    memory = tc->ops->reserve(tc, bytes.len);
-    if (memory == NULL) {
-        return CSVC_RESOURCE_EXHAUSTED;
-    }
-    if (bytes.len > 0) {
-        memcpy(memory, bytes.data, bytes.len);
-    }
-    *ret_message = (csvc_outgoing){.reserved = {bytes.len, memory},
-                                   .compress = bytes.len >= ch->compress_bytes};
-    return CSVC_OK;
-}
-
-bool csvc__channel_enlist(csvc_channel *ch, csvc__under_way *call)
-{
-    bool open;
-
-    (void)pthread_mutex_lock(&ch->lock);
-    open = !ch->closing;
-    if (open) {
-        call->next = ch->calls;
-        if (ch->calls != NULL) {
-            ch->calls->prev = call;
-        }
-        ch->calls = call;
-    }
-    (void)pthread_mutex_unlock(&ch->lock);
-    return open;
-}
-
 /* From here on the call may be cancelled; it is, when somebody wanted that already. */
 static void mark_started(waiter *w)
 {
@@ -429,23 +241,6 @@ static void run_call(waiter *w, csvc_rpc *rpc, const csvc_start *start)
     }
 }
 
-const char *csvc__rpc_refuse(const csvc_rpc *rpc, bool waits, csvc_code *ret_code)
-{
-    *ret_code = CSVC_FAILED_PRECONDITION;
-    if (waits && (csvc__loop_current() != NULL ||
-                  (rpc->parent != NULL && !csvc__ctx_may_block(rpc->parent)))) {
-        return "an inline handler may not wait for a call";
-    }
-    if (rpc->parent != NULL) {
-        *ret_code = csvc_check_cancelled(rpc->parent);
-        if (*ret_code != CSVC_OK) {
-            return *ret_code == CSVC_DEADLINE_EXCEEDED ? "the parent's deadline has passed"
-                                                       : "the parent was cancelled";
-        }
-    }
-    return NULL;
-}
-
 csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
                           const void *request, const void **ret_reply)
 {
@@ -475,7 +270,7 @@ csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc 
         return csvc__rpc_outcome(rpc, code, text);
     }
     w.result = rpc->result;
-    code = csvc__rpc_metadata(rpc, &start.metadata, &text);
+    code = csvc__rpc_metadata(ch, rpc, &start.metadata, &text);
     if (code != CSVC_OK) {
         return csvc__rpc_outcome(rpc, code, text);
     }
@@ -506,27 +301,4 @@ csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc 
         *ret_reply = w.reply;
     }
     return csvc__rpc_outcome(rpc, w.code, w.text);
-}
-
-/* ---- the result ---- */
-
-bool csvc_rpc_header(const csvc_rpc *rpc, const char *key, size_t n, csvc_bytes *ret_value)
-{
-    return rpc->result != NULL && csvc__metadata_find(rpc->result->headers, key, n, ret_value);
-}
-
-bool csvc_rpc_trailer(const csvc_rpc *rpc, const char *key, size_t n, csvc_bytes *ret_value)
-{
-    return rpc->result != NULL && csvc__metadata_find(rpc->result->trailers, key, n, ret_value);
-}
-
-void csvc_rpc_clear(csvc_rpc *rpc)
-{
-    if (rpc == NULL || rpc->result == NULL) {
-        return;
-    }
-    csvc__arena_release(&rpc->result->arena);
-    csvc__free(rpc->result);
-    rpc->result = NULL;
-    rpc->message = "";
 }

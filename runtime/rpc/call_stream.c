@@ -471,7 +471,7 @@ static csvc_call *prepare(csvc_channel *ch, const csvc_method *method, csvc_rpc 
     }
     text = csvc__rpc_refuse(rpc, waits, &code);
     if (text == NULL) {
-        code = csvc__rpc_metadata(rpc, &start.metadata, &text);
+        code = csvc__rpc_metadata(ch, rpc, &start.metadata, &text);
     }
     if (text != NULL) {
         (void)csvc__rpc_outcome(rpc, code, text);

@@ -1,5 +1,5 @@
-/* rpc/calling.h: what the kinds of outgoing call share: call.c waits for one reply, call_stream.c
- * keeps calls that last. */
+/* rpc/calling.h: what the kinds of outgoing call share (calling.c): call.c waits for one reply,
+ * call_stream.c keeps calls that last. */
 #ifndef CSVC_RPC_CALLING_H
 #define CSVC_RPC_CALLING_H
 
@@ -23,8 +23,10 @@ csvc_code csvc__rpc_outcome(csvc_rpc *rpc, csvc_code code, const char *text);
 /* A result to write to, empty. False: no memory. */
 bool csvc__rpc_fresh(csvc_rpc *rpc);
 
-/* The metadata to send, checked; what it points to is the caller's. */
-csvc_code csvc__rpc_metadata(csvc_rpc *rpc, csvc_md_list *ret_list, const char **ret_text);
+/* The metadata to send, checked, with what the parent hands on; what it points to is the caller's
+ * and the parent's. */
+csvc_code csvc__rpc_metadata(const csvc_channel *ch, csvc_rpc *rpc, csvc_md_list *ret_list,
+                             const char **ret_text);
 
 int64_t csvc__rpc_deadline(const csvc_rpc *rpc);
 

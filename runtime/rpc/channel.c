@@ -1,6 +1,7 @@
 /* rpc/channel.c: a channel from new to free. How it calls is in call.c. */
 #include <csvc/alloc.h>
 #include <rpc/channel.h>
+#include <rpc/ctx.h>
 
 #include <string.h>
 
@@ -11,6 +12,45 @@ enum {
     DEFAULT_REQUEST_BYTES = 64 << 20,
     DEFAULT_KEEPALIVE_TIMEOUT_MS = 20 * 1000,
 };
+
+static void release(csvc_channel *ch)
+{
+    for (size_t i = 0; i < ch->n_forward; i++) {
+        csvc__free(ch->forward[i]);
+    }
+    csvc__free(ch->forward);
+    csvc__free(ch);
+}
+
+static csvc_code copy_forward(csvc_channel *ch, const char *const *keys, csvc_error *err)
+{
+    static const csvc_bytes nothing;
+    size_t n = 0;
+
+    while (keys != NULL && keys[n] != NULL) {
+        const char *refused = csvc__metadata_refuse(keys[n], nothing);
+
+        if (refused != NULL || n == CSVC__CTX_MAX_METADATA) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "forward: \"%s\": %s", keys[n],
+                                  refused != NULL ? refused : "more than 64 keys");
+        }
+        n++;
+    }
+    if (n == 0) {
+        return CSVC_OK;
+    }
+    ch->forward = csvc__calloc(n, sizeof(char *));
+    while (ch->forward != NULL && ch->n_forward < n) {
+        char *key = csvc__strdup(keys[ch->n_forward]);
+
+        if (key == NULL) {
+            break;
+        }
+        ch->forward[ch->n_forward++] = key;
+    }
+    return ch->n_forward == n ? CSVC_OK
+                              : csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+}
 
 csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *options,
                                csvc_error *err)
@@ -59,9 +99,11 @@ csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *o
     ch->max_message_bytes = config.max_message_bytes;
     ch->compress_bytes = o.compress_bytes != 0 ? o.compress_bytes : UINT32_MAX;
     ch->max_request_bytes = o.max_request_bytes != 0 ? o.max_request_bytes : DEFAULT_REQUEST_BYTES;
-    ch->tch = ch->transport->channel_new(&config, err);
+    if (copy_forward(ch, o.forward, err) == CSVC_OK) {
+        ch->tch = ch->transport->channel_new(&config, err);
+    }
     if (ch->tch == NULL) {
-        csvc__free(ch);
+        release(ch);
         return NULL;
     }
     (void)pthread_mutex_init(&ch->lock, NULL);
@@ -86,6 +128,6 @@ csvc_channel *csvc_channel_free(csvc_channel *ch)
     ch->transport->channel_free(ch->tch);
     (void)pthread_cond_destroy(&ch->quiet);
     (void)pthread_mutex_destroy(&ch->lock);
-    csvc__free(ch);
+    release(ch);
     return NULL;
 }

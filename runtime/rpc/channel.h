@@ -18,6 +18,8 @@ struct csvc_channel {
     csvc_tchannel *tch;
     uint32_t max_request_bytes, max_message_bytes;
     uint32_t compress_bytes; /* UINT32_MAX: none */
+    char **forward;          /* keys of the parent's metadata that go on */
+    size_t n_forward;
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t quiet; /* no call is under way any more */

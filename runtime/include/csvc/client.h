@@ -49,6 +49,10 @@ typedef struct csvc_channel_options {
     int64_t keepalive_ms; /* silence during a call after which the server is asked for a sign
                              of life; servers forbid less than 5 min by default; 0: never */
     int64_t keepalive_timeout_ms; /* without an answer calls end with UNAVAILABLE; default 20 s */
+
+    const char *const *forward; /* keys of metadata that calls with a parent hand on from the rpc
+                                   that the parent serves, NULL-terminated, at most 64; default:
+                                   none but the trace's, traceparent and tracestate */
 } csvc_channel_options;
 
 #define CSVC_CHANNEL_OPTIONS_INIT .struct_size = sizeof(csvc_channel_options)
@@ -78,8 +82,9 @@ typedef struct csvc_rpc {
 
     /* Asked for. */
     int64_t timeout_ms;  /* 0: none, except the parent's */
-    csvc_ctx *parent;    /* its deadline and its cancellation hold for this call, too, and the text
-                            of a failure is set there, so a handler may return the code as it is */
+    csvc_ctx *parent;    /* its deadline and its cancellation hold for this call, too; its trace
+                            and the metadata that the channel lists (forward) go with it; and the
+                            text of a failure is set there, so a handler may return the code */
     bool wait_for_ready; /* wait for a connection instead of failing with UNAVAILABLE */
     const csvc_metadata_pair *metadata; /* to send, at most 64; borrowed */
     size_t n_metadata;
