@@ -40,9 +40,10 @@ static csvc_channel *channel_to(int port)
     return ch;
 }
 
-static void scene_start(scene *sc)
+/* The handlers are there before the server: a sanitizer does not see what the network orders. */
+static void scene_start(scene *sc, stream_peer peer)
 {
-    memset(sc, 0, sizeof(*sc));
+    *sc = (scene){.peer = peer};
     sc->t = csvc_testing_new(&csvc_grpc_core);
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     assert_non_null(csvc_testing_channel(sc->t));
@@ -137,9 +138,7 @@ static void a_freed_channel_ends_what_nobody_takes(void **state)
             Codec3__Inner req = CODEC3__INNER__INIT;
             csvc_call *call;
 
-            scene_start(&sc);
-            sc.peer.down = counts;
-            sc.peer.data = &served;
+            scene_start(&sc, (stream_peer){.down = counts, .data = &served});
             req.id = many[i];
             call = csvc_call_start(sc.ch, &stream_methods[STREAM_DOWN], &rpc, &req, &events);
             assert_non_null(call);
@@ -197,8 +196,7 @@ static void a_thousand_in_flight(void **state)
     scene sc;
 
     (void)state;
-    scene_start(&sc);
-    sc.peer.keep = answers;
+    scene_start(&sc, (stream_peer){.keep = answers});
     for (int i = 0; i < 1000; i++) {
         csvc_call_unref(call_async(&sc, relay, 0, &c));
     }
@@ -231,8 +229,7 @@ static void an_end_begins_the_next_call(void **state)
     steps st = {.sc = &sc, .left = 50};
 
     (void)state;
-    scene_start(&sc);
-    sc.peer.keep = answers;
+    scene_start(&sc, (stream_peer){.keep = answers});
     csvc_call_unref(call_async(&sc, next_step, 0, &st));
     await_value(&st.c.done, 50);
     assert_int_equal(50, atomic_load(&st.c.messages));
@@ -249,9 +246,7 @@ static void a_cancel_races_with_the_end(void **state)
     scene sc;
 
     (void)state;
-    scene_start(&sc);
-    sc.peer.keep = answers;
-    sc.peer.down = counts;
+    scene_start(&sc, (stream_peer){.keep = answers, .down = counts});
     for (int i = 0; i < ROUNDS; i++) {
         csvc_call *call = call_async(&sc, relay, 0, &c);
 
@@ -382,12 +377,8 @@ static void a_parent_hands_on_its_trace_and_what_is_listed(void **state)
     const void *reply;
 
     (void)state;
-    scene_start(&back);
-    scene_start(&front);
-    back.peer.keep = notes;
-    back.peer.data = &a;
-    front.peer.keep = calls_on;
-    front.peer.data = back.ch;
+    scene_start(&back, (stream_peer){.keep = notes, .data = &a});
+    scene_start(&front, (stream_peer){.keep = calls_on, .data = back.ch});
     req.id = 1;
     assert_int_equal(CSVC_OK,
                      csvc_call_unary(front.ch, &stream_methods[STREAM_KEEP], &rpc, &req, &reply));
