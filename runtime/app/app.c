@@ -53,6 +53,8 @@ typedef enum which_setting {
     MAX_CALLS,
     CALL_RATE,
     CALL_BURST,
+    GRPC_MAX_SEND_QUEUE,
+    GRPC_MAX_SEND_QUEUE_BYTES,
     N_SETTINGS,
 } which_setting;
 
@@ -117,6 +119,12 @@ static const csvc__setting all_settings[N_SETTINGS] = {
     [CALL_RATE] = {"CALL_RATE", "", "calls a second (any number)", CSVC__SETTING_COUNT, 1000000000},
     [CALL_BURST] = {"CALL_BURST", "", "calls at once within the rate (what comes in a second)",
                     CSVC__SETTING_COUNT, 1000000000},
+    [GRPC_MAX_SEND_QUEUE] = {"GRPC_MAX_SEND_QUEUE", "256",
+                             "messages of a stream that wait to be sent", CSVC__SETTING_COUNT,
+                             1 << 20},
+    [GRPC_MAX_SEND_QUEUE_BYTES] = {"GRPC_MAX_SEND_QUEUE_BYTES", "262144",
+                                   "and their bytes, of more than one", CSVC__SETTING_COUNT,
+                                   INT64_C(1) << 40},
 };
 
 struct csvc_app {
@@ -250,6 +258,8 @@ static void make_server(csvc_app *app)
         .max_idle_ms = s[GRPC_MAX_IDLE].number,
         .max_age_ms = s[GRPC_MAX_AGE].number,
         .max_age_grace_ms = s[GRPC_MAX_AGE_GRACE].number,
+        .max_send_queue = (uint32_t)s[GRPC_MAX_SEND_QUEUE].number,
+        .max_send_queue_bytes = (size_t)s[GRPC_MAX_SEND_QUEUE_BYTES].number,
     };
     csvc_error err = {CSVC_ERROR_INIT};
 

@@ -39,7 +39,8 @@ csvc_code csvc__chain_add(csvc__chain *chain, const csvc_interceptor *it, void *
     chain->links[at] = l;
     chain->n_links++;
     chain->timed |= l.it.end != NULL;
-    chain->hears_messages |= l.it.received != NULL || l.it.sent != NULL;
+    chain->hears_received |= l.it.received != NULL;
+    chain->hears_sent |= l.it.sent != NULL;
     settle(chain);
     return CSVC_OK;
 }

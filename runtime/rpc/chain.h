@@ -20,7 +20,8 @@ typedef struct csvc__chain {
     uint32_t n_on_loop;  /* the first ones, whose begin runs on the loop */
     size_t states_size;  /* of a call's states together */
     bool timed;          /* somebody asks for an end, so for a duration */
-    bool hears_messages; /* somebody asks for messages */
+    bool hears_received; /* somebody asks for messages that come */
+    bool hears_sent;     /* and for those that go */
 } csvc__chain;
 
 /* Puts one in its place. INVALID_ARGUMENT, RESOURCE_EXHAUSTED when there are too many. */
@@ -37,11 +38,11 @@ csvc_code csvc__chain_serves(const csvc__chain *chain, const csvc_service *servi
 csvc_code csvc__chain_begin(const csvc__chain *chain, csvc_ctx *ctx, void *states, uint32_t upto,
                             uint32_t *begun) CSVC_MUST_CHECK;
 
-/* The request, before the handler gets it; the first that refuses stops it. */
+/* A message, before the handler gets it; the first that refuses stops it. */
 csvc_code csvc__chain_received(const csvc__chain *chain, csvc_ctx *ctx, void *states,
                                const void *message) CSVC_MUST_CHECK;
 
-/* The reply, after it was sent. */
+/* A message that goes; NULL for a frame. */
 void csvc__chain_sent(const csvc__chain *chain, csvc_ctx *ctx, void *states, const void *message);
 
 /* The ends of those that have begun, the last one first. */

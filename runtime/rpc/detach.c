@@ -32,7 +32,6 @@ static csvc_code explained(csvc_ctx *ctx, csvc_code code)
 bool csvc_stream_recv(csvc_stream *in, const void **ret_message)
 {
     served *s = of_ctx(in->ctx);
-    const csvc__chain *chain = &s->srv->chain;
     csvc_error err;
     csvc_code code;
 
@@ -46,15 +45,11 @@ bool csvc_stream_recv(csvc_stream *in, const void **ret_message)
         }
         return false;
     }
-    if (chain->hears_messages) {
-        code = csvc__chain_received(chain, in->ctx, s->states, *ret_message);
-        if (code != CSVC_OK) {
-            code = csvc__served_checked(in->ctx, "an interceptor", code);
-            csvc__stream_refuse(in, code);
-            return false;
-        }
+    code = csvc__live_received(s, *ret_message);
+    if (code != CSVC_OK) {
+        csvc__stream_refuse(in, code);
     }
-    return true;
+    return code == CSVC_OK;
 }
 
 csvc_code csvc_stream_code(csvc_stream *in)
@@ -74,7 +69,8 @@ csvc_code csvc_stream_code(csvc_stream *in)
     return CSVC_OK;
 }
 
-static csvc_code send_payload(csvc_stream *out, csvc_payload *payload)
+/* `message`: for interceptors; NULL when it is a frame. */
+static csvc_code send_payload(csvc_stream *out, csvc_payload *payload, const void *message)
 {
     const bool ours = in_handler(out);
     csvc_code why;
@@ -87,7 +83,7 @@ static csvc_code send_payload(csvc_stream *out, csvc_payload *payload)
         return CSVC_FAILED_PRECONDITION; /* no such stream */
     }
     atomic_store_explicit(&out->ctx->headers_gone, true, memory_order_release);
-    switch (csvc__stream_push(out, payload, &why)) {
+    switch (csvc__live_push(of_ctx(out->ctx), payload, message, &why)) {
     case CSVC__PUSHED:
         return CSVC_OK;
     case CSVC__PUSH_TOO_LONG:
@@ -127,7 +123,7 @@ csvc_code csvc_stream_send(csvc_stream *out, const void *message)
                    ? csvc_fail(out->ctx, code, "a message cannot be encoded: %s", err.text)
                    : code;
     }
-    code = send_payload(out, payload);
+    code = send_payload(out, payload, message);
     csvc__payload_unref(payload);
     return code;
 }
@@ -156,7 +152,7 @@ csvc_frame *csvc_frame_unref(csvc_frame *frame)
 
 csvc_code csvc_stream_send_frame(csvc_stream *out, csvc_frame *frame)
 {
-    return frame != NULL ? send_payload(out, (csvc_payload *)frame) : CSVC_INTERNAL;
+    return frame != NULL ? send_payload(out, (csvc_payload *)frame, NULL) : CSVC_INTERNAL;
 }
 
 /* ---- detached calls ---- */

@@ -38,6 +38,8 @@ void csvc__live_init(csvc__served *s)
     l->stream.max_send_bytes = s->srv->o.max_reply_bytes;
     l->stream.max_receive_bytes = s->srv->o.max_message_bytes;
     l->stream.compress_bytes = s->srv->o.compress_bytes;
+    (void)pthread_mutex_init(&l->hooks, NULL);
+    l->hooks_over = false;
     l->events = (csvc_events){0};
     l->quiet = (csvc_timer){.run = on_quiet};
     l->handler_code = CSVC_OK;
@@ -59,6 +61,7 @@ static void release_if_done(served *s)
     (void)pthread_mutex_unlock(&l->stream.lock);
     if (gone) {
         csvc__stream_release(&l->stream);
+        (void)pthread_mutex_destroy(&l->hooks);
         csvc__served_give_back(s);
     }
 }
@@ -108,9 +111,7 @@ static void send_finish(served *s, csvc_payload *last, bool asked)
     const char *text = "";
 
     if (last != NULL) {
-        s->reply = csvc__stream_outgoing(&l->stream, last);
-        s->reply_message = NULL; /* packed long ago */
-        s->has_reply = true;
+        s->reply = csvc__stream_outgoing(&l->stream, last); /* interceptors have heard of it */
     }
     /* A call that its keeper did not end may be in the keeper's hands still: its metadata and its
      * text are not ours to read, and nobody is there to hear them. */
@@ -123,7 +124,7 @@ static void send_finish(served *s, csvc_payload *last, bool asked)
         f.trailers = list_of(&ctx->trailers);
         ctx->answered = true;
     }
-    f.message = s->has_reply && s->code == CSVC_OK ? &s->reply : last != NULL ? &s->reply : NULL;
+    f.message = last != NULL || (s->has_reply && s->code == CSVC_OK) ? &s->reply : NULL;
     f.text = (csvc_bytes){strlen(text), (const uint8_t *)text};
     l->finished = true;
     ctx->tc->ops->finish(ctx->tc, &f);
@@ -163,6 +164,45 @@ static void try_finish(served *s)
     }
 }
 
+/* ---- what interceptors hear ---- */
+
+csvc_code csvc__live_received(csvc__served *s, const void *message)
+{
+    const csvc__chain *chain = &s->srv->chain;
+    csvc_code code = CSVC_OK;
+
+    if (!chain->hears_received) {
+        return CSVC_OK;
+    }
+    (void)pthread_mutex_lock(&s->l.hooks);
+    if (!s->l.hooks_over) {
+        code = csvc__chain_received(chain, &s->ctx, s->states, message);
+    }
+    (void)pthread_mutex_unlock(&s->l.hooks);
+    return csvc__served_checked(&s->ctx, "an interceptor", code);
+}
+
+csvc__pushed csvc__live_push(csvc__served *s, csvc_payload *payload, const void *message,
+                             csvc_code *ret_why)
+{
+    const csvc__chain *chain = &s->srv->chain;
+    csvc_stream *st = &s->l.stream;
+    csvc__pushed pushed;
+
+    if (!chain->hears_sent) {
+        return csvc__stream_push(st, payload, ret_why);
+    }
+    do {
+        (void)pthread_mutex_lock(&s->l.hooks);
+        pushed = csvc__stream_try_push(st, payload, ret_why);
+        if (pushed == CSVC__PUSHED) {
+            csvc__chain_sent(chain, &s->ctx, s->states, message);
+        }
+        (void)pthread_mutex_unlock(&s->l.hooks);
+    } while (pushed == CSVC__PUSH_FULL && csvc__stream_await_room(st, payload->len));
+    return pushed;
+}
+
 /* ---- turns ---- */
 
 /* Whether the keeper is to hear of a message now, or of the last one's having come. */
@@ -188,7 +228,6 @@ static bool next_event(served *s)
 static void tell_message(served *s)
 {
     struct csvc__live *l = &s->l;
-    const csvc__chain *chain = &s->srv->chain;
     const void *message = NULL;
     csvc_error err;
     csvc_code code;
@@ -198,13 +237,10 @@ static void tell_message(served *s)
             end_here(s, csvc__stream_in_code(&l->stream), "a message does not parse");
             return;
         }
-        if (chain->hears_messages) {
-            code = csvc__chain_received(chain, &s->ctx, s->states, message);
-            if (code != CSVC_OK) {
-                end_here(s, (unsigned)code <= CSVC_UNAUTHENTICATED ? code : CSVC_INTERNAL,
-                         "an interceptor refused a message");
-                return;
-            }
+        code = csvc__live_received(s, message);
+        if (code != CSVC_OK) {
+            end_here(s, code, "an interceptor refused a message");
+            return;
         }
     }
     if (l->events.on_message != NULL) {
@@ -272,7 +308,6 @@ static void run_turn(csvc_task *task)
 static csvc_code handle(served *s)
 {
     const csvc_method *method = s->sm->method;
-    const csvc__chain *chain = &s->srv->chain;
     csvc_stream *st = &s->l.stream;
     csvc_ctx *ctx = &s->ctx;
     void *in = st;
@@ -284,9 +319,8 @@ static csvc_code handle(served *s)
     }
     if (st->receives == NULL) {
         code = csvc__served_decode(s, &in);
-        if (code == CSVC_OK && chain->hears_messages) {
-            code = csvc__served_checked(ctx, "an interceptor",
-                                        csvc__chain_received(chain, ctx, s->states, in));
+        if (code == CSVC_OK) {
+            code = csvc__live_received(s, in);
         }
         if (code != CSVC_OK) {
             return code;
@@ -408,12 +442,7 @@ static void stop_quiet(served *s)
 
 void csvc__live_writable(csvc__served *s)
 {
-    const csvc__chain *chain = &s->srv->chain;
-
     csvc__stream_writable(&s->l.stream);
-    if (chain->hears_messages) {
-        csvc__chain_sent(chain, &s->ctx, s->states, NULL);
-    }
     turn(s);
 }
 
@@ -428,12 +457,21 @@ void csvc__live_cancelled(csvc__served *s, csvc_code why, bool never_ran)
     }
 }
 
-void csvc__live_closed(csvc__served *s, csvc_code outcome)
+void csvc__live_closing(csvc__served *s, csvc_code outcome)
 {
     struct csvc__live *l = &s->l;
 
     stop_quiet(s);
+    (void)pthread_mutex_lock(&l->hooks);
     csvc__stream_end(&l->stream, outcome != CSVC_OK ? outcome : CSVC_CANCELLED, true);
+    l->hooks_over = true;
+    (void)pthread_mutex_unlock(&l->hooks);
+}
+
+void csvc__live_closed(csvc__served *s, csvc_code outcome)
+{
+    struct csvc__live *l = &s->l;
+
     if (s->detached) {
         if (l->events.on_done != NULL) {
             l->events.on_done(l->events.self, outcome);

@@ -91,6 +91,9 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
     if (cancelled && atomic_load_explicit(&s->srv->hard, memory_order_relaxed)) {
         atomic_store_explicit(&s->srv->cut, true, memory_order_relaxed);
     }
+    if (s->live) {
+        csvc__live_closing(s, code);
+    }
     if (s->begun > 0) {
         csvc_outcome outcome = {
             .code = code,
@@ -101,7 +104,7 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
         outcome.slow = outcome.duration_nanos / CSVC__MS >= s->srv->o.slow_call_ms;
         /* a detached call that was not finished: its keeper may be writing a text just now */
         outcome.text = s->detached && !s->l.says_text ? "" : csvc_fail_text(&s->ctx, code);
-        if (chain->hears_messages && delivered && s->has_reply) {
+        if (chain->hears_sent && delivered && s->has_reply) {
             csvc__chain_sent(chain, &s->ctx, s->states, s->reply_message);
         }
         csvc__chain_end(chain, &s->ctx, s->states, s->begun, &outcome);
@@ -351,7 +354,7 @@ static csvc_code handle(served *s)
     if (code != CSVC_OK) {
         return code;
     }
-    if (chain->hears_messages) {
+    if (chain->hears_received) {
         code = csvc__chain_received(chain, ctx, s->states, request);
         if (code != CSVC_OK) {
             return csvc__served_checked(ctx, "an interceptor", code);

@@ -35,7 +35,9 @@ typedef struct csvc__served {
     struct csvc__live {
         csvc_stream stream;
         csvc_events events;
-        csvc_timer quiet; /* a NULL message that may yet turn out to be a cancellation; loop */
+        pthread_mutex_t hooks; /* held while interceptors hear of a message; before the stream's */
+        bool hooks_over;       /* under it: the ends have begun */
+        csvc_timer quiet;      /* a NULL message that may yet turn out to be a cancellation; loop */
         csvc_code handler_code; /* what the handler returned */
         const char *text;       /* why the loop itself has ended it */
 
@@ -89,7 +91,17 @@ void csvc__live_returned(csvc__served *s, csvc_code code);
 void csvc__live_message(csvc__served *s, csvc_payload *message);
 void csvc__live_writable(csvc__served *s);
 void csvc__live_cancelled(csvc__served *s, csvc_code why, bool never_ran);
+void csvc__live_closing(csvc__served *s, csvc_code outcome); /* before the ends run */
 void csvc__live_closed(csvc__served *s, csvc_code outcome);
 void csvc__live_dispose(csvc__served *s); /* any thread */
+
+/*
+ * What interceptors hear of messages: one after the other, whatever thread they come from, and
+ * nothing once the ends have begun. A message to send is queued and heard of in one go, so that
+ * each that was queued counts.
+ */
+csvc_code csvc__live_received(csvc__served *s, const void *message) CSVC_MUST_CHECK;
+csvc__pushed csvc__live_push(csvc__served *s, csvc_payload *payload, const void *message,
+                             csvc_code *ret_why);
 
 #endif /* CSVC_RPC_SERVED_H */

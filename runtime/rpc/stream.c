@@ -160,7 +160,7 @@ static bool grow(csvc_stream *st)
     return true;
 }
 
-static csvc__pushed push(csvc_stream *st, csvc_payload *payload)
+static csvc__pushed push(csvc_stream *st, csvc_payload *payload, bool wait)
 {
     if (payload->len > st->max_send_bytes) {
         return CSVC__PUSH_TOO_LONG;
@@ -175,8 +175,8 @@ static csvc__pushed push(csvc_stream *st, csvc_payload *payload)
         if (has_room(st, payload->len)) {
             break;
         }
-        if (!st->may_wait) {
-            st->refused = true;
+        if (!wait || !st->may_wait) {
+            st->refused = !st->may_wait;
             return CSVC__PUSH_FULL;
         }
         wait_here(st);
@@ -191,13 +191,14 @@ static csvc__pushed push(csvc_stream *st, csvc_payload *payload)
     return CSVC__PUSHED;
 }
 
-csvc__pushed csvc__stream_push(csvc_stream *st, csvc_payload *payload, csvc_code *ret_why)
+static csvc__pushed push_and_post(csvc_stream *st, csvc_payload *payload, bool wait,
+                                  csvc_code *ret_why)
 {
     csvc__pushed pushed;
     bool owed = false;
 
     (void)pthread_mutex_lock(&st->lock);
-    pushed = push(st, payload);
+    pushed = push(st, payload, wait);
     if (pushed == CSVC__PUSHED && !st->sending) {
         owed = csvc__stream_want_turn(st); /* else `writable` comes, and looks at the queue */
     }
@@ -207,6 +208,29 @@ csvc__pushed csvc__stream_push(csvc_stream *st, csvc_payload *payload, csvc_code
         csvc__loop_post(st->tc->loop, &st->task);
     }
     return pushed;
+}
+
+csvc__pushed csvc__stream_push(csvc_stream *st, csvc_payload *payload, csvc_code *ret_why)
+{
+    return push_and_post(st, payload, true, ret_why);
+}
+
+csvc__pushed csvc__stream_try_push(csvc_stream *st, csvc_payload *payload, csvc_code *ret_why)
+{
+    return push_and_post(st, payload, false, ret_why);
+}
+
+bool csvc__stream_await_room(csvc_stream *st, size_t len)
+{
+    bool waits;
+
+    (void)pthread_mutex_lock(&st->lock);
+    waits = st->may_wait;
+    while (waits && !st->shut && !st->ended && !has_room(st, len)) {
+        wait_here(st);
+    }
+    (void)pthread_mutex_unlock(&st->lock);
+    return waits;
 }
 
 static csvc_payload *take_queued(csvc_stream *st)

@@ -97,6 +97,11 @@ csvc_outgoing csvc__stream_outgoing(const csvc_stream *st, csvc_payload *payload
 /* Queues a payload and takes a reference of its own; waits for room where it may. */
 csvc__pushed csvc__stream_push(csvc_stream *st, csvc_payload *payload, csvc_code *ret_why);
 
+/* The same, but FULL instead of waiting; then csvc__stream_await_room, which is false at once where
+ * nobody may wait. Room that there was may be taken when it is tried again. */
+csvc__pushed csvc__stream_try_push(csvc_stream *st, csvc_payload *payload, csvc_code *ret_why);
+bool csvc__stream_await_room(csvc_stream *st, size_t len);
+
 /* The next message, decoded into the scratch arena; waits for it where it may. False: there is
  * none; csvc__stream_in_code says why. */
 bool csvc__stream_receive(csvc_stream *st, const void **ret_message, csvc_error *err);

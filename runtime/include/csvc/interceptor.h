@@ -60,8 +60,15 @@ typedef struct csvc_interceptor {
     /* Runs for every begin that ran, also one that refused. May not block. May be NULL. */
     void (*end)(void *self, csvc_ctx *ctx, void *state, const csvc_outcome *outcome);
 
-    /* Each message of a call, before the handler gets it (where the handler runs; anything but OK
-     * ends the call) and after it was sent (on the loop, before the ends). May be NULL. */
+    /*
+     * Each message of a call. `received`: before the handler gets it, on the thread that receives;
+     * anything but OK ends the call with that code. `sent`: a stream's, once it was queued to be
+     * sent, on the thread that sends; `message` is NULL for a csvc_frame, which is packed already.
+     * The one reply of other calls: after it was handed to the network, on the loop.
+     * The hooks of one call never run at the same time, and none runs after the first end. They may
+     * not block, nor receive or send on their call; a sender may hold locks of its own. In a
+     * detached call csvc_fail belongs to the keeper: the caller hears the code alone. May be NULL.
+     */
     csvc_code (*received)(void *self, csvc_ctx *ctx, void *state, const void *message);
     void (*sent)(void *self, csvc_ctx *ctx, void *state, const void *message);
 
