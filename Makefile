@@ -83,8 +83,9 @@ help:
 	@echo 'make            libraries and programs, staged under $(STAGE)'
 	@echo 'make deps       installs the Debian packages this needs (apt; sudo when not root)'
 	@echo 'make try        a service from nothing: scaffold, build, run, call every rpc'
-	@echo 'make check      everything: style, unit, end to end, sanitizers, allocation failures'
-	@echo 'make check-unit check-e2e check-style check-asan check-tsan check-oom'
+	@echo 'make check      everything: style, unit, end to end, torture, sanitizers, allocation failures'
+	@echo 'make check-unit check-e2e check-torture check-style check-asan check-tsan check-oom'
+	@echo 'make torture    the same faults and loads, for as long as they take'
 	@echo 'make format     what check-style wants of the form'
 	@echo 'make bench      ratios against named peers'
 	@echo 'make samples    regenerates samples/'
@@ -237,7 +238,7 @@ uninstall:
 # The first line is what building needs, the second what the tests use besides.
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
         libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
-DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev \
+DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
         nghttp2-client valgrind man-db locales libjansson-dev prometheus
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
@@ -385,13 +386,58 @@ check: deps peers
 	-@$(MAKE) --no-print-directory check-style
 	-@$(MAKE) --no-print-directory DEVELOPER=1 all unit && $(MAKE) --no-print-directory DEVELOPER=1 check-unit
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-e2e
+	-@$(MAKE) --no-print-directory DEVELOPER=1 check-torture
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-asan
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-tsan
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-oom
 	-@$(MAKE) --no-print-directory check-fuzz
-	@tests/run.py --summary $(foreach s,style unit e2e oom,$(RESULTS)/$(s).json) \
+	@tests/run.py --summary $(foreach s,style unit e2e torture oom,$(RESULTS)/$(s).json) \
 	    $(B)/asan/results/asan.json $(B)/tsan/results/tsan.json \
 	    $(B)/clang/results/fuzz.json
+
+# ---- torture ----------------------------------------------------------------------------------
+
+# Faults and loads, tests/torture/index names each: programs tests/torture/tNN_NAME.py around one server, short here, long by
+# `make torture`; those named *_san.py run under the sanitizers, too.
+TORTURE      := $(B)/torture
+TORTURE_TEST := $(sort $(wildcard tests/torture/t*.py))
+TORTURE_GEN  := $(addprefix $(TORTURE)/gen/torture,.pb-c.c .csvc.c)
+TORTURE_OBJ  := $(TORTURE_GEN:.c=.o)
+TORTURE_BIN  := $(TORTURE)/server $(TORTURE)/load
+TORTURE_PROTO := tests/torture/server/torture.proto
+TORTURE_PROTOC = protoc -Itests/torture/server -Iruntime/proto
+
+$(TORTURE_GEN) &: $(TORTURE_PROTO) $(STAGE)/bin/protoc-gen-c-svc
+	@mkdir -p $(TORTURE)/gen
+	$(say) PROTOC $<
+	$(Q)$(TORTURE_PROTOC) --plugin=$(STAGE)/bin/protoc-gen-c-svc --c-svc_out=$(TORTURE)/gen $<
+$(TORTURE_OBJ): %.o: %.c $(WKT_HEADERS)
+	$(say) CC $<
+	$(Q)$(CC) $(CSVC_CFLAGS) -Wno-pedantic -Wno-overlength-strings -I$(B)/wkt $(CFLAGS) -c -o $@ $<
+$(B)/obj/tests/torture/%.o: CSVC_CFLAGS += -I$(TORTURE)/gen -I$(B)/wkt
+$(B)/obj/tests/torture/load.o $(B)/obj/tests/torture/server/server.o: $(TORTURE_GEN)
+$(TORTURE)/server: $(B)/obj/tests/torture/server/server.o
+$(TORTURE)/load:   $(B)/obj/tests/torture/load.o
+$(TORTURE_BIN): $(TORTURE_OBJ) $(UNIT_LIBS) $(STAGE)/lib/libcsvc-wkt.a
+	$(say) LD $@
+	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STAGE)/lib/libcsvc-wkt.a $(UNIT_LIBS) $(TEST_LIBS)
+-include $(patsubst %.c,$(B)/obj/%.d,$(wildcard tests/torture/*.c tests/torture/server/*.c))
+
+# the same service on grpc++, for ratios
+$(TORTURE)/oracle: tests/torture/oracle.cc $(TORTURE_PROTO)
+	@mkdir -p $(TORTURE)/cpp
+	$(say) CXX $<
+	$(Q)$(TORTURE_PROTOC) --cpp_out=$(TORTURE)/cpp --grpc_out=$(TORTURE)/cpp --plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin) \
+	    $(TORTURE_PROTO) c_svc/options.proto
+	$(Q)$(CXX) -std=c++17 -O2 -I$(TORTURE)/cpp -o $@ $< $(TORTURE)/cpp/torture.pb.cc \
+	    $(TORTURE)/cpp/torture.grpc.pb.cc $(TORTURE)/cpp/c_svc/options.pb.cc $(call pkg,--cflags --libs,grpc++ protobuf)
+
+.PHONY: torture check-torture torture-programs
+torture-programs: $(TORTURE_BIN) $(if $(SAN),,$(TORTURE)/oracle)
+check-torture: all torture-programs
+	@$(call runner,torture) --jobs 1 --timeout 300 $(TORTURE_TEST)
+torture: all torture-programs
+	@CSVC_TORTURE=long $(call runner,torture) --jobs 1 --timeout 3600 $(TORTURE_TEST)
 
 # ---- fuzzing ----------------------------------------------------------------------------------
 

@@ -1,0 +1,210 @@
+"""An HTTP/2 client that sends any frame: for what no gRPC library would say."""
+import select
+import socket
+import struct
+import time
+
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+END_STREAM, ACK, END_HEADERS = 1, 1, 4
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+STATIC = """:authority|:method GET|:method POST|:path /|:path /index.html|:scheme http|:scheme https|:status 200|:status 204
+:status 206|:status 304|:status 400|:status 404|:status 500|accept-charset|accept-encoding gzip, deflate|accept-language
+accept-ranges|accept|access-control-allow-origin|age|allow|authorization|cache-control|content-disposition|content-encoding
+content-language|content-length|content-location|content-range|content-type|cookie|date|etag|expect|expires|from|host|if-match
+if-modified-since|if-none-match|if-range|if-unmodified-since|last-modified|link|location|max-forwards|proxy-authenticate
+proxy-authorization|range|referer|refresh|retry-after|server|set-cookie|strict-transport-security|transfer-encoding|user-agent
+vary|via|www-authenticate""".replace("\n", "|").split("|")
+STATIC = [tuple((entry + " ").split(" ", 1)) for entry in STATIC]
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">IBI", len(payload) << 8 | kind, flags, stream) + payload
+
+
+def integer(n, bits, first=0):
+    most = (1 << bits) - 1
+    if n < most:
+        return bytes([first | n])
+    out, n = bytes([first | most]), n - most
+    while n > 0x7f:
+        out, n = out + bytes([n & 0x7f | 0x80]), n >> 7
+    return out + bytes([n])
+
+
+def header_block(pairs):
+    """Literals that nobody keeps."""
+    out = b""
+    for key, value in pairs:
+        key, value = (x.encode() if isinstance(x, str) else x for x in (key, value))
+        out += b"\0" + integer(len(key), 7) + key + integer(len(value), 7) + value
+    return out
+
+
+def request(path, *more, method="POST", content_type="application/grpc", te="trailers", authority="localhost"):
+    pairs = [(":method", method), (":scheme", "http"), (":path", path), (":authority", authority),
+             ("content-type", content_type), ("te", te), *more]
+    return header_block([(k, v) for k, v in pairs if v is not None])
+
+
+def message(data=b"", flag=0, length=None):
+    """A gRPC message in its frame; its length may lie."""
+    return struct.pack(">BI", flag, len(data) if length is None else length) + data
+
+
+class Closed(Exception):
+    pass
+
+
+class Connection:
+    """One connection. What comes is kept by stream; the connection's own business (settings, pings) is done unless
+    `silent`."""
+
+    def __init__(self, address, settings=(), silent=False, receive_buffer=None):
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.socket()
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(30)
+        self.socket.connect((host, int(port)))
+        self.silent = silent
+        self.buffer = b""
+        self.table = []
+        self.streams = {}
+        self.goaway = None
+        self.acked = False
+        self.closed = False
+        payload = b"".join(struct.pack(">HI", k, v) for k, v in settings)
+        self.send(PREFACE + frame(SETTINGS, 0, 0, payload))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, data):
+        """Sends all; False when the server has closed or takes no more."""
+        try:
+            self.socket.sendall(data)
+            return True
+        except (BrokenPipeError, ConnectionResetError):
+            self.closed = True
+            return False
+
+    def call(self, stream, path, body=b"", *more, end=True, **headers):
+        """A request in one go: headers and, unless body is None, data."""
+        data = frame(HEADERS, END_HEADERS | (END_STREAM if body is None else 0), stream, request(path, *more, **headers))
+        if body is not None:
+            for at in range(0, len(body) or 1, 16384):
+                piece = body[at:at + 16384]
+                last = at + 16384 >= len(body)
+                data += frame(DATA, END_STREAM if last and end else 0, stream, piece)
+        return self.send(data)
+
+    def stream(self, number):
+        return self.streams.setdefault(number, {"headers": {}, "data": b"", "reset": None, "ended": False})
+
+    def read(self, timeout):
+        """What has come within the time; False when nothing did."""
+        if self.closed or not select.select([self.socket], [], [], timeout)[0]:
+            return False
+        try:
+            got = self.socket.recv(1 << 20)
+        except ConnectionResetError:
+            got = b""
+        if not got:
+            self.closed = True
+            return False
+        self.buffer += got
+        while len(self.buffer) >= 9:
+            head, flags, stream = struct.unpack(">IBI", self.buffer[:9])
+            length, kind = head >> 8, head & 0xff
+            if len(self.buffer) < 9 + length:
+                break
+            payload, self.buffer = self.buffer[9:9 + length], self.buffer[9 + length:]
+            self.take(kind, flags, stream & 0x7fffffff, payload)
+        return True
+
+    def take(self, kind, flags, number, payload):
+        if kind == SETTINGS and not flags & ACK and not self.silent:
+            self.send(frame(SETTINGS, ACK, 0))
+        elif kind == SETTINGS and flags & ACK:
+            self.acked = True
+        elif kind == PING and not flags & ACK and not self.silent:
+            self.send(frame(PING, ACK, 0, payload))
+        elif kind == GOAWAY:
+            self.goaway = (struct.unpack(">I", payload[4:8])[0], payload[8:])
+        elif number:
+            st = self.stream(number)
+            if kind == HEADERS:
+                st["headers"].update(self.headers(payload))
+            elif kind == DATA:
+                st["data"] += payload
+            elif kind == RST_STREAM:
+                st["reset"] = struct.unpack(">I", payload)[0]
+                st["ended"] = True
+            if kind in (HEADERS, DATA) and flags & END_STREAM:
+                st["ended"] = True
+
+    def headers(self, block):
+        at, out = 0, {}
+
+        def number(bits):
+            nonlocal at
+            n = block[at] & (1 << bits) - 1
+            at += 1
+            if n == (1 << bits) - 1:
+                shift = 0
+                while True:
+                    byte = block[at]
+                    at += 1
+                    n += (byte & 0x7f) << shift
+                    shift += 7
+                    if not byte & 0x80:
+                        break
+            return n
+
+        def text():
+            nonlocal at
+            huffman = block[at] & 0x80
+            n = number(7)
+            value = block[at:at + n]
+            at += n
+            return "(huffman)" if huffman else value.decode("latin-1")
+
+        def entry(n):
+            return STATIC[n - 1] if n <= len(STATIC) else self.table[n - len(STATIC) - 1]
+
+        while at < len(block):
+            first = block[at]
+            if first & 0x80:
+                key, value = entry(number(7))
+            elif first & 0x40 or not first & 0x20:
+                keep = first & 0x40
+                n = number(6 if keep else 4)
+                key = entry(n)[0] if n else text()
+                value = text()
+                if keep:
+                    self.table.insert(0, (key, value))
+            else:
+                number(5)
+                continue
+            out[key] = value.strip() if key.startswith(":") else value
+        return out
+
+    def finish(self, number, timeout=20):
+        """Waits for the end of a stream: (status or None, text, what came)."""
+        until = time.monotonic() + timeout
+        st = self.stream(number)
+        while not st["ended"] and not self.closed and time.monotonic() < until:
+            self.read(0.2)
+        status = st["headers"].get("grpc-status")
+        return (int(status) if status is not None else None), st["headers"].get("grpc-message", ""), st
+
+    def wait_closed(self, timeout):
+        """Whether the server closes within the time."""
+        until = time.monotonic() + timeout
+        while not self.closed and time.monotonic() < until:
+            self.read(0.1)
+        return self.closed

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""T20: 50,000 calls (5,000 short) with 1 to 5 ms of time, half of them cancelled by the caller, straight and through a
+server in front of another: the only outcomes are 0, 1 and 4, each call ends once, every handler that waits is told, and so
+are those behind a call that has ended; the counters are exact."""
+import os
+import sys
+sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/torture/support")
+import torture
+from torture import e2e
+
+CALLS = torture.short_or_long(5000, 50_000)
+
+
+def storm(server, rpc, calls):
+    outcome = torture.load("storm", server.address, calls=calls, rpc=rpc, connections=4, streams=25)
+    codes = {int(k): v for k, v in outcome["codes"].items()}
+    if set(codes) - {torture.OK, torture.CANCELLED, torture.DEADLINE}:
+        e2e.fail(f"codes {codes}")
+    e2e.equal((outcome["calls"], outcome["ended"], sum(codes.values()), outcome["not_started"]), (calls, calls, calls, 0),
+              "each call ends once")
+    for code in (torture.OK, torture.CANCELLED, torture.DEADLINE):
+        if not codes.get(code):
+            e2e.fail(f"no call ended with {code}: {codes}")
+    return codes
+
+
+def counted(server, method, what, codes, reached=None):
+    """What the server counted: as many handled as started, the three outcomes, no more OK than the callers saw. A call
+    that ended before its request left is not known to the server; a reply that came too late was OK for the server."""
+    server.quiet()
+    started = server.total("grpc_server_started_total", grpc_method=method)
+    by_code = {c: server.total("grpc_server_handled_total", grpc_method=method, grpc_code=c) for c in
+               ("OK", "Canceled", "Cancelled", "DeadlineExceeded")}
+    e2e.equal(sum(by_code.values()), started, f"{what}: outcomes in /metrics {by_code}")
+    if codes and not codes[torture.OK] <= by_code["OK"]:
+        e2e.fail(f"{what}: callers saw {codes[torture.OK]} OK, the server counts {by_code}")
+    return started
+
+
+with torture.Server() as back, torture.Server(env={"BACK": back.address}) as front:
+    back.warm_by(lambda: storm(back, "wait", CALLS // 5))
+    codes = storm(back, "wait", CALLS)
+    counted(back, "Wait", "straight", codes)
+    back.check()
+    print(f"{CALLS} calls: {codes}")
+
+    front.warm_by(lambda: storm(front, "front", CALLS // 5))
+    back.warm()
+    codes = storm(front, "front", CALLS)
+    counted(front, "Front", "in front", None)
+    # handlers that were begun: those told and those done; nobody waits the minute that was asked for
+    reached = counted(back, "Wait", "behind", None)
+    told, done = back.total("torture_told_total"), back.total("torture_finished_total")
+    if told == 0 or done == 0 or told + done > reached:
+        e2e.fail(f"{reached} calls, {told} handlers told, {done} done")
+    print(f"{CALLS} calls through a server in front: {codes}; behind it {told} handlers told, {done} done, of {reached}")
