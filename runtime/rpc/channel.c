@@ -1,7 +1,9 @@
 /* rpc/channel.c: a channel from new to free. How it calls is in call.c. */
+#include <base/arena.h>
 #include <csvc/alloc.h>
 #include <rpc/channel.h>
 #include <rpc/ctx.h>
+#include <rpc/resolve.h>
 
 #include <string.h>
 
@@ -11,6 +13,7 @@ enum {
     DEFAULT_MESSAGE_BYTES = 4 << 20,
     DEFAULT_REQUEST_BYTES = 64 << 20,
     DEFAULT_KEEPALIVE_TIMEOUT_MS = 20 * 1000,
+    RESOLVING_BYTES = 1 << 20,
 };
 
 static void release(csvc_channel *ch)
@@ -52,6 +55,27 @@ static csvc_code copy_forward(csvc_channel *ch, const char *const *keys, csvc_er
                               : csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
 }
 
+/* The transport's channel, to the target or to what that stands for. NULL with err set. */
+static csvc_tchannel *connect_to(const csvc_transport *transport, csvc_tchannel_config *config,
+                                 csvc_error *err)
+{
+    csvc__endpoints endpoints;
+    csvc_tchannel *tch = NULL;
+    csvc_arena a;
+
+    csvc__arena_init(&a, NULL, 0, RESOLVING_BYTES);
+    if (csvc__resolve(&a, config->target, &endpoints, err) == CSVC_OK) {
+        config->addresses = endpoints.addresses;
+        config->n_addresses = endpoints.n_addresses;
+        if (config->authority == NULL) {
+            config->authority = endpoints.authority;
+        }
+        tch = transport->channel_new(config, err);
+    }
+    csvc__arena_release(&a);
+    return tch;
+}
+
 csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *options,
                                csvc_error *err)
 {
@@ -74,6 +98,7 @@ csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *o
     }
     memcpy(&o, options, options->struct_size < sizeof(o) ? options->struct_size : sizeof(o));
     config.authority = o.authority;
+    config.round_robin = o.round_robin;
     config.max_message_bytes =
         o.max_message_bytes != 0 ? o.max_message_bytes : (uint32_t)DEFAULT_MESSAGE_BYTES;
     config.keepalive_ms = o.keepalive_ms;
@@ -100,7 +125,7 @@ csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *o
     ch->compress_bytes = o.compress_bytes != 0 ? o.compress_bytes : UINT32_MAX;
     ch->max_request_bytes = o.max_request_bytes != 0 ? o.max_request_bytes : DEFAULT_REQUEST_BYTES;
     if (copy_forward(ch, o.forward, err) == CSVC_OK) {
-        ch->tch = ch->transport->channel_new(&config, err);
+        ch->tch = connect_to(ch->transport, &config, err);
     }
     if (ch->tch == NULL) {
         release(ch);

@@ -284,7 +284,10 @@ typedef struct csvc_tchannel csvc_tchannel;
 
 typedef struct csvc_tchannel_config {
     const char *target;
-    const char *authority; /* NULL: from the target */
+    const char *const *addresses; /* in its place: "1.2.3.4:5", "[::1]:5", called in turn */
+    size_t n_addresses;           /* 0: the target's, however the transport finds them */
+    bool round_robin;             /* the target's addresses are called in turn, too */
+    const char *authority;        /* NULL: from the target */
     uint32_t max_message_bytes;
     const csvc_ttls *tls; /* NULL: plaintext */
     int64_t keepalive_ms; /* 0: never */

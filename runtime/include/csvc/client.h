@@ -50,6 +50,9 @@ typedef struct csvc_channel_options {
                              of life; servers forbid less than 5 min by default; 0: never */
     int64_t keepalive_timeout_ms; /* without an answer calls end with UNAVAILABLE; default 20 s */
 
+    bool round_robin; /* a name's addresses are called in turn, those that do not answer left out;
+                         by default the first that answers is called. static: always does so */
+
     const char *const *forward; /* keys of metadata that calls with a parent hand on from the rpc
                                    that the parent serves, NULL-terminated, at most 64; default:
                                    none but the trace's, traceparent and tracestate */
@@ -58,9 +61,11 @@ typedef struct csvc_channel_options {
 #define CSVC_CHANNEL_OPTIONS_INIT .struct_size = sizeof(csvc_channel_options)
 
 /*
- * A channel to "HOST:PORT", "dns:///HOST:PORT", "ipv4:1.2.3.4:5" or "unix:PATH". Does not connect
- * yet and does not block. NULL with err set when the target or the options are wrong or memory is
- * short.
+ * A channel to "HOST:PORT", "dns:///HOST:PORT", "ipv4:1.2.3.4:5" or "unix:PATH", or, called in turn
+ * as long as they answer, to the servers of "static:HOST:PORT,HOST:PORT", at most 64 addresses.
+ * Does not connect yet and does not block, except that names of a static: list are looked up, here
+ * and once. NULL with err set when the target or the options are wrong, when no name of a list has
+ * an address (UNAVAILABLE), or memory is short.
  */
 CSVC_API csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *options,
                                         csvc_error *err) CSVC_MUST_CHECK;

@@ -158,7 +158,10 @@ static grpc_channel *make_channel(const csvc_tchannel *tch)
     if (tch->server_name != NULL) {
         args[all.num_args++] = text_arg("grpc.ssl_target_name_override", tch->server_name);
     }
-    if (csvc__gc_target_is_local(tch->target)) {
+    if (tch->round_robin) {
+        args[all.num_args++] = text_arg("grpc.lb_policy_name", "round_robin");
+    }
+    if (strchr(tch->target, ',') != NULL || csvc__gc_target_is_local(tch->target)) {
         args[all.num_args++] = int_arg("grpc.enable_http_proxy", 0);
     }
     channel = grpc_channel_create(tch->target, credentials, &all);
@@ -239,8 +242,13 @@ static csvc_tchannel *prepare(const csvc_tchannel_config *config, csvc_error *er
     tch->max_message_bytes = config->max_message_bytes;
     tch->keepalive_ms = config->keepalive_ms;
     tch->keepalive_timeout_ms = config->keepalive_timeout_ms;
-    if (!copy_text(config->target, &tch->target) ||
-        !copy_text(config->authority, &tch->authority) ||
+    tch->round_robin = config->round_robin || config->n_addresses > 0;
+    if (config->n_addresses > 0) {
+        tch->target = csvc__gc_target_join(config->addresses, config->n_addresses);
+    } else {
+        (void)copy_text(config->target, &tch->target);
+    }
+    if (tch->target == NULL || !copy_text(config->authority, &tch->authority) ||
         !copy_text(config->tls != NULL ? config->tls->server_name : NULL, &tch->server_name)) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         release(tch);
@@ -260,7 +268,7 @@ csvc_tchannel *csvc__gc_channel_new(const csvc_tchannel_config *config, csvc_err
 {
     csvc_tchannel *tch = NULL;
 
-    if (csvc__gc_target_check(config->target, err) != CSVC_OK) {
+    if (config->n_addresses == 0 && csvc__gc_target_check(config->target, err) != CSVC_OK) {
         return NULL;
     }
     tch = prepare(config, err);

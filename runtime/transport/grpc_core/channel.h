@@ -22,6 +22,7 @@ struct csvc_tchannel {
     char *target, *authority, *server_name;
     uint32_t max_message_bytes;
     int64_t keepalive_ms, keepalive_timeout_ms;
+    bool round_robin;
 };
 
 /* ---- channel.c: the part of csvc_transport that calls ---- */
@@ -43,6 +44,9 @@ void csvc__gc_call_start(csvc_tcall *tc, const csvc_start *start);
 
 /* Refuses a target that cannot be meant: the core would take it, and never connect. */
 csvc_code csvc__gc_target_check(const char *target, csvc_error *err) CSVC_MUST_CHECK;
+
+/* The target that stands for these addresses. NULL: no memory. */
+char *csvc__gc_target_join(const char *const *addresses, size_t n_addresses) CSVC_MUST_CHECK;
 
 /* Whether a target names this very machine, where no proxy stands between. */
 bool csvc__gc_target_is_local(const char *target);

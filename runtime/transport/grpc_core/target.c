@@ -5,8 +5,10 @@
  * becomes 443, and each call then fails much later with a text about DNS. So what cannot be meant
  * is refused here.
  */
+#include <csvc/alloc.h>
 #include <transport/grpc_core/channel.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,10 +85,48 @@ csvc_code csvc__gc_target_check(const char *target, csvc_error *err)
     if (!has_port(rest != NULL ? rest : target)) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
                               "\"%s\" is not a target; wanted is HOST:PORT, dns:///HOST:PORT, "
-                              "ipv4:1.2.3.4:PORT, ipv6:[::1]:PORT or unix:PATH",
+                              "ipv4:1.2.3.4:PORT, ipv6:[::1]:PORT, unix:PATH or "
+                              "static:HOST:PORT,HOST:PORT",
                               target);
     }
     return CSVC_OK;
+}
+
+/*
+ * The core has one scheme for each family; one that mixes them gets its IPv4 addresses in the form
+ * that IPv6 has for them. Brackets are not for the path of a URI.
+ */
+char *csvc__gc_target_join(const char *const *addresses, size_t n_addresses)
+{
+    size_t size = sizeof("ipv6:"), len;
+    bool six = false;
+    char *target;
+
+    for (size_t i = 0; i < n_addresses; i++) {
+        six |= addresses[i][0] == '[';
+        size += strlen(addresses[i]) + sizeof(",%5B::ffff:%5D");
+    }
+    target = csvc__malloc(size);
+    if (target == NULL) {
+        return NULL;
+    }
+    len = (size_t)snprintf(target, size, six ? "ipv6:" : "ipv4:");
+    for (size_t i = 0; i < n_addresses; i++) {
+        const char *address = addresses[i];
+        const char *comma = i > 0 ? "," : "";
+        const char *port = strrchr(address, ':');
+        const bool bracket = address[0] == '[';
+        const int host_len = (int)(port - address) - (bracket ? 2 : 0);
+
+        if (six) {
+            len += (size_t)snprintf(target + len, size - len, "%s%%5B%s%.*s%%5D%s", comma,
+                                    bracket ? "" : "::ffff:", host_len,
+                                    bracket ? address + 1 : address, port);
+        } else {
+            len += (size_t)snprintf(target + len, size - len, "%s%s", comma, address);
+        }
+    }
+    return target;
 }
 
 bool csvc__gc_target_is_local(const char *target)
