@@ -58,8 +58,11 @@ LIBCSVC_SRC   := $(call src,runtime/base runtime/codec runtime/transport runtime
 GRPC_CORE_SRC := $(call src,runtime/transport/grpc_core)
 SQLITE_SRC    := $(call src,runtime/store/sqlite)
 HTTP_SRC      := $(call src,runtime/http)
-GENERATOR_SRC := $(call src,generator generator/pb generator/pb/* generator/pb/*/* generator/pb/*/*/*)
-PLUGIN_SRC    := $(call src,generator/plugin)
+# one folder a step, in the order of the pipeline
+STEPS         := common names template request model infer check output messages scope plan
+PLUGIN_SRC    := generator/plugin/main.c
+GENERATOR_SRC := $(call src,$(STEPS:%=generator/%) generator/pb/* generator/pb/*/* generator/pb/*/*/*) \
+                   $(filter-out $(PLUGIN_SRC),$(call src,generator/plugin))
 CLI_SRC       := $(call src,generator/cli)
 TEMPLATES     := $(sort $(shell find templates -type f))
 

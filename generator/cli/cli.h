@@ -12,7 +12,7 @@
 #include <csvc/arena.h>
 #include <csvc/code.h>
 #include "base/buffer.h"
-#include "process.h"
+#include "common/process.h"
 
 enum {
     CLI_OK = 0,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "app/cli.h"
-#include "names.h"
+#include "names/names.h"
 #include <csvc/store.h>
 
 #include "base/banned.h"

@@ -5,8 +5,8 @@
 
 #include "base/map.h"
 #include "files.h"
-#include "names.h"
-#include "scope.h"
+#include "names/names.h"
+#include "scope/scope.h"
 
 #include "base/banned.h"
 

@@ -1,7 +1,7 @@
 /* new_service.c: c-svc new-service: a project from nothing, or nothing. */
 #include "cli.h"
 #include "files.h"
-#include "names.h"
+#include "names/names.h"
 #include "project.h"
 #include "protos.h"
 

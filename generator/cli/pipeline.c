@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check/check.h"
+#include "infer/infer.h"
+
 #include "base/banned.h"
 
 bool pipeline_is_well_known(const char *name)

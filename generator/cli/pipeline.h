@@ -6,9 +6,9 @@
 #define CLI_PIPELINE_H
 
 #include "config.h"
-#include "infer.h"
+#include "infer/infer.h"
+#include "model/build.h"
 #include "protoc.h"
-#include "request.h"
 
 typedef struct pipeline {
     csvc_arena *a;

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "files.h"
-#include "names.h"
+#include "names/names.h"
+#include "plan/plan.h"
+#include "scope/scope.h"
 
 #include "base/banned.h"
 

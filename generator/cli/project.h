@@ -9,7 +9,7 @@
 #define CLI_PROJECT_H
 
 #include "config.h"
-#include "output.h"
+#include "output/output.h"
 #include "pipeline.h"
 
 typedef struct project {

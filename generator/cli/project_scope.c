@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "names.h"
-#include "scope.h"
+#include "names/names.h"
+#include "scope/scope.h"
 
 #include "base/banned.h"
 

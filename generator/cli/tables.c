@@ -13,8 +13,8 @@
 #include <strings.h>
 
 #include "files.h"
-#include "names.h"
-#include "output.h"
+#include "names/names.h"
+#include "scope/scope.h"
 
 #include "base/banned.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
-#include "request.h"
+#include "plugin/plugin.h"
 
 #include "base/banned.h"
 

@@ -86,7 +86,7 @@ for name in everything:
 ok, said = run("ld", "-r", "-o", "linked.o", *objects)
 check("no symbol is twice", ok, said)
 
-# What our own objects define is what generator/names.h lists, which is what check_symbols.c compares.
+# What our own objects define is what generator/names/names.h lists, which is what check/symbols.c compares.
 listed = re.compile(r"\w+(__type|__file|_ops_register|_service|_client_\w+|_entity|_create|_get|_update|_delete|_list|_list_all"
                     r"|_scan_start|_scan_next|_scan_end)$")
 for name, obj in ours.items():

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pb.h"
-#include "request.h"
+#include "common/pb.h"
+#include "plugin/plugin.h"
+#include "request/request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

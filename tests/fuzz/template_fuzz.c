@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "template.h"
+#include "template/template.h"
 
 enum {
     MAX_OUTPUT = 1 << 20

@@ -10,10 +10,12 @@
 
 #include <string.h>
 
-#include "infer.h"
-#include "pb.h"
+#include "check/check.h"
+#include "common/pb.h"
+#include "infer/infer.h"
+#include "model/build.h"
+#include "request/request.h"
 #include "proto_helpers.h"
-#include "request.h"
 
 static int arena_setup(void **state)
 {

@@ -6,7 +6,10 @@
 #include <cmocka.h>
 
 #include "failing_alloc.h"
-#include "output.h"
+#include "infer/infer.h"
+#include "model/build.h"
+#include "output/output.h"
+#include "scope/scope.h"
 #include "proto_helpers.h"
 
 enum {

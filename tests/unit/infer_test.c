@@ -16,10 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "infer.h"
-#include "names.h"
+#include "infer/infer.h"
+#include "model/build.h"
+#include "names/names.h"
+#include "request/request.h"
 #include "proto_helpers.h"
-#include "request.h"
 
 #include "base/buffer.h"
 

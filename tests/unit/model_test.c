@@ -7,9 +7,10 @@
 
 #include <string.h>
 
-#include "pb.h"
+#include "common/pb.h"
+#include "model/build.h"
+#include "request/request.h"
 #include "proto_helpers.h"
-#include "request.h"
 
 static int arena_setup(void **state)
 {

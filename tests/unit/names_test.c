@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "names.h"
-#include "names_words.h"
-#include "output.h"
+#include "messages/messages.h"
+#include "model/build.h"
+#include "names/names.h"
+#include "names/words.h"
+#include "output/output.h"
+#include "request/request.h"
 #include "proto_helpers.h"
-#include "request.h"
 
 static int arena_setup(void **state)
 {

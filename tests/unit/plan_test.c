@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "output.h"
+#include "output/output.h"
+#include "plan/plan.h"
 
 static int set_up(void **state)
 {

@@ -9,7 +9,8 @@
 
 #include "failing_alloc.h"
 #include "proto_helpers.h"
-#include "request.h"
+#include "plugin/plugin.h"
+#include "request/request.h"
 
 static const char protos[] =
     "syntax = \"proto3\";\n"

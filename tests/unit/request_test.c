@@ -7,10 +7,11 @@
 
 #include <string.h>
 
-#include "pb.h"
-#include "process.h"
+#include "common/pb.h"
+#include "common/process.h"
+#include "plugin/plugin.h"
+#include "request/request.h"
 #include "proto_helpers.h"
-#include "request.h"
 
 static int arena_setup(void **state)
 {

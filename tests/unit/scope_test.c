@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "failing_alloc.h"
-#include "scope.h"
+#include "scope/scope.h"
 
 static int set_up(void **state)
 {

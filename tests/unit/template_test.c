@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "failing_alloc.h"
-#include "template.h"
+#include "template/template.h"
 
 /* ---- a folder of templates, a scope, one render ---- */
 

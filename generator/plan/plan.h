@@ -1,0 +1,18 @@
+/*
+ * plan/plan.h: which files come out of a request.
+ */
+#ifndef GEN_PLAN_H
+#define GEN_PLAN_H
+
+#include "model/model.h"
+#include "output/output.h"
+#include "request/request.h"
+
+/*
+ * Adds the set of each file to generate, sorted: csvc.[ch], store.[ch] where it has entities,
+ * pb-c.[ch] unless messages=off.
+ */
+csvc_code gen_plan_sets(gen_plan *plan, const gen_model *model, const gen_request *request,
+                        csvc_error *err);
+
+#endif /* GEN_PLAN_H */

@@ -1,0 +1,209 @@
+/* scope/message.c: messages and fields as templates see them: the rows of the codec's tables. */
+#include "scope/parts.h"
+
+#include <string.h>
+
+#include "base/banned.h"
+
+char *gen_flags_text(csvc_arena *a, uint32_t flags, const gen_flag_name *names, size_t n_names)
+{
+    char *text = NULL;
+
+    for (size_t i = 0; i < n_names; i++) {
+        if ((flags & names[i].flag) != 0) {
+            text = text == NULL ? csvc_arena_strdup(a, names[i].name)
+                                : csvc_arena_printf(a, "%s | %s", text, names[i].name);
+            if (text == NULL) {
+                return NULL;
+            }
+        }
+    }
+    return text != NULL ? text : csvc_arena_strdup(a, "0");
+}
+
+/* ---- fields ---- */
+
+static const char *const kinds[] = {
+    [CSVC_KIND_INT32] = "CSVC_KIND_INT32",       [CSVC_KIND_INT64] = "CSVC_KIND_INT64",
+    [CSVC_KIND_UINT32] = "CSVC_KIND_UINT32",     [CSVC_KIND_UINT64] = "CSVC_KIND_UINT64",
+    [CSVC_KIND_SINT32] = "CSVC_KIND_SINT32",     [CSVC_KIND_SINT64] = "CSVC_KIND_SINT64",
+    [CSVC_KIND_FIXED32] = "CSVC_KIND_FIXED32",   [CSVC_KIND_FIXED64] = "CSVC_KIND_FIXED64",
+    [CSVC_KIND_SFIXED32] = "CSVC_KIND_SFIXED32", [CSVC_KIND_SFIXED64] = "CSVC_KIND_SFIXED64",
+    [CSVC_KIND_FLOAT] = "CSVC_KIND_FLOAT",       [CSVC_KIND_DOUBLE] = "CSVC_KIND_DOUBLE",
+    [CSVC_KIND_BOOL] = "CSVC_KIND_BOOL",         [CSVC_KIND_ENUM] = "CSVC_KIND_ENUM",
+    [CSVC_KIND_STRING] = "CSVC_KIND_STRING",     [CSVC_KIND_BYTES] = "CSVC_KIND_BYTES",
+    [CSVC_KIND_MESSAGE] = "CSVC_KIND_MESSAGE",
+};
+
+static const char *const labels[] = {
+    [CSVC_LABEL_IMPLICIT] = "CSVC_LABEL_IMPLICIT", [CSVC_LABEL_OPTIONAL] = "CSVC_LABEL_OPTIONAL",
+    [CSVC_LABEL_REQUIRED] = "CSVC_LABEL_REQUIRED", [CSVC_LABEL_REPEATED] = "CSVC_LABEL_REPEATED",
+    [CSVC_LABEL_ONEOF] = "CSVC_LABEL_ONEOF",
+};
+
+static const gen_flag_name field_flags[] = {
+    {CSVC_FIELD_PACKED, "CSVC_FIELD_PACKED"},
+    {CSVC_FIELD_CLOSED_ENUM, "CSVC_FIELD_CLOSED_ENUM"},
+    {CSVC_FIELD_UTF8, "CSVC_FIELD_UTF8"},
+    {CSVC_FIELD_MAP, "CSVC_FIELD_MAP"},
+    {CSVC_FIELD_PRESENCE, "CSVC_FIELD_PRESENCE"},
+    {CSVC_FIELD_PTR_DEFAULT, "CSVC_FIELD_PTR_DEFAULT"},
+};
+
+/* Where protobuf-c notes how many there are, whether there is one, or which of a oneof. */
+static const char *quantifier(csvc_arena *a, const gen_field *field)
+{
+    const char *type = field->parent->c_type;
+
+    switch (field->label) {
+    case CSVC_LABEL_REPEATED:
+        return csvc_arena_printf(a, "offsetof(%s, n_%s)", type, field->c_name);
+    case CSVC_LABEL_ONEOF:
+        return csvc_arena_printf(a, "offsetof(%s, %s_case)", type, field->oneof->c_name);
+    case CSVC_LABEL_OPTIONAL:
+        if (field->kind != CSVC_KIND_STRING && field->kind != CSVC_KIND_MESSAGE) {
+            return csvc_arena_printf(a, "offsetof(%s, has_%s)", type, field->c_name);
+        }
+        return "0";
+    case CSVC_LABEL_IMPLICIT:
+    case CSVC_LABEL_REQUIRED:
+        break;
+    }
+    return "0";
+}
+
+static const char *sub(csvc_arena *a, const gen_field *field)
+{
+    if (field->kind == CSVC_KIND_MESSAGE) {
+        return csvc_arena_printf(a, "&%s__type", field->message->c_lower);
+    }
+    if (field->kind == CSVC_KIND_ENUM) {
+        return csvc_arena_printf(a, "&%s__descriptor", field->enumeration->c_lower);
+    }
+    return "NULL";
+}
+
+/* `{1, offsetof(User__User, id), ...},`, for column 4. */
+static char *row(csvc_arena *a, const gen_field *field)
+{
+    const char *items[] = {
+        csvc_arena_printf(a, "%u", (unsigned)field->number),
+        csvc_arena_printf(a, "offsetof(%s, %s)", field->parent->c_type, field->c_name),
+        quantifier(a, field),
+        kinds[field->kind],
+        labels[field->label],
+        gen_flags_text(a, field->flags, field_flags, sizeof(field_flags) / sizeof(field_flags[0])),
+        sub(a, field)};
+
+    for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+        if (items[i] == NULL) {
+            return NULL;
+        }
+    }
+    return gen_layout(a, 4, "{", items, sizeof(items) / sizeof(items[0]), "},");
+}
+
+/* Whether the JSON name is the one protoc makes by itself: what follows '_' in capitals. */
+static bool json_name_is_default(const gen_field *field)
+{
+    const char *json = field->json_name;
+    bool raise = false;
+
+    for (const char *c = field->name; *c != '\0'; c++) {
+        char expected = raise && *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+
+        raise = *c == '_';
+        if (!raise && *json++ != expected) {
+            return false;
+        }
+    }
+    return *json == '\0';
+}
+
+static gen_value *scope_field(csvc_arena *a, const gen_field *field)
+{
+    gen_value *scope = gen_object(a);
+
+    gen_set_text(a, scope, "name", field->name);
+    gen_set_text(a, scope, "member", field->c_name);
+    gen_set_text(a, scope, "type", field->c_type);
+    gen_set_number(a, scope, "number", field->number);
+    gen_set_text(a, scope, "json_name", field->json_name);
+    gen_set_text(a, scope, "json_string",
+                 json_name_is_default(field) ? "NULL" : gen_c_string(a, field->json_name));
+    gen_set_truth(a, scope, "repeated", field->label == CSVC_LABEL_REPEATED);
+    gen_set_text(a, scope, "row", row(a, field));
+    return scope;
+}
+
+/* ---- messages ---- */
+
+static const char *const well_known[] = {
+    [CSVC_WKT_NONE] = "",
+    [CSVC_WKT_ANY] = "CSVC_WKT_ANY",
+    [CSVC_WKT_TIMESTAMP] = "CSVC_WKT_TIMESTAMP",
+    [CSVC_WKT_DURATION] = "CSVC_WKT_DURATION",
+    [CSVC_WKT_EMPTY] = "CSVC_WKT_EMPTY",
+    [CSVC_WKT_STRUCT] = "CSVC_WKT_STRUCT",
+    [CSVC_WKT_VALUE] = "CSVC_WKT_VALUE",
+    [CSVC_WKT_LIST_VALUE] = "CSVC_WKT_LIST_VALUE",
+    [CSVC_WKT_FIELD_MASK] = "CSVC_WKT_FIELD_MASK",
+    [CSVC_WKT_WRAPPER] = "CSVC_WKT_WRAPPER",
+};
+
+static const gen_flag_name message_flags[] = {
+    {CSVC_MESSAGE_MAP_ENTRY, "CSVC_MESSAGE_MAP_ENTRY"},
+    {CSVC_MESSAGE_REQUIRED, "CSVC_MESSAGE_REQUIRED"},
+};
+
+/* The initialised struct that new messages are copied from, as a definition. */
+static char *initial(csvc_arena *a, const gen_message *message)
+{
+    const char *head =
+        csvc_arena_printf(a, "static const %s %s__initial =", message->c_type, message->c_lower);
+    const char *value = csvc_arena_printf(a, "%s__INIT;", message->c_upper);
+
+    if (head == NULL || value == NULL) {
+        return NULL;
+    }
+    return csvc_arena_printf(
+        a, "%s%s%s", head, strlen(head) + 1 + strlen(value) <= GEN_COLUMNS ? " " : "\n    ", value);
+}
+
+gen_value *gen_scope_message(csvc_arena *a, const gen_message *message)
+{
+    uint32_t flags = (message->map_entry ? CSVC_MESSAGE_MAP_ENTRY : 0U) |
+                     (message->has_required ? CSVC_MESSAGE_REQUIRED : 0U);
+    gen_value *scope = gen_object(a);
+    gen_value *fields = gen_list(a);
+    bool json_names = false;
+    size_t n_dense = 0;
+
+    while (n_dense < message->n_fields && message->by_number[n_dense]->number == n_dense + 1) {
+        n_dense++;
+    }
+    for (size_t i = 0; i < message->n_fields; i++) {
+        json_names = json_names || !json_name_is_default(message->by_number[i]);
+        gen_push(a, fields, scope_field(a, message->by_number[i]));
+    }
+    gen_set_text(a, scope, "name", message->name);
+    gen_set_text(a, scope, "full_name", message->full_name);
+    gen_set_text(a, scope, "type", message->c_type);
+    gen_set_text(a, scope, "lower", message->c_lower);
+    gen_set_text(a, scope, "upper", message->c_upper);
+    gen_set_text(a, scope, "init", csvc_arena_printf(a, "%s__INIT", message->c_upper));
+    gen_set_text(a, scope, "initial", initial(a, message));
+    gen_set_text(a, scope, "table", csvc_arena_printf(a, "%s__type", message->c_lower));
+    gen_set_text(a, scope, "comment",
+                 gen_layout_comment(a, 0, gen_comment_of(a, message->comments)));
+    gen_set_truth(a, scope, "map_entry", message->map_entry);
+    gen_set_number(a, scope, "syntax", message->file->syntax);
+    gen_set_text(a, scope, "well_known", well_known[message->well_known]);
+    gen_set_truth(a, scope, "has_flags", flags != 0);
+    gen_set_text(a, scope, "flags", gen_flags_text(a, flags, message_flags, 2));
+    gen_set_number(a, scope, "n_fields", (int64_t)message->n_fields);
+    gen_set_number(a, scope, "n_dense", (int64_t)n_dense);
+    gen_set_truth(a, scope, "has_json_names", json_names);
+    gen_set(a, scope, "fields", fields);
+    return scope;
+}
