@@ -53,8 +53,9 @@ STAGE := $(B)/stage
 src    = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-LIBCSVC_SRC   := $(call src,runtime/base runtime/codec runtime/transport runtime/rpc runtime/interceptors \
-                   runtime/store runtime/app runtime/testing)
+STD_PB_SRC    := $(call src,$(addprefix runtime/std/pb/grpc/,health/v1 reflection/v1 reflection/v1alpha))
+LIBCSVC_SRC   := $(call src,runtime/base runtime/codec runtime/transport runtime/rpc runtime/std runtime/interceptors \
+                   runtime/store runtime/app runtime/testing) $(STD_PB_SRC)
 GRPC_CORE_SRC := $(call src,runtime/transport/grpc_core)
 SQLITE_SRC    := $(call src,runtime/store/sqlite)
 HTTP_SRC      := $(call src,runtime/http)
@@ -100,8 +101,9 @@ $(call obj,$(GRPC_CORE_SRC)): CSVC_CFLAGS += $(call pkg,--cflags,$(PKGS_GRPC))
 $(call obj,$(SQLITE_SRC)):    CSVC_CFLAGS += $(call pkg,--cflags,$(PKGS_SQLITE))
 $(call obj,$(HTTP_SRC)):      CSVC_CFLAGS += $(call pkg,--cflags,$(PKGS_HTTP))
 $(call obj,$(GENERATOR_SRC) $(PLUGIN_SRC) $(CLI_SRC)): CSVC_CFLAGS += -Igenerator -Igenerator/pb
+$(call obj,$(call src,runtime/std) $(STD_PB_SRC)): CSVC_CFLAGS += -Iruntime/std/pb
 # protoc-gen-c's own output, not ours to mend
-$(filter %.pb-c.o,$(call obj,$(GENERATOR_SRC))) $(filter %.pb-c.o,$(WKT_OBJ)): CSVC_CFLAGS += -Wno-pedantic -Wno-overlength-strings
+$(filter %.pb-c.o,$(call obj,$(GENERATOR_SRC) $(STD_PB_SRC))) $(filter %.pb-c.o,$(WKT_OBJ)): CSVC_CFLAGS += -Wno-pedantic -Wno-overlength-strings
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)

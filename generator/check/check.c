@@ -146,7 +146,9 @@ static void check_prefix(gen_checking *c, const gen_service *service)
         why = "is no C identifier";
     } else if (*prefix == '_') {
         why = "is reserved for the compiler";
-    } else if (strcmp(prefix, "csvc") == 0 || begins(prefix, "csvc_")) {
+    } else if (strcmp(prefix, "csvc") == 0 ||
+               (begins(prefix, "csvc_") && !begins(prefix, "csvc_pb_"))) {
+        /* csvc_pb is what the runtime's own protos are made with */
         why = "is reserved for the runtime";
     } else if (begins(prefix, "protobuf_c")) {
         why = "belongs to protobuf-c";

@@ -475,6 +475,13 @@ bool gen_name_model(gen_model *model, const char *c_package)
         if (!name_in_file(a, file)) {
             return false;
         }
+        if (c_package != NULL && file->generate) {
+            /* somebody else's copy of the file may be in the same program */
+            file->c_lower = full(a, c_package, file->c_lower, LOWER, "");
+            if (file->c_lower == NULL) {
+                return false;
+            }
+        }
     }
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];

@@ -39,7 +39,8 @@ static int health_page(void *self, csvc__buffer *body)
 static int ready_page(void *self, csvc__buffer *body)
 {
     const csvc__admin *admin = self;
-    const bool ready = atomic_load(&admin->ready);
+    const bool ready =
+        atomic_load(&admin->ready) && csvc_health_get(admin->health, "") == CSVC_HEALTH_SERVING;
 
     csvc__buffer_puts(body, ready ? "ready\n" : "not ready\n");
     return ready ? OK : UNAVAILABLE;

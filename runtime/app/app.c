@@ -2,16 +2,16 @@
 #include <app/admin.h>
 #include <app/settings.h>
 #include <app/signals.h>
-#include <base/clock.h>
+#include <app/stop.h>
+#include <base/health.h>
 #include <csvc/alloc.h>
 #include <csvc/app.h>
 #include <csvc/log.h>
-#include <rpc/server.h>
+#include <csvc/std.h>
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <base/banned.h>
 
@@ -28,7 +28,9 @@ typedef enum which_setting {
     DATABASE_URL,
     LOG_LEVEL,
     LOG_FORMAT,
+    SHUTDOWN_DELAY,
     SHUTDOWN_GRACE,
+    REFLECTION,
     SLOW_CALL,
     GRPC_LOOPS,
     GRPC_MAX_STREAMS,
@@ -66,8 +68,13 @@ static const csvc__setting all_settings[N_SETTINGS] = {
                       .is_url = true},
     [LOG_LEVEL] = {"LOG_LEVEL", "info", "debug, info, warn, error or off", CSVC__SETTING_LEVEL},
     [LOG_FORMAT] = {"LOG_FORMAT", "text", "text or json", CSVC__SETTING_FORMAT},
-    [SHUTDOWN_GRACE] = {"SHUTDOWN_GRACE", "30s", "how long calls may finish after SIGTERM",
+    [SHUTDOWN_DELAY] = {"SHUTDOWN_DELAY", "0s",
+                        "after SIGTERM, how long to serve on as NOT_SERVING",
                         CSVC__SETTING_DURATION},
+    [SHUTDOWN_GRACE] = {"SHUTDOWN_GRACE", "30s", "how long calls may finish then",
+                        CSVC__SETTING_DURATION},
+    [REFLECTION] = {"REFLECTION", "on", "whether callers may ask what is served; on or off",
+                    CSVC__SETTING_SWITCH},
     [SLOW_CALL] = {"SLOW_CALL", "1s", "calls that take longer are logged at info; 0s: none is",
                    CSVC__SETTING_DURATION},
     [GRPC_LOOPS] = {"GRPC_LOOPS", "", "threads that do the network's work (one a CPU)",
@@ -131,6 +138,7 @@ struct csvc_app {
     const csvc_app_info *info;
     csvc__setting settings[N_SETTINGS];
     csvc__settings_wish wish;
+    csvc_health *health;
     csvc_metrics *metrics;
     csvc_call_metrics *call_metrics;
     csvc_limits *limits;
@@ -215,8 +223,9 @@ static void make_interceptors(csvc_app *app, csvc_error *err)
         .burst = (uint32_t)app->settings[CALL_BURST].number,
     };
 
+    app->health = csvc_health_new();
     app->metrics = csvc_metrics_new(NULL);
-    if (app->metrics == NULL) {
+    if (app->metrics == NULL || app->health == NULL) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     } else {
         app->call_metrics = csvc_call_metrics_new(app->metrics, err);
@@ -364,6 +373,9 @@ void csvc_app_register(csvc_app *app, const csvc_service *service, const void *o
         return;
     }
     err.code = csvc_server_register(app->srv, service, ops, self);
+    if (err.code == CSVC_OK) {
+        err.code = csvc__health_add(app->health, service->name);
+    }
     if (err.code != CSVC_OK) {
         (void)csvc_error_set(&err, err.code, "%s",
                              err.code == CSVC_ALREADY_EXISTS ? "it is registered twice"
@@ -373,6 +385,11 @@ void csvc_app_register(csvc_app *app, const csvc_service *service, const void *o
         (void)snprintf(what, sizeof(what), "cannot serve %s", service->name);
         failed(app, EXIT_FAILED, what, &err);
     }
+}
+
+csvc_health *csvc_app_health(csvc_app *app)
+{
+    return app->health;
 }
 
 csvc_metrics *csvc_app_metrics(csvc_app *app)
@@ -454,6 +471,7 @@ static bool start_admin(csvc_app *app, char *ret_at, size_t size)
         return true;
     }
     app->admin.driver = http_of(app->info);
+    app->admin.health = app->health;
     app->admin.metrics = app->metrics;
     app->admin.srv = app->srv;
     app->admin.settings = app->settings;
@@ -466,6 +484,24 @@ static bool start_admin(csvc_app *app, char *ret_at, size_t size)
     return true;
 }
 
+/* Health and reflection, unless the program serves its own. */
+static bool add_standard_services(csvc_app *app)
+{
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    err.code = csvc_health_register(app->srv, app->health);
+    if (app->settings[REFLECTION].number != 0 &&
+        (err.code == CSVC_OK || err.code == CSVC_ALREADY_EXISTS)) {
+        err.code = csvc_reflection_register(app->srv);
+    }
+    if (err.code != CSVC_OK && err.code != CSVC_ALREADY_EXISTS) {
+        (void)csvc_error_set(&err, err.code, "out of memory");
+        failed(app, EXIT_FAILED, "cannot serve health and reflection", &err);
+        return false;
+    }
+    return true;
+}
+
 static void start(csvc_app *app)
 {
     const char *address = app->settings[GRPC_ADDR].value;
@@ -474,6 +510,9 @@ static void start(csvc_app *app)
     int port = 0;
 
     raise_file_limit();
+    if (!add_standard_services(app)) {
+        return;
+    }
     if (csvc_server_listen(app->srv, address, &port, &err) != CSVC_OK) {
         cannot_listen(app, GRPC_ADDR, "cannot listen", &err);
         return;
@@ -496,31 +535,6 @@ static void start(csvc_app *app)
                                                                   : "mutual",
              "admin", admin_at[0] != '\0' ? admin_at : NULL, "storage",
              app->db != NULL ? storage : NULL, NULL);
-}
-
-/* Waits for the signal, lets calls finish. */
-static void serve_until_signal(csvc_app *app)
-{
-    const char *signal_name = csvc__signals_wait();
-    const int64_t began = csvc__now();
-    char took[32];
-
-    atomic_store(&app->admin.ready, false);
-    csvc_log(CSVC_LOG_INFO, "stopping", "signal", signal_name, "grace",
-             app->settings[SHUTDOWN_GRACE].value, NULL);
-    if (csvc_server_shutdown(app->srv, app->settings[SHUTDOWN_GRACE].number) != CSVC_OK) {
-        app->exit_code = EXIT_FAILED;
-        csvc_log(CSVC_LOG_WARN, "the grace ran out, calls were cancelled", "grace",
-                 app->settings[SHUTDOWN_GRACE].value, NULL);
-        if (!app->srv->joined) {
-            /* what those handlers use cannot be freed, and returning from main would pull the
-             * program from under them, too */
-            csvc_log(CSVC_LOG_ERROR, "handlers still run; leaving without them", NULL);
-            _exit(EXIT_FAILED);
-        }
-    }
-    (void)snprintf(took, sizeof(took), "%lld", (long long)((csvc__now() - began) / CSVC__MS));
-    csvc_log(CSVC_LOG_INFO, "stopped", "#ms", took, NULL);
 }
 
 static void report(const csvc_app *app)
@@ -558,6 +572,7 @@ static int end(csvc_app *app)
     /* the pages look at the server; handlers use channels and database: the server goes next */
     csvc__admin_stop(&app->admin);
     (void)csvc_server_free(app->srv);
+    (void)csvc_health_free(app->health);
     (void)csvc_call_metrics_free(app->call_metrics);
     (void)csvc_limits_free(app->limits);
     (void)csvc_metrics_free(app->metrics);
@@ -583,7 +598,10 @@ int csvc_app_run(csvc_app *app)
         } else {
             start(app);
             if (app->exit_code == 0) {
-                serve_until_signal(app);
+                const csvc__stop stop = {app->srv, app->health, &app->settings[SHUTDOWN_DELAY],
+                                         &app->settings[SHUTDOWN_GRACE]};
+
+                app->exit_code = csvc__stop_at_signal(&stop) ? 0 : EXIT_FAILED;
             }
             csvc__signals_give_back();
         }

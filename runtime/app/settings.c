@@ -130,6 +130,12 @@ static csvc_code read_value(csvc__setting *setting, csvc_error *err)
         }
         setting->number = format;
         break;
+    case CSVC__SETTING_SWITCH:
+        setting->number = strcmp(setting->value, "on") == 0;
+        if (setting->number == 0 && strcmp(setting->value, "off") != 0) {
+            return refuse(setting, "on or off", err);
+        }
+        break;
     }
     return CSVC_OK;
 }

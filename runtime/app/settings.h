@@ -15,6 +15,7 @@ typedef enum csvc__setting_kind {
     CSVC__SETTING_COUNT,    /* from 1 to max */
     CSVC__SETTING_LEVEL,    /* number: a csvc_log_level */
     CSVC__SETTING_FORMAT,   /* number: a csvc_log_format */
+    CSVC__SETTING_SWITCH,   /* "on" or "off"; number: 1 or 0 */
 } csvc__setting_kind;
 
 typedef struct csvc__setting {

@@ -7,9 +7,13 @@
 
 #include <base/banned.h>
 
-/* What is the server's own fault is an error; what a caller did wrong is for information. */
-static csvc_log_level level_of(const csvc_outcome *outcome)
+/* What is the server's own fault is an error; what a caller did wrong is for information. That all
+ * streams end when the server stops is neither. */
+static csvc_log_level level_of(const csvc_ctx *ctx, const csvc_outcome *outcome)
 {
+    if (outcome->code == CSVC_UNAVAILABLE && csvc_stopping(ctx)) {
+        return CSVC_LOG_DEBUG;
+    }
     switch (outcome->code) {
     case CSVC_OK:
         return outcome->slow ? CSVC_LOG_INFO : CSVC_LOG_DEBUG;
@@ -25,7 +29,7 @@ static csvc_log_level level_of(const csvc_outcome *outcome)
 static void logging_end(void *self, csvc_ctx *ctx, void *state, const csvc_outcome *outcome)
 {
     const bool failed = outcome->code != CSVC_OK;
-    const csvc_log_level level = level_of(outcome);
+    const csvc_log_level level = level_of(ctx, outcome);
     const int64_t micros = outcome->duration_nanos / 1000;
     char ms[32];
 

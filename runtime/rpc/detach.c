@@ -27,6 +27,13 @@ static csvc_code explained(csvc_ctx *ctx, csvc_code code)
     return code != CSVC_OK ? code : cancelled;
 }
 
+bool csvc_stopping(const csvc_ctx *ctx)
+{
+    return ctx->tc != NULL &&
+           atomic_load_explicit(&((const served *)(const void *)ctx)->srv->stopping,
+                                memory_order_relaxed);
+}
+
 /* ---- messages ---- */
 
 bool csvc_stream_recv(csvc_stream *in, const void **ret_message)
@@ -69,6 +76,19 @@ csvc_code csvc_stream_code(csvc_stream *in)
     return CSVC_OK;
 }
 
+/* Whether it was the loop that ended the call, so that whoever sends behind it does no wrong. */
+static bool ended_by_loop(csvc_stream *st, csvc_code *ret_code)
+{
+    served *s = of_ctx(st->ctx);
+    bool by_loop;
+
+    (void)pthread_mutex_lock(&st->lock);
+    by_loop = s->l.text != NULL;
+    *ret_code = s->code;
+    (void)pthread_mutex_unlock(&st->lock);
+    return by_loop;
+}
+
 /* `message`: for interceptors; NULL when it is a frame. */
 static csvc_code send_payload(csvc_stream *out, csvc_payload *payload, const void *message)
 {
@@ -96,6 +116,9 @@ static csvc_code send_payload(csvc_stream *out, csvc_payload *payload, const voi
     case CSVC__PUSH_ENDED:
         return ours ? explained(out->ctx, why) : why;
     case CSVC__PUSH_SHUT:
+        if (ended_by_loop(out, &why)) {
+            return why;
+        }
         csvc_log(CSVC_LOG_ERROR, "a message was sent behind the end of its call", "method",
                  out->ctx->path, NULL);
         return CSVC_FAILED_PRECONDITION;

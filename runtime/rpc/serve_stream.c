@@ -44,7 +44,7 @@ void csvc__live_init(csvc__served *s)
     l->quiet = (csvc_timer){.run = on_quiet};
     l->handler_code = CSVC_OK;
     l->text = NULL;
-    l->finish_called = l->finish_asked = l->given_up = false;
+    l->finish_called = l->finish_asked = l->given_up = l->stopped = l->told_stop = false;
     l->returned = l->headers_sent = l->finished = l->told_end = l->says_text = l->done = false;
     s->reply = (csvc_outgoing){0};
     s->live = true;
@@ -379,6 +379,42 @@ void csvc__live_returned(csvc__served *s, csvc_code code)
     turn(s);
     if (!l->finished) {
         s->ctx.tc->ops->watch(s->ctx.tc); /* asked before of all but unary and inline calls */
+    }
+    if (atomic_load(&s->srv->stopping)) {
+        csvc__live_stop(s); /* the others have been told */
+    }
+}
+
+/* ---- stopping ---- */
+
+void csvc__live_stop(csvc__served *s)
+{
+    struct csvc__live *l = &s->l;
+    csvc_stream *st = &l->stream;
+
+    if (!s->detached || !l->returned || l->finished || l->told_stop) {
+        return;
+    }
+    l->told_stop = true;
+    if (l->events.on_stop != NULL ? l->events.on_stop(l->events.self) : st->sends == NULL) {
+        return; /* it ends by itself */
+    }
+    (void)pthread_mutex_lock(&st->lock);
+    l->stopped = !l->finish_asked;
+    (void)pthread_mutex_unlock(&st->lock);
+    end_here(s, CSVC_UNAVAILABLE, "the server is stopping");
+    turn(s);
+}
+
+void csvc__live_cut(csvc__served *s)
+{
+    bool stopped;
+
+    (void)pthread_mutex_lock(&s->l.stream.lock);
+    stopped = s->l.stopped;
+    (void)pthread_mutex_unlock(&s->l.stream.lock);
+    if (stopped) {
+        s->ctx.tc->ops->cancel(s->ctx.tc, CSVC_UNAVAILABLE, "the server is stopping");
     }
 }
 

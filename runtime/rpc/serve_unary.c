@@ -77,8 +77,10 @@ csvc_code csvc__served_why_cancelled(const csvc__served *s)
     if (s->ctx.deadline != INT64_MAX && s->ctx.deadline <= csvc__now() + DEADLINE_SLACK) {
         return CSVC_DEADLINE_EXCEEDED;
     }
-    return atomic_load_explicit(&s->srv->hard, memory_order_relaxed) ? CSVC_UNAVAILABLE
-                                                                     : CSVC_CANCELLED;
+    return atomic_load_explicit(&s->srv->hard, memory_order_relaxed) ||
+                   (s->on_loop_live && s->l.stopped)
+               ? CSVC_UNAVAILABLE
+               : CSVC_CANCELLED;
 }
 
 static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)

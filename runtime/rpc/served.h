@@ -45,12 +45,14 @@ typedef struct csvc__served {
         bool finish_called; /* csvc_finish */
         bool finish_asked;  /* in time, or by a handler that is not detached and has returned */
         bool given_up;      /* no reference is left */
+        bool stopped;       /* it was ended because the server stops */
 
         /* on the loop */
         bool returned; /* the handler has */
         bool headers_sent;
         bool finished;  /* downward */
         bool told_end;  /* on_message(NULL) */
+        bool told_stop; /* on_stop */
         bool says_text; /* it was finished with the text of csvc_fail */
         bool done;      /* closed, and on_done has returned */
     } l;
@@ -86,6 +88,10 @@ void csvc__live_init(csvc__served *s);
 
 /* The handler of a live call has returned. On the loop. */
 void csvc__live_returned(csvc__served *s, csvc_code code);
+
+/* The server stops; and, later, its caller has not read the end that followed. On the loop. */
+void csvc__live_stop(csvc__served *s);
+void csvc__live_cut(csvc__served *s);
 
 /* Events. */
 void csvc__live_message(csvc__served *s, csvc_payload *message);

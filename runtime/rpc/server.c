@@ -91,6 +91,7 @@ csvc_server *csvc_server_new(const csvc_server_options *options, csvc_error *err
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&srv->stopped, &attr);
     (void)pthread_condattr_destroy(&attr);
+    atomic_init(&srv->stopping, false);
     atomic_init(&srv->hard, false);
     atomic_init(&srv->cut, false);
     srv->pool = csvc__pool_new(srv->o.max_workers, srv->o.max_queued, WORKER_IDLE);
@@ -205,6 +206,23 @@ no_memory:
     }
     served_service_free(served);
     return CSVC_RESOURCE_EXHAUSTED;
+}
+
+csvc_code csvc__server_register_inline(csvc_server *srv, const csvc_service *service,
+                                       const void *ops, void *self)
+{
+    const csvc_code code = csvc_server_register(srv, service, ops, self);
+
+    for (uint32_t i = 0; code == CSVC_OK && i < service->n_methods; i++) {
+        srv->services->methods[i].on_loop = true; /* the newest */
+    }
+    return code;
+}
+
+void csvc__server_own(csvc_server *srv, csvc__owned *owned)
+{
+    owned->next = srv->owned;
+    srv->owned = owned;
 }
 
 csvc_code csvc_server_intercept(csvc_server *srv, const csvc_interceptor *interceptor, void *self)
@@ -381,7 +399,9 @@ csvc_code csvc_server_shutdown(csvc_server *srv, int64_t grace_ms)
     srv->state = CSVC__SERVER_STOPPING;
     (void)pthread_mutex_unlock(&srv->lock);
 
+    atomic_store(&srv->stopping, true);
     transport->server_drain(srv->ts);
+    csvc__stop_tell(srv);
     joined = transport->server_join(srv->ts, until);
     if (!joined) {
         cancel_calls(srv);
@@ -413,6 +433,14 @@ csvc_server *csvc_server_free(csvc_server *srv)
     for (csvc__guard *guard = atomic_load(&srv->guards), *next; guard != NULL; guard = next) {
         next = guard->next;
         csvc__free(guard);
+    }
+    for (csvc__stop_round *round = srv->rounds, *next; round != NULL; round = next) {
+        next = round->next;
+        csvc__free(round);
+    }
+    for (csvc__owned *owned = srv->owned, *next; owned != NULL; owned = next) {
+        next = owned->next;
+        owned->dispose(owned);
     }
     while (srv->services != NULL) {
         csvc__served_service *served = srv->services;

@@ -31,6 +31,21 @@ typedef struct csvc__guard {
     void *out;     /* the calls that are out as quick jobs, newest first */
 } csvc__guard;
 
+/* What is told on each loop when the server stops. Of the server until it is freed. */
+typedef struct csvc__stop_round {
+    struct csvc__stop_round *next;
+    csvc_server *srv;
+    csvc_loop *loop;
+    csvc_task task;
+    csvc_timer cut; /* for streams whose callers do not read their end */
+} csvc__stop_round;
+
+/* Memory that is freed with the server. */
+typedef struct csvc__owned {
+    struct csvc__owned *next;
+    void (*dispose)(struct csvc__owned *owned);
+} csvc__owned;
+
 /* One registration: the methods of a service behind a copy of its ops. */
 typedef struct csvc__served_service {
     struct csvc__served_service *next;
@@ -57,18 +72,31 @@ struct csvc_server {
     csvc__map names; /* of services */
     _Atomic(csvc__guard *) guards;
     csvc__inflight inflight; /* calls in flight */
+    csvc__owned *owned;
+    csvc__stop_round *rounds;
 
     pthread_mutex_t lock; /* of state, joined, outcome */
     pthread_cond_t stopped;
     csvc__server_state state;
-    bool joined;       /* the transport has ended */
-    csvc_code outcome; /* of the shutdown */
-    atomic_bool hard;  /* calls under way are told to end */
-    atomic_bool cut;   /* there were some */
+    bool joined;          /* the transport has ended */
+    csvc_code outcome;    /* of the shutdown */
+    atomic_bool stopping; /* no call is to begin any more, and detached streams are to end */
+    atomic_bool hard;     /* calls under way are told to end */
+    atomic_bool cut;      /* there were some */
 };
 
 /* The calls of a server; what the transport reports goes here. */
 extern const csvc_served_events csvc__served_events;
 size_t csvc__served_size(void);
+
+/* csvc_server_register for handlers that do not block, whatever their .proto says. */
+csvc_code csvc__server_register_inline(csvc_server *srv, const csvc_service *service,
+                                       const void *ops, void *self) CSVC_MUST_CHECK;
+
+/* Frees it with the server, after its last call. */
+void csvc__server_own(csvc_server *srv, csvc__owned *owned);
+
+/* Tells the detached calls; after `stopping` is set and the transport drains, before join. */
+void csvc__stop_tell(csvc_server *srv);
 
 #endif /* CSVC_RPC_SERVER_H */

@@ -15,7 +15,7 @@ verdict() { # name, status
 
 # Ours: not protoc-gen-c's output, not golden output, not what our own templates make.
 ours() {
-    git ls-files -- "$@" | grep -v -E '^samples/[^/]*/gen/|\.pb-c\.[ch]$|^generator/pb/|^tests/golden/' |
+    git ls-files -- "$@" | grep -v -E '^samples/[^/]*/gen/|\.pb-c\.[ch]$|^generator/pb/|^runtime/std/pb/|^tests/golden/' |
         while read -r f; do [ -f "$f" ] && echo "$f"; done
 }
 

@@ -78,7 +78,7 @@ const csvc_message_type csvc_pb__rpc__type = {
 
 /* ---- google/protobuf/descriptor.proto: imported, but no type of it is used ---- */
 
-static const uint8_t google__protobuf__descriptor__embedded_bytes[] = {
+static const uint8_t csvc_pb__google__protobuf__descriptor__embedded_bytes[] = {
     0x0a, 0x20, 0x67, 0x6f, 0x6f, 0x67, 0x6c, 0x65, 0x2f, 0x70, 0x72, 0x6f, 0x74, 0x6f, 0x62, 0x75,
     0x66, 0x2f, 0x64, 0x65, 0x73, 0x63, 0x72, 0x69, 0x70, 0x74, 0x6f, 0x72, 0x2e, 0x70, 0x72, 0x6f,
     0x74, 0x6f, 0x12, 0x0f, 0x67, 0x6f, 0x6f, 0x67, 0x6c, 0x65, 0x2e, 0x70, 0x72, 0x6f, 0x74, 0x6f,
@@ -561,19 +561,19 @@ static const uint8_t google__protobuf__descriptor__embedded_bytes[] = {
     0x69, 0x6f, 0x6e,
 };
 
-static const csvc_file *const google__protobuf__descriptor__embedded_imports[] = {
+static const csvc_file *const csvc_pb__google__protobuf__descriptor__embedded_imports[] = {
     NULL,
 };
 
-static const csvc_file google__protobuf__descriptor__embedded = {
+static const csvc_file csvc_pb__google__protobuf__descriptor__embedded = {
     .name = "google/protobuf/descriptor.proto",
-    .bytes = {sizeof(google__protobuf__descriptor__embedded_bytes), google__protobuf__descriptor__embedded_bytes},
-    .imports = google__protobuf__descriptor__embedded_imports,
+    .bytes = {sizeof(csvc_pb__google__protobuf__descriptor__embedded_bytes), csvc_pb__google__protobuf__descriptor__embedded_bytes},
+    .imports = csvc_pb__google__protobuf__descriptor__embedded_imports,
 };
 
 /* ---- c_svc/options.proto, serialized ---- */
 
-static const uint8_t c_svc__options__file_bytes[] = {
+static const uint8_t csvc_pb__c_svc__options__file_bytes[] = {
     0x0a, 0x13, 0x63, 0x5f, 0x73, 0x76, 0x63, 0x2f, 0x6f, 0x70, 0x74, 0x69, 0x6f, 0x6e, 0x73, 0x2e,
     0x70, 0x72, 0x6f, 0x74, 0x6f, 0x12, 0x05, 0x63, 0x5f, 0x73, 0x76, 0x63, 0x1a, 0x20, 0x67, 0x6f,
     0x6f, 0x67, 0x6c, 0x65, 0x2f, 0x70, 0x72, 0x6f, 0x74, 0x6f, 0x62, 0x75, 0x66, 0x2f, 0x64, 0x65,
@@ -617,13 +617,13 @@ static const uint8_t c_svc__options__file_bytes[] = {
     0x63,
 };
 
-static const csvc_file *const c_svc__options__file_imports[] = {
-    &google__protobuf__descriptor__embedded,
+static const csvc_file *const csvc_pb__c_svc__options__file_imports[] = {
+    &csvc_pb__google__protobuf__descriptor__embedded,
     NULL,
 };
 
-const csvc_file c_svc__options__file = {
+const csvc_file csvc_pb__c_svc__options__file = {
     .name = "c_svc/options.proto",
-    .bytes = {sizeof(c_svc__options__file_bytes), c_svc__options__file_bytes},
-    .imports = c_svc__options__file_imports,
+    .bytes = {sizeof(csvc_pb__c_svc__options__file_bytes), csvc_pb__c_svc__options__file_bytes},
+    .imports = csvc_pb__c_svc__options__file_imports,
 };

@@ -82,7 +82,7 @@ const csvc_message_type csvc_pb__field_rule__type = {
 
 /* ---- pb_c/options.proto, serialized ---- */
 
-static const uint8_t pb_c__options__file_bytes[] = {
+static const uint8_t csvc_pb__pb_c__options__file_bytes[] = {
     0x0a, 0x12, 0x70, 0x62, 0x5f, 0x63, 0x2f, 0x6f, 0x70, 0x74, 0x69, 0x6f, 0x6e, 0x73, 0x2e, 0x70,
     0x72, 0x6f, 0x74, 0x6f, 0x12, 0x04, 0x70, 0x62, 0x5f, 0x63, 0x22, 0xf2, 0x01, 0x0a, 0x08, 0x46,
     0x69, 0x6c, 0x65, 0x52, 0x75, 0x6c, 0x65, 0x12, 0x1f, 0x0a, 0x0b, 0x6e, 0x6f, 0x5f, 0x67, 0x65,
@@ -114,12 +114,12 @@ static const uint8_t pb_c__options__file_bytes[] = {
     0x08, 0x52, 0x0d, 0x73, 0x74, 0x72, 0x69, 0x6e, 0x67, 0x41, 0x73, 0x42, 0x79, 0x74, 0x65, 0x73,
 };
 
-static const csvc_file *const pb_c__options__file_imports[] = {
+static const csvc_file *const csvc_pb__pb_c__options__file_imports[] = {
     NULL,
 };
 
-const csvc_file pb_c__options__file = {
+const csvc_file csvc_pb__pb_c__options__file = {
     .name = "pb_c/options.proto",
-    .bytes = {sizeof(pb_c__options__file_bytes), pb_c__options__file_bytes},
-    .imports = pb_c__options__file_imports,
+    .bytes = {sizeof(csvc_pb__pb_c__options__file_bytes), csvc_pb__pb_c__options__file_bytes},
+    .imports = csvc_pb__pb_c__options__file_imports,
 };

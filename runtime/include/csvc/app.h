@@ -27,7 +27,9 @@
  *     DATABASE_URL    sqlite:NAME.db    (projects with storage)
  *     LOG_LEVEL       info              debug, info, warn, error, off
  *     LOG_FORMAT      text              text, json
- *     SHUTDOWN_GRACE  30s               how long calls in flight may finish after SIGTERM or SIGINT
+ *     SHUTDOWN_DELAY  0s                after SIGTERM or SIGINT, time to serve on as NOT_SERVING
+ *     SHUTDOWN_GRACE  30s               how long calls in flight may finish then
+ *     REFLECTION      on                whether callers may ask what is served
  *     SLOW_CALL       1s                calls that take longer are logged at info
  *     GRPC_LOOPS GRPC_MAX_STREAMS GRPC_MAX_MESSAGE_BYTES GRPC_MAX_METADATA_BYTES
  *     GRPC_MAX_BUFFERED_BYTES GRPC_MAX_REPLY_BYTES MAX_CALL_MEMORY MAX_WORKERS MAX_QUEUED
@@ -40,6 +42,7 @@
 #define CSVC_APP_H
 
 #include <csvc/client.h>
+#include <csvc/health.h>
 #include <csvc/http.h>
 #include <csvc/metrics.h>
 #include <csvc/server.h>
@@ -84,12 +87,20 @@ CSVC_API void csvc_app_register(csvc_app *app, const csvc_service *service, cons
  * into which one can write all the same, once something has failed. */
 CSVC_API csvc_metrics *csvc_app_metrics(csvc_app *app);
 
+/* Whether the program takes calls, and each of its services: all do from the start, until the
+ * program says otherwise. Health.Check, Health.Watch and /readyz follow it. NULL, which can be set
+ * all the same, once something has failed. health.md. */
+CSVC_API csvc_health *csvc_app_health(csvc_app *app);
+
 /* A channel over the app's transport, freed with it. NULL when it cannot be; csvc_app_run says why.
  */
 CSVC_API csvc_channel *csvc_app_channel(csvc_app *app, const char *target);
 
 /*
- * Serves until SIGTERM or SIGINT, lets calls in flight finish for SHUTDOWN_GRACE, frees all.
+ * Serves, besides what was registered, health and reflection (csvc/std.h), until SIGTERM or SIGINT.
+ * Then: every service is NOT_SERVING and /readyz 503, calls are taken on for SHUTDOWN_DELAY, then
+ * none any more; detached streams are told and ended; calls in flight finish, within
+ * SHUTDOWN_GRACE. Frees all.
  * Returns the exit code of the program: 0 after an orderly stop (and after --help and --version), 1
  * when the start failed or the grace ran out, 2 for wrong usage. A second signal ends the process
  * at once. When handlers still run a second after they were cancelled, there is nothing that could

@@ -60,6 +60,13 @@ CSVC_API int64_t csvc_time_left_ms(const csvc_ctx *ctx);
  * thread. */
 CSVC_API bool csvc_cancelled(const csvc_ctx *ctx);
 
+/*
+ * True once the server that serves this rpc stops, and waits for it: a handler that would go on for
+ * long ends soon, in its own way. It is cancelled when the grace has passed. False where csvc_ctx
+ * is no rpc. Any thread.
+ */
+CSVC_API bool csvc_stopping(const csvc_ctx *ctx);
+
 /* CANCELLED or DEADLINE_EXCEEDED once csvc_cancelled, with its text set; OK before. */
 CSVC_API csvc_code csvc_check_cancelled(csvc_ctx *ctx) CSVC_MUST_CHECK;
 

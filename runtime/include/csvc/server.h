@@ -105,7 +105,8 @@ CSVC_API csvc_code csvc_server_listen(csvc_server *srv, const char *address, int
 CSVC_API csvc_code csvc_server_start(csvc_server *srv, csvc_error *err) CSVC_MUST_CHECK;
 
 /*
- * Stops taking calls (GOAWAY), waits until those in flight have ended, at most `grace_ms`, then
+ * Stops taking calls (GOAWAY), tells detached calls (on_stop in csvc/stream.h) and ends those that
+ * are streams, waits until those in flight have ended, at most `grace_ms`, then
  * cancels the rest: csvc_cancelled is true for their handlers, their callers get UNAVAILABLE.
  * Blocks. OK when all ended by themselves, DEADLINE_EXCEEDED when some had to be cancelled; it
  * waits a second more for those, no longer: a handler may still be running when it returns. A

@@ -88,6 +88,15 @@ typedef struct csvc_events {
     void (*on_done)(void *self, csvc_code code);
 
     bool auto_more; /* the next message comes without csvc_more */
+
+    /*
+     * The server stops; once, on a served call that has not ended. True: the keeper itself finishes
+     * the call, within the grace of csvc_server_shutdown. False, and where there is no on_stop: the
+     * runtime ends it with UNAVAILABLE, behind what was sent. Without an on_stop that goes for
+     * calls with a stream of replies, which nobody else would end; those with one reply are calls
+     * in flight like any other.
+     */
+    bool (*on_stop)(void *self);
 } csvc_events;
 
 #define CSVC_EVENTS_INIT .struct_size = sizeof(csvc_events)

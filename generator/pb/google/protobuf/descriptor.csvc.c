@@ -857,7 +857,7 @@ const csvc_message_type csvc_pb__generated_code_info__annotation__type = {
 
 /* ---- google/protobuf/descriptor.proto, serialized ---- */
 
-static const uint8_t google__protobuf__descriptor__file_bytes[] = {
+static const uint8_t csvc_pb__google__protobuf__descriptor__file_bytes[] = {
     0x0a, 0x20, 0x67, 0x6f, 0x6f, 0x67, 0x6c, 0x65, 0x2f, 0x70, 0x72, 0x6f, 0x74, 0x6f, 0x62, 0x75,
     0x66, 0x2f, 0x64, 0x65, 0x73, 0x63, 0x72, 0x69, 0x70, 0x74, 0x6f, 0x72, 0x2e, 0x70, 0x72, 0x6f,
     0x74, 0x6f, 0x12, 0x0f, 0x67, 0x6f, 0x6f, 0x67, 0x6c, 0x65, 0x2e, 0x70, 0x72, 0x6f, 0x74, 0x6f,
@@ -1340,12 +1340,12 @@ static const uint8_t google__protobuf__descriptor__file_bytes[] = {
     0x69, 0x6f, 0x6e,
 };
 
-static const csvc_file *const google__protobuf__descriptor__file_imports[] = {
+static const csvc_file *const csvc_pb__google__protobuf__descriptor__file_imports[] = {
     NULL,
 };
 
-const csvc_file google__protobuf__descriptor__file = {
+const csvc_file csvc_pb__google__protobuf__descriptor__file = {
     .name = "google/protobuf/descriptor.proto",
-    .bytes = {sizeof(google__protobuf__descriptor__file_bytes), google__protobuf__descriptor__file_bytes},
-    .imports = google__protobuf__descriptor__file_imports,
+    .bytes = {sizeof(csvc_pb__google__protobuf__descriptor__file_bytes), csvc_pb__google__protobuf__descriptor__file_bytes},
+    .imports = csvc_pb__google__protobuf__descriptor__file_imports,
 };

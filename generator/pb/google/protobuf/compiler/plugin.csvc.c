@@ -112,7 +112,7 @@ const csvc_message_type csvc_pb__code_generator_response__file__type = {
 
 /* ---- google/protobuf/compiler/plugin.proto, serialized ---- */
 
-static const uint8_t google__protobuf__compiler__plugin__file_bytes[] = {
+static const uint8_t csvc_pb__google__protobuf__compiler__plugin__file_bytes[] = {
     0x0a, 0x25, 0x67, 0x6f, 0x6f, 0x67, 0x6c, 0x65, 0x2f, 0x70, 0x72, 0x6f, 0x74, 0x6f, 0x62, 0x75,
     0x66, 0x2f, 0x63, 0x6f, 0x6d, 0x70, 0x69, 0x6c, 0x65, 0x72, 0x2f, 0x70, 0x6c, 0x75, 0x67, 0x69,
     0x6e, 0x2e, 0x70, 0x72, 0x6f, 0x74, 0x6f, 0x12, 0x18, 0x67, 0x6f, 0x6f, 0x67, 0x6c, 0x65, 0x2e,
@@ -174,13 +174,13 @@ static const uint8_t google__protobuf__compiler__plugin__file_bytes[] = {
     0x70, 0x65, 0x73, 0x2f, 0x70, 0x6c, 0x75, 0x67, 0x69, 0x6e, 0x70, 0x62,
 };
 
-static const csvc_file *const google__protobuf__compiler__plugin__file_imports[] = {
-    &google__protobuf__descriptor__file,
+static const csvc_file *const csvc_pb__google__protobuf__compiler__plugin__file_imports[] = {
+    &csvc_pb__google__protobuf__descriptor__file,
     NULL,
 };
 
-const csvc_file google__protobuf__compiler__plugin__file = {
+const csvc_file csvc_pb__google__protobuf__compiler__plugin__file = {
     .name = "google/protobuf/compiler/plugin.proto",
-    .bytes = {sizeof(google__protobuf__compiler__plugin__file_bytes), google__protobuf__compiler__plugin__file_bytes},
-    .imports = google__protobuf__compiler__plugin__file_imports,
+    .bytes = {sizeof(csvc_pb__google__protobuf__compiler__plugin__file_bytes), csvc_pb__google__protobuf__compiler__plugin__file_bytes},
+    .imports = csvc_pb__google__protobuf__compiler__plugin__file_imports,
 };
