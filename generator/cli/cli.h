@@ -40,16 +40,18 @@ typedef struct cli_command {
     int (*run)(csvc_arena *a, const cli_args *args);
 } cli_command;
 
-extern const cli_command cli_new_service, cli_generate, cli_explain, cli_doctor, cli_help;
+extern const cli_command cli_new_service, cli_generate, cli_explain, cli_doctor;
 
 /* All of them, in the order of the help; ends with NULL. */
 extern const cli_command *const cli_commands[];
 
-/* The command with this name, or NULL. */
-const cli_command *cli_find_command(const char *name);
+/* The command of this name. Says what is wrong with the word, and which was probably meant, and
+ * returns CLI_USAGE. */
+int cli_find_command(const char *word, const cli_command **ret_command);
 
-/* Prints `c-svc help` or, with a command, its page. */
-void cli_print_help(const cli_command *command);
+/* Prints what `c-svc help` does, and `c-svc help COMMAND`. */
+void cli_print_commands(const cli_command *const *commands);
+void cli_print_usage(const cli_command *command);
 
 /* ---- arguments (args.c) ---- */
 

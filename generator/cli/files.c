@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "files_internal.h"
+#include "stop.h"
 
 #include "base/banned.h"
 
@@ -233,7 +234,7 @@ csvc_code files_write(csvc_arena *a, const char *path, csvc_bytes content, files
     if (fd < 0) {
         return files__failed(err, "write", path);
     }
-    files__unfinished = temporary;
+    stop_unfinished_file(temporary);
     code = files__write_all(fd, path, content, err);
     mask = umask(0);
     (void)umask(mask);
@@ -247,7 +248,7 @@ csvc_code files_write(csvc_arena *a, const char *path, csvc_bytes content, files
     if (close(fd) != 0 && code == CSVC_OK) {
         code = files__failed(err, "write", path);
     }
-    if (code == CSVC_OK && files_told_to_stop()) {
+    if (code == CSVC_OK && stop_asked()) {
         code = csvc_error_set(err, CSVC_CANCELLED, "%s: told to stop", path);
     }
     if (code == CSVC_OK && rename(temporary, path) != 0) {
@@ -258,6 +259,6 @@ csvc_code files_write(csvc_arena *a, const char *path, csvc_bytes content, files
     } else {
         *ret_change = change;
     }
-    files__unfinished = NULL;
+    stop_unfinished_file(NULL);
     return code;
 }

@@ -15,17 +15,6 @@
 #include <csvc/code.h>
 #include "cli.h"
 
-/* ---- signals ---- */
-
-/* From now on SIGINT, SIGTERM and SIGHUP are only noted. Registers the clean-up at exit, too. */
-void files_watch_signals(void);
-
-/* True once one came: whoever is busy stops and returns. */
-bool files_told_to_stop(void);
-
-/* At the end of main: dies of the signal that came, if one did; else returns rc. */
-int files_signalled(int rc);
-
 /* ---- reading ---- */
 
 /*

@@ -4,9 +4,6 @@
 
 #include "files.h"
 
-/* The file being written beside its place; removed when the program exits meanwhile. */
-extern const char *files__unfinished;
-
 /* From errno: `PATH: cannot VERB it: why`. */
 csvc_code files__failed(csvc_error *err, const char *verb, const char *path);
 

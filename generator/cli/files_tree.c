@@ -1,11 +1,9 @@
-/* files_tree.c: a new tree, all of it or none; signals; what is removed when it does not come to
- * its end. */
+/* files_tree.c: a new tree, all of it or none. */
 #include "files.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include <unistd.h>
 
 #include "files_internal.h"
+#include "stop.h"
 
 #include "base/banned.h"
 
@@ -25,58 +24,17 @@ struct files_tree {
     cli_list moved; /* entries of the target, once the moving began */
 };
 
-const char *files__unfinished;
-static files_tree *unfinished_tree;
-static volatile sig_atomic_t signal_seen;
+static files_tree *unfinished;
 
-/* ---- signals ---- */
-
-static void note_signal(int number)
+static void abandon(void *tree)
 {
-    signal_seen = number;
+    files_tree_abandon(tree);
 }
 
-static void clean_up(void)
+static void set_unfinished(files_tree *tree)
 {
-    if (files__unfinished != NULL) {
-        (void)unlink(files__unfinished);
-        files__unfinished = NULL;
-    }
-    files_tree_abandon(unfinished_tree);
-}
-
-void files_watch_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = note_signal}; /* no SA_RESTART: waiting ends */
-    struct sigaction before;
-
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        /* nohup and shells that run jobs in the background have it ignored; so it stays */
-        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
-            (void)sigaction(numbers[i], &action, NULL);
-        }
-    }
-    (void)atexit(clean_up);
-}
-
-bool files_told_to_stop(void)
-{
-    return signal_seen != 0;
-}
-
-int files_signalled(int rc)
-{
-    int number = signal_seen;
-
-    if (number != 0) {
-        clean_up();
-        (void)fflush(stdout);
-        (void)signal(number, SIG_DFL);
-        (void)raise(number);
-    }
-    return rc;
+    unfinished = tree;
+    stop_unfinished(tree != NULL ? abandon : NULL, tree);
 }
 
 /* ---- removing ---- */
@@ -153,7 +111,7 @@ csvc_code files_tree_scratch(csvc_arena *a, files_tree **ret_tree, csvc_error *e
     if (mkdtemp(tree->making) == NULL) {
         return files__failed(err, "write in", tree->target);
     }
-    unfinished_tree = tree;
+    set_unfinished(tree);
     *ret_tree = tree;
     return CSVC_OK;
 }
@@ -171,7 +129,7 @@ csvc_code files_tree_begin(csvc_arena *a, const char *target, files_tree **ret_t
     tree->a = a;
     tree->target = target;
     tree->was_there = files_exists(target);
-    unfinished_tree = tree;
+    set_unfinished(tree);
     code = files__make_folders(a, files_folder(a, target), &tree->made, err);
     if (code != CSVC_OK) {
         files_tree_abandon(tree);
@@ -200,7 +158,7 @@ csvc_code files_tree_add(files_tree *tree, const char *path, csvc_bytes content,
     csvc_code code;
     int fd;
 
-    if (files_told_to_stop()) {
+    if (stop_asked()) {
         return csvc_error_set(err, CSVC_CANCELLED, "%s: told to stop", shown);
     }
     code = files__make_folders(tree->a, files_folder(tree->a, full), NULL, err);
@@ -254,7 +212,7 @@ csvc_code files_tree_commit(files_tree *tree, csvc_error *err)
 {
     csvc_code code = CSVC_OK;
 
-    if (files_told_to_stop()) {
+    if (stop_asked()) {
         code = csvc_error_set(err, CSVC_CANCELLED, "%s: told to stop", tree->target);
     } else if (tree->was_there) {
         code = move_entries(tree, err);
@@ -267,16 +225,16 @@ csvc_code files_tree_commit(files_tree *tree, csvc_error *err)
     if (code != CSVC_OK) {
         files_tree_abandon(tree);
     }
-    unfinished_tree = NULL;
+    set_unfinished(NULL);
     return code;
 }
 
 void files_tree_abandon(files_tree *tree)
 {
-    if (tree == NULL || tree != unfinished_tree) {
+    if (tree == NULL || tree != unfinished) {
         return;
     }
-    unfinished_tree = NULL;
+    set_unfinished(NULL);
     for (size_t i = 0; i < tree->moved.len; i++) {
         remove_below(AT_FDCWD, cli_printf(tree->a, "%s/%s", tree->target, tree->moved.items[i]));
     }

@@ -19,6 +19,7 @@
 
 #include "cli/cli.h"
 #include "cli/files.h"
+#include "cli/stop.h"
 #include "cli/sha256.h"
 
 typedef struct place {
@@ -234,7 +235,7 @@ static void in_a_child(const char *target, int how)
         csvc_arena *a = csvc_arena_new(0);
         files_tree *tree;
 
-        files_watch_signals();
+        stop_watch();
         if (files_tree_begin(a, target, &tree, &err) != CSVC_OK ||
             files_tree_add(tree, "a/b", bytes("b"), &err) != CSVC_OK) {
             _exit(99);
@@ -246,7 +247,7 @@ static void in_a_child(const char *target, int how)
         if (files_tree_add(tree, "c", bytes("c"), &err) != CSVC_CANCELLED) {
             _exit(98);
         }
-        exit(files_signalled(97));
+        exit(stop_end(97));
     }
     assert_int_equal(pid, waitpid(pid, &status, 0));
     if (how == 0) {

@@ -1,0 +1,24 @@
+/*
+ * stop.h: being told to stop, and leaving nothing half-made behind. One thread.
+ */
+#ifndef CLI_STOP_H
+#define CLI_STOP_H
+
+#include <stdbool.h>
+
+/* From now on SIGINT, SIGTERM and SIGHUP are only noted. Registers the clean-up at exit, too. */
+void stop_watch(void);
+
+/* True once one came: whoever is busy stops and returns. */
+bool stop_asked(void);
+
+/* At the end of main: dies of the signal that came, if one did; else returns rc. */
+int stop_end(int rc);
+
+/* The file, and the larger thing, to be removed when the program ends meanwhile; NULL: nothing is.
+ * One of each at a time. */
+typedef void stop_abandon_fn(void *self);
+void stop_unfinished_file(const char *path);
+void stop_unfinished(stop_abandon_fn *abandon, void *self);
+
+#endif /* CLI_STOP_H */
