@@ -226,6 +226,55 @@ const char *project_example_rpc(project *p, const gen_rpc *rpc)
     return cli_list_join(a, &f.words, " ");
 }
 
+/* The member of a message as JSON: "name": "first"; NULL: none that is short. */
+static const char *sample_member(csvc_arena *a, const gen_field *field)
+{
+    const bool text = field->kind == CSVC_KIND_STRING || field->kind == CSVC_KIND_ENUM;
+    const char *value = sample_value(field);
+
+    return value == NULL ? NULL
+                         : cli_printf(a, "\"%s\": %s%s%s", field->json_name, text ? "\"" : "",
+                                      value, text ? "\"" : "");
+}
+
+const char *project_example_lines(project *p, const gen_rpc *rpc)
+{
+    csvc_arena *a = p->a;
+    cli_list members = {0};
+    const char *message;
+
+    for (size_t i = 0; i < rpc->request->n_fields && members.len < 2; i++) {
+        const gen_field *field = rpc->request->fields[i];
+        const char *member = field->oneof == NULL || field->oneof->synthetic || members.len == 0
+                                 ? sample_member(a, field)
+                                 : NULL;
+
+        if (member != NULL) {
+            cli_list_add(a, &members, member);
+        }
+    }
+    message = cli_printf(a, "{%s}", cli_list_join(a, &members, ", "));
+    return cli_printf(a, "printf '%s\\n%s\\n' | build/%s-client %s", message, message,
+                      p->config.name, command_of(p, rpc));
+}
+
+static const char *command_line(project *p, const gen_rpc *rpc)
+{
+    return (rpc->kind & CSVC_RPC_CLIENT_STREAM) != 0
+               ? project_example_lines(p, rpc)
+               : cli_printf(p->a, "build/%s-client %s", p->config.name,
+                            project_example_rpc(p, rpc));
+}
+
+/* What a reader should try first: best a create, then another unary one. */
+static int worth(const gen_rpc *rpc)
+{
+    if (rpc->crud != NULL && rpc->crud->role == GEN_CRUD_CREATE && rpc->kind == CSVC_RPC_UNARY) {
+        return 3;
+    }
+    return rpc->kind == CSVC_RPC_UNARY ? 2 : 1;
+}
+
 const char *project_example(project *p)
 {
     const gen_model *model = p->pipeline->model;
@@ -237,15 +286,12 @@ const char *project_example(project *p)
         for (size_t k = 0; file->generate && k < file->n_services; k++) {
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
-                bool creates = rpc->crud != NULL && rpc->crud->role == GEN_CRUD_CREATE;
 
-                if (rpc->kind == CSVC_RPC_UNARY &&
-                    (best == NULL || (creates && best->crud == NULL) ||
-                     (creates && best->crud->role != GEN_CRUD_CREATE))) {
+                if (best == NULL || worth(rpc) > worth(best)) {
                     best = rpc;
                 }
             }
         }
     }
-    return best != NULL ? project_example_rpc(p, best) : NULL;
+    return best != NULL ? command_line(p, best) : NULL;
 }

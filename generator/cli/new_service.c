@@ -423,7 +423,7 @@ static void print_summary(const request *r, project *pr)
     }
     if (example != NULL) {
         printf("%-34s then, in another terminal:\n", run);
-        printf("       build/%s-client %s\n", r->name, example);
+        printf("       %s\n", example);
     } else {
         printf("%s\n", run);
     }

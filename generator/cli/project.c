@@ -265,7 +265,8 @@ static csvc_code plan_handlers(project *p, csvc_error *err)
 
 csvc_code project_plan_own(project *p, csvc_error *err)
 {
-    static const char *const born[] = {"server/service.h"};
+    static const char *const born[] = {"server/service.h", "server/request_id.h",
+                                       "server/request_id.c", "tests/request_id_test.c"};
     static const char *const merged[] = {"server/main.c",
                                          "client/main.c",
                                          "tests/service_testing.h",
@@ -311,6 +312,7 @@ static void check_names(project *p)
     cli_list_add(a, &taken, cli_printf(a, "%s_app", c_name));
     cli_list_add(a, &taken, cli_printf(a, "%s_cli", c_name));
     cli_list_add(a, &taken, cli_printf(a, "%s_migrations", c_name));
+    cli_list_add(a, &taken, "request_id"); /* server/request_id.c */
     cli_list_add(a, &taken, "services_register");
     cli_list_add(a, &taken, "services_register_server");
     for (size_t i = 0; i < model->n_files; i++) {

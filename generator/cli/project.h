@@ -83,10 +83,12 @@ void project_strays(project *p, cli_list *ret_paths);
 /* "create user", "list users", "yours to write". */
 const char *project_served(csvc_arena *a, const gen_rpc *rpc);
 
-/* A line to try, as the client takes it: `create-user --username ada`; NULL when there is no unary
- * rpc. */
+/* A command line to try first; NULL when there is no rpc. */
 const char *project_example(project *p);
+/* An rpc as the client takes it: `create-user --username ada`. */
 const char *project_example_rpc(project *p, const gen_rpc *rpc);
+/* An rpc that takes a stream: `printf '{...}\n{...}\n' | build/NAME-client upload`. */
+const char *project_example_lines(project *p, const gen_rpc *rpc);
 
 /* ---- project_scope.c ---- */
 

@@ -36,6 +36,8 @@ static gen_value *scope_of_rpc(project *p, const gen_rpc *rpc)
     gen_set_text(a, scope, "handler", project_handler_path(a, rpc));
     gen_set_text(a, scope, "test", project_test_path(a, rpc));
     gen_set_text(a, scope, "example", project_example_rpc(p, rpc));
+    gen_set_text(a, scope, "example_lines",
+                 (rpc->kind & CSVC_RPC_CLIENT_STREAM) != 0 ? project_example_lines(p, rpc) : "");
     gen_set_text(a, scope, "served", project_served(a, rpc));
     return scope;
 }
@@ -64,15 +66,18 @@ static gen_value *scope_of_service(project *p, const gen_service *service)
     gen_value *handlers = gen_list(a);
     gen_value *present = gen_list(a);
     gen_value *missing = gen_list(a);
+    bool takes_streams = false;
 
     for (size_t i = 0; i < service->n_rpcs; i++) {
         const gen_rpc *rpc = &service->rpcs[i];
         gen_value *value = scope_of_rpc(p, rpc);
 
+        takes_streams = takes_streams || (rpc->kind & CSVC_RPC_CLIENT_STREAM) != 0;
         gen_push(a, handlers, value);
         gen_push(a, project_has(p, project_handler_path(a, rpc)) ? present : missing, value);
     }
     set_registration(a, scope, service->prefix);
+    gen_set_truth(a, scope, "takes_streams", takes_streams);
     gen_set(a, scope, "handlers", handlers);
     gen_set(a, scope, "present", present);
     gen_set(a, scope, "missing", missing);

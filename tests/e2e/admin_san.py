@@ -2,6 +2,7 @@
 """The admin address of a generated service: pages, methods, hostile callers, readiness while calls finish, limits."""
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -187,6 +188,11 @@ with e2e.Server(program, "--max-calls=1", "--database-url=sqlite::memory:") as l
     e2e.equal("1 calls in flight" in done.stderr, True, done.stderr)
     waiting.wait(30)
 
-# a password is shown to nobody
+# a password is shown to nobody: to SQLite this URL is a file in the folder a:, to everybody else it has a password
+pathlib.Path("a:").mkdir()
+with e2e.Server(program, env={"DATABASE_URL": "sqlite:a://ada:hunter2@b.db"}) as guarded:
+    shown = get("/debug/config", admin=guarded.admin)[2]
+    e2e.equal(("hunter2" in shown or "hunter2" in guarded.text(), "ada:***@b.db" in shown), (False, True), shown)
+e2e.equal(pathlib.Path("a:/ada:hunter2@b.db").exists(), True, "the file that was meant")
 done = subprocess.run([program, "--help"], stdout=subprocess.PIPE, text=True, check=True)
 e2e.equal("--admin-addr" in done.stdout and "--max-calls" in done.stdout, True, "--help")

@@ -250,10 +250,10 @@ int main(void)
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 ''')
-has(make("test").stdout, "all 6 test programs passed")
+has(make("test").stdout, "all 7 test programs passed")
 (home / "server/helper.c").write_text('#include "helper.h"\nint helper(void) { return 41; }\n')
 done = make("test", check=2)
-has(done.stdout, "FAILED  build/tests/helper_test", "of 6 test programs failed: build/tests/helper_test")
+has(done.stdout, "FAILED  build/tests/helper_test", "of 7 test programs failed: build/tests/helper_test")
 
 # ---- the rest of the Makefile ----
 

@@ -146,7 +146,7 @@ for word in ("warning", "error", "todo:"):
     if word in built.stdout + built.stderr:
         e2e.fail(f"make says {word}:\n{built.stdout}{built.stderr}")
 tested = e2e.run("make", "-C", "user-service", "test", *e2e.make_args())
-if "user-service: all 5 test programs passed." not in tested.stdout:
+if "user-service: all 6 test programs passed." not in tested.stdout:
     e2e.fail(f"make test:\n{tested.stdout}")
 if "warning" in tested.stdout + tested.stderr:
     e2e.fail(f"make test warns:\n{tested.stdout}{tested.stderr}")

@@ -47,6 +47,10 @@ with socket.socket() as taken:
 refused("no address", 2, ["nowhere"], env={"GRPC_ADDR": "nowhere"})
 with e2e.Server(program, cwd=".") as first:  # T40: two servers never share a port in silence
     refused("the second on one port", 1, [first.address, "in use"], "--grpc-addr", first.address)
+    # two services with all their defaults meet at the admin address: which flag, and that it may be off
+    refused("the second with one admin address", 1, ["--admin-addr", "off for none", first.admin, "in use"], "--admin-addr", first.admin)
+    with e2e.Server(program, "--admin-addr=off", cwd="."):
+        pass
 
 # ---- database ----
 pathlib.Path("folder").mkdir()

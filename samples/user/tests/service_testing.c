@@ -1,6 +1,8 @@
 /* service_testing.c: see service_testing.h. */
 #include "service_testing.h"
 
+#include "request_id.h"
+
 #include <stdlib.h>
 
 int service_testing_start(void **state)
@@ -19,7 +21,8 @@ int service_testing_start(void **state)
     }
     t->testing = csvc_testing_new(&csvc_grpc_core);
     t->svc.db = csvc_testing_database(t->testing, &csvc_sqlite, user_service_migrations);
-    if (services_register_server(csvc_testing_server(t->testing), &t->svc) != CSVC_OK) {
+    if (csvc_server_intercept(csvc_testing_server(t->testing), &request_id, NULL) != CSVC_OK ||
+        services_register_server(csvc_testing_server(t->testing), &t->svc) != CSVC_OK) {
         csvc_testing_free(t->testing);
         csvc_ctx_unref(t->ctx);
         free(t);

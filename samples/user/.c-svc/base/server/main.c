@@ -1,4 +1,5 @@
 /* user-service: the server. `build/user-service --help` lists its settings. */
+#include "request_id.h"
 #include "services.h"
 
 int main(int argc, char **argv)
@@ -9,6 +10,8 @@ int main(int argc, char **argv)
 
     /* Opens DATABASE_URL and brings its schema up to date. */
     svc.db = csvc_app_database(app, user_service_migrations);
+    /* Runs around every call; the first of your own may stand beside it. */
+    csvc_app_intercept(app, &request_id, NULL);
     /* Every rpc of the project gets its handler, and the handlers get svc. */
     services_register(app, &svc);
     /* Serves until SIGTERM or SIGINT, stops gracefully, frees all; says what went wrong. */
