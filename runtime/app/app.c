@@ -477,7 +477,8 @@ static bool start_admin(csvc_app *app, char *ret_at, size_t size)
     app->admin.settings = app->settings;
     app->admin.n_settings = N_SETTINGS;
     if (csvc__admin_start(&app->admin, address, &port, &err) != CSVC_OK) {
-        cannot_listen(app, ADMIN_ADDR, "cannot listen for the admin pages (--admin-addr, off for none)", &err);
+        cannot_listen(app, ADMIN_ADDR,
+                      "cannot listen for the admin pages (--admin-addr, off for none)", &err);
         return false;
     }
     print_address(address, port, ret_at, size);
