@@ -116,6 +116,7 @@ static csvc_code limiting_begin(void *self, csvc_ctx *ctx, void *state)
         t->counted = true;
     }
     if (l->per_second > 0 && !take_token(l, &wait_ms)) {
+        (void)csvc_retry_after(ctx, wait_ms); /* without memory there is still the text */
         return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED,
                          "more than %g calls a second; try again in %" PRId64 " ms", l->per_second,
                          wait_ms);

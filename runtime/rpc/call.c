@@ -246,6 +246,7 @@ csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc 
 {
     waiter w = {.ch = ch, .method = method};
     csvc_outgoing message;
+    csvc_tretry retry;
     csvc_start start = {.events = &events, .message = &message, .unary_reply = true};
     csvc_code code;
     outgoing *o;
@@ -291,6 +292,7 @@ csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc 
     }
     start.path = method->path;
     start.deadline = csvc__rpc_deadline(rpc);
+    start.retry = csvc__retry_for(ch, method, &retry);
     start.wait_for_ready = rpc->wait_for_ready;
     (void)pthread_mutex_init(&w.lock, NULL);
     (void)pthread_cond_init(&w.ended, NULL);

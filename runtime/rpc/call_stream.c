@@ -446,10 +446,16 @@ static csvc_call *abandon(csvc_call *call, csvc_rpc *rpc, csvc_code code, const 
     return NULL;
 }
 
-/* All but the start itself; `ret_start` points to ret_message where there is a request. */
+/* A start and what it points to. */
+typedef struct starting {
+    csvc_start start;
+    csvc_outgoing message;
+    csvc_tretry retry;
+} starting;
+
+/* All but the start itself. */
 static csvc_call *prepare(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
-                          const void *request, bool waits, csvc_start *ret_start,
-                          csvc_outgoing *ret_message)
+                          const void *request, bool waits, starting *to)
 {
     csvc_start start = {.events = &stream_events};
     const char *text = NULL;
@@ -483,18 +489,19 @@ static csvc_call *prepare(csvc_channel *ch, const csvc_method *method, csvc_rpc 
         return NULL;
     }
     if (request != NULL) {
-        code = csvc__rpc_request(ch, rpc->result, method, call->tc, request, ret_message, &text);
+        code = csvc__rpc_request(ch, rpc->result, method, call->tc, request, &to->message, &text);
         if (code != CSVC_OK) {
             return abandon(call, rpc, code, text);
         }
-        start.message = ret_message;
+        start.message = &to->message;
         call->closed = true; /* the half-close goes with the request */
         call->stream.shut = true;
     }
     start.path = method->path;
     start.deadline = csvc__rpc_deadline(rpc);
+    start.retry = csvc__retry_for(ch, method, &to->retry);
     start.wait_for_ready = rpc->wait_for_ready;
-    *ret_start = start;
+    to->start = start;
     return call;
 }
 
@@ -529,15 +536,14 @@ static csvc_call *launch(csvc_call *call, csvc_rpc *rpc, const csvc_start *start
 csvc_call *csvc_call_start(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
                            const void *request, const csvc_events *events)
 {
-    csvc_outgoing message;
-    csvc_start start;
+    starting to;
     csvc_call *call;
 
     if (rpc != NULL && method != NULL && method->kind == CSVC_RPC_UNARY) {
         (void)csvc__rpc_outcome(rpc, CSVC_INVALID_ARGUMENT, "the rpc has no stream");
         return NULL;
     }
-    call = prepare(ch, method, rpc, request, events == NULL, &start, &message);
+    call = prepare(ch, method, rpc, request, events == NULL, &to);
     if (call == NULL) {
         return NULL;
     }
@@ -549,22 +555,21 @@ csvc_call *csvc_call_start(csvc_channel *ch, const csvc_method *method, csvc_rpc
         call->stream.credits = call->events.auto_more ? CSVC__MORE_ALWAYS : 0;
     }
     call->stream.may_wait = events == NULL;
-    return launch(call, rpc, &start);
+    return launch(call, rpc, &to.start);
 }
 
 csvc_call *csvc_call_async(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
                            const void *request, csvc_relay_fn *relay, csvc_done_fn *done,
                            void *self)
 {
-    csvc_outgoing message;
-    csvc_start start;
+    starting to;
     csvc_call *call;
 
     if (rpc != NULL && (relay == NULL || method == NULL || method->kind != CSVC_RPC_UNARY)) {
         (void)csvc__rpc_outcome(rpc, CSVC_INVALID_ARGUMENT, "the rpc is not unary");
         return NULL;
     }
-    call = prepare(ch, method, rpc, request, false, &start, &message);
+    call = prepare(ch, method, rpc, request, false, &to);
     if (call == NULL) {
         return NULL;
     }
@@ -572,8 +577,8 @@ csvc_call *csvc_call_async(csvc_channel *ch, const csvc_method *method, csvc_rpc
     call->relay = relay;
     call->done_fn = done;
     call->done_self = self;
-    start.unary_reply = true;
-    return launch(call, rpc, &start);
+    to.start.unary_reply = true;
+    return launch(call, rpc, &to.start);
 }
 
 /* ---- using ---- */

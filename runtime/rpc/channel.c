@@ -124,7 +124,8 @@ csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *o
     ch->max_message_bytes = config.max_message_bytes;
     ch->compress_bytes = o.compress_bytes != 0 ? o.compress_bytes : UINT32_MAX;
     ch->max_request_bytes = o.max_request_bytes != 0 ? o.max_request_bytes : DEFAULT_REQUEST_BYTES;
-    if (copy_forward(ch, o.forward, err) == CSVC_OK) {
+    if ((o.retry == NULL || csvc__retry_read(o.retry, &ch->retry, err) == CSVC_OK) &&
+        copy_forward(ch, o.forward, err) == CSVC_OK) {
         ch->tch = connect_to(ch->transport, &config, err);
     }
     if (ch->tch == NULL) {

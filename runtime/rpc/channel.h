@@ -20,11 +20,22 @@ struct csvc_channel {
     uint32_t compress_bytes; /* UINT32_MAX: none */
     char **forward;          /* keys of the parent's metadata that go on */
     size_t n_forward;
+    csvc_tretry retry; /* max_attempts 0: none was asked for */
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t quiet; /* no call is under way any more */
     csvc__under_way *calls;
     bool closing;
 };
+
+/* ---- retry.c ---- */
+
+/* A policy with its defaults in their places. INVALID_ARGUMENT for one that cannot be meant. */
+csvc_code csvc__retry_read(const csvc_retry *retry, csvc_tretry *ret_retry,
+                           csvc_error *err) CSVC_MUST_CHECK;
+
+/* What holds for calls of this rpc: in *memory, the channel's, or NULL: none. */
+const csvc_tretry *csvc__retry_for(const csvc_channel *ch, const csvc_method *method,
+                                   csvc_tretry *memory);
 
 #endif /* CSVC_RPC_CHANNEL_H */

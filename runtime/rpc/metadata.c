@@ -1,6 +1,7 @@
 /* rpc/metadata.c: metadata read from the caller, and put with the reply. */
 #include <rpc/ctx.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <base/banned.h>
@@ -116,15 +117,11 @@ const char *csvc_metadata(csvc_ctx *ctx, const char *key)
 
 /* ---- sent ---- */
 
-static csvc_code set(csvc_ctx *ctx, csvc__md_out *out, const char *key, csvc_bytes value)
+static csvc_code append(csvc_ctx *ctx, csvc__md_out *out, const char *key, csvc_bytes value)
 {
-    const char *refused = csvc__metadata_refuse(key, value);
-    const size_t key_len = refused == NULL ? strlen(key) : 0;
+    const size_t key_len = strlen(key);
     uint8_t *bytes;
 
-    if (refused != NULL) {
-        return csvc_fail(ctx, CSVC_INVALID_ARGUMENT, "%s: %s", key != NULL ? key : "", refused);
-    }
     if (ctx->tc == NULL) {
         return csvc_fail(ctx, CSVC_FAILED_PRECONDITION, "%s: no rpc is being served", key);
     }
@@ -165,6 +162,16 @@ static csvc_code set(csvc_ctx *ctx, csvc__md_out *out, const char *key, csvc_byt
     return CSVC_OK;
 }
 
+static csvc_code set(csvc_ctx *ctx, csvc__md_out *out, const char *key, csvc_bytes value)
+{
+    const char *refused = csvc__metadata_refuse(key, value);
+
+    if (refused != NULL) {
+        return csvc_fail(ctx, CSVC_INVALID_ARGUMENT, "%s: %s", key != NULL ? key : "", refused);
+    }
+    return append(ctx, out, key, value);
+}
+
 static csvc_bytes text_bytes(const char *text)
 {
     return text != NULL ? (csvc_bytes){strlen(text), (const uint8_t *)text} : (csvc_bytes){0};
@@ -188,4 +195,26 @@ csvc_code csvc_set_header_bytes(csvc_ctx *ctx, const char *key, csvc_bytes value
 csvc_code csvc_set_trailer_bytes(csvc_ctx *ctx, const char *key, csvc_bytes value)
 {
     return set(ctx, &ctx->trailers, key, value);
+}
+
+csvc_code csvc_retry_after(csvc_ctx *ctx, int64_t ms)
+{
+    static const char key[] = "grpc-retry-pushback-ms";
+    csvc__md_out *out = &ctx->trailers;
+    char *text = csvc_printf(ctx, "%" PRId64,
+                             ms < 0           ? (int64_t)-1
+                             : ms < INT32_MAX ? ms
+                                              : INT32_MAX);
+
+    if (text == NULL) {
+        return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    for (uint32_t i = 0; i < out->n_entries && !ctx->answered; i++) {
+        if (out->entries[i].key.len == sizeof(key) - 1 &&
+            memcmp(out->entries[i].key.data, key, sizeof(key) - 1) == 0) {
+            out->entries[i].value = text_bytes(text);
+            return CSVC_OK;
+        }
+    }
+    return append(ctx, out, key, text_bytes(text));
 }

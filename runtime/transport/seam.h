@@ -302,6 +302,14 @@ typedef struct csvc_outgoing_events {
     void (*status)(csvc_tcall *tc, csvc_code code, csvc_bytes text, csvc_md_list trailers);
 } csvc_outgoing_events;
 
+/* When a call is tried again; as csvc_retry, with nothing left to default. Values compare as
+ * bytes. */
+typedef struct csvc_tretry {
+    uint32_t max_attempts, codes;
+    uint32_t initial_backoff_ms, max_backoff_ms;
+    uint32_t multiplier_thousandths;
+} csvc_tretry;
+
 /* What `start` is given. The transport has copied what it needs when it returns, `events` apart. */
 typedef struct csvc_start {
     const char *path;
@@ -311,8 +319,9 @@ typedef struct csvc_start {
     const csvc_outgoing_events *events;
     const csvc_outgoing *
         message; /* unary and server streaming: the request, followed by half-close, in one write */
+    const csvc_tretry *retry; /* NULL: only while no server has seen it */
     bool unary_reply; /* with `message` only: the reply is read by itself; headers, message (when
-                         there was one) and status come in one go */
+                 there was one) and status come in one go */
 } csvc_start;
 
 /* ---- the transport ---- */

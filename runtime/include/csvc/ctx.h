@@ -101,6 +101,13 @@ CSVC_API csvc_code csvc_set_trailer(csvc_ctx *ctx, const char *key, const char *
 CSVC_API csvc_code csvc_set_header_bytes(csvc_ctx *ctx, const char *key, csvc_bytes value);
 CSVC_API csvc_code csvc_set_trailer_bytes(csvc_ctx *ctx, const char *key, csvc_bytes value);
 
+/*
+ * Tells a caller that has a retry policy when to try again, in place of its own backoff, when the
+ * handler fails: in so many milliseconds; below zero: not at all (trailer grpc-retry-pushback-ms).
+ * The last one counts. Codes as csvc_set_trailer.
+ */
+CSVC_API csvc_code csvc_retry_after(csvc_ctx *ctx, int64_t ms);
+
 /* "ipv4:127.0.0.1:51724", NULL when the ctx is no rpc. Lives as long as the ctx. */
 CSVC_API const char *csvc_peer(csvc_ctx *ctx);
 

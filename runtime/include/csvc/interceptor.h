@@ -107,7 +107,8 @@ CSVC_API csvc_call_metrics *csvc_call_metrics_free(csvc_call_metrics *cm); /* ta
 
 /*
  * Refuses calls with RESOURCE_EXHAUSTED and a text that says when to come again: those over a
- * number of calls at a time, and those over a rate. The rate is a bucket of `burst` tokens, full at
+ * number of calls at a time, and those over a rate, whose callers are told in the retry policy's
+ * language as well (csvc_retry_after). The rate is a bucket of `burst` tokens, full at
  * the start, that fills by `per_second`; each call takes one. The standard health service is let
  * through, so that a busy server is not taken for a dead one. `self` is a csvc_limits, freed after
  * the server. A csvc_app has it built in.

@@ -29,6 +29,25 @@ enum {
 };
 
 /*
+ * When a call is tried again, by the side that calls: after an answer that is nothing but one of
+ * these codes, never once the server has sent headers or messages, never behind the deadline, which
+ * spans all attempts. The n-th wait is initial_backoff_ms * multiplier^(n-1), at most
+ * max_backoff_ms, times a random number from 0.8 to 1.2, or what the server asks for
+ * (csvc_retry_after). Zero means the default.
+ */
+typedef struct csvc_retry {
+    size_t struct_size;
+    uint32_t max_attempts;      /* with the first, 1 to 5; default 3; 1: never again */
+    uint32_t codes;             /* CSVC_RETRY_ON(CSVC_UNAVAILABLE) | ...; default: that one */
+    int64_t initial_backoff_ms; /* default 100 */
+    int64_t max_backoff_ms;     /* default 1000 */
+    double multiplier;          /* default 2 */
+} csvc_retry;
+
+#define CSVC_RETRY_INIT     .struct_size = sizeof(csvc_retry)
+#define CSVC_RETRY_ON(code) (UINT32_C(1) << (code))
+
+/*
  * Calls one slot of the ops table with its own types. `in` is the request or the csvc_stream to
  * receive from, `out` the reply or the csvc_stream to send to. A NULL slot answers UNIMPLEMENTED.
  */
@@ -43,6 +62,7 @@ typedef struct csvc_method {
     const csvc_message_type *request;
     const csvc_message_type *reply;
     csvc_invoke_fn *invoke;
+    const csvc_retry *retry; /* for its callers; NULL: as the channel has it */
 } csvc_method;
 
 /* The serialized FileDescriptorProto of one .proto file and the files it imports. */
@@ -63,6 +83,15 @@ typedef struct csvc_service {
 
 /* What an ops slot that is NULL does: UNIMPLEMENTED, with the method's name in the text. */
 CSVC_API csvc_code csvc_unimplemented(csvc_ctx *ctx);
+
+#ifdef __cplusplus
+static inline csvc_retry csvc_retry_init(void)
+{
+    csvc_retry retry = csvc_retry();
+    retry.struct_size = sizeof(retry);
+    return retry;
+}
+#endif
 
 CSVC_END_DECLS
 

@@ -9,6 +9,7 @@
 #include <transport/grpc_core/channel.h>
 
 #include <grpc/grpc_security.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #if defined(__linux__)
@@ -105,6 +106,11 @@ static void unshare_loop(void)
 
 /* ---- channels ---- */
 
+enum {
+    CONFIG_BYTES = 640,   /* with all codes: 560 */
+    THROTTLE_TOKENS = 100 /* a failure takes one, a success gives a tenth, half of them: no retry */
+};
+
 static grpc_arg int_arg(const char *key, int value)
 {
     return (grpc_arg){
@@ -123,18 +129,69 @@ static int at_most_int(int64_t value)
     return value > INT32_MAX ? INT32_MAX : (int)value;
 }
 
-static grpc_channel *make_channel(const csvc_tchannel *tch)
+static const char *const code_names[] = {
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+};
+
+#define THOUSANDTHS "%" PRIu32 ".%03" PRIu32
+#define SPLIT(n)    (n) / 1000, (n) % 1000
+
+/* The policy as the core reads it. No floating point: its decimal sign is the locale's. */
+static void write_config(const csvc_tretry *retry, char *json, size_t size)
 {
+    size_t len = (size_t)snprintf(
+        json, size,
+        "{\"retryThrottling\":{\"maxTokens\":%d,\"tokenRatio\":0.1},"
+        "\"methodConfig\":[{\"name\":[{}],\"retryPolicy\":{\"maxAttempts\":%" PRIu32
+        ",\"initialBackoff\":\"" THOUSANDTHS "s\",\"maxBackoff\":\"" THOUSANDTHS
+        "s\",\"backoffMultiplier\":" THOUSANDTHS ",\"retryableStatusCodes\":[",
+        THROTTLE_TOKENS, retry->max_attempts, SPLIT(retry->initial_backoff_ms),
+        SPLIT(retry->max_backoff_ms), SPLIT(retry->multiplier_thousandths));
+    const char *comma = "";
+
+    for (unsigned code = 1; code < sizeof(code_names) / sizeof(code_names[0]); code++) {
+        if ((retry->codes >> code & 1) != 0) {
+            len += (size_t)snprintf(json + len, size - len, "%s\"%s\"", comma, code_names[code]);
+            comma = ",";
+        }
+    }
+    (void)snprintf(json + len, size - len, "]}}]}");
+}
+
+/* `retry` NULL: without retries. */
+static grpc_channel *make_channel(const csvc_tchannel *tch, const csvc_tretry *retry)
+{
+    char config[CONFIG_BYTES];
     uint32_t max = tch->max_message_bytes;
     grpc_channel_credentials *credentials = tch->tls != NULL
                                                 ? csvc__gc_tls_channel_credentials(tch->tls)
                                                 : grpc_insecure_credentials_create();
     grpc_channel *channel = NULL;
-    grpc_arg args[18];
+    grpc_arg args[20];
     grpc_channel_args all = {.args = args};
 
     args[all.num_args++] = int_arg("grpc.max_receive_message_length", at_most_int(max));
-    args[all.num_args++] = int_arg("grpc.enable_retries", 0); /* costs 10 % when on and not used */
+    args[all.num_args++] = int_arg("grpc.enable_retries", retry != NULL); /* costs 10 % */
+    if (retry != NULL) {
+        write_config(retry, config, sizeof(config));
+        args[all.num_args++] = text_arg("grpc.service_config", config);
+    }
     args[all.num_args++] = int_arg("grpc.enable_channelz", 0);
     /* See the server's. */
     args[all.num_args++] = int_arg("grpc.compression_enabled_algorithms_bitset", GC_ENCODINGS);
@@ -169,12 +226,12 @@ static grpc_channel *make_channel(const csvc_tchannel *tch)
     return channel;
 }
 
-static gc_core_channel *core_new(const csvc_tchannel *tch)
+static gc_core_channel *core_new(const csvc_tchannel *tch, const csvc_tretry *retry)
 {
     gc_core_channel *core = csvc__malloc(sizeof(*core));
 
     if (core != NULL) {
-        core->channel = make_channel(tch);
+        core->channel = make_channel(tch, retry);
         atomic_init(&core->refs, 1);
     }
     return core;
@@ -185,6 +242,14 @@ void csvc__gc_core_give(gc_core_channel *core)
     if (core != NULL && atomic_fetch_sub(&core->refs, 1) == 1) {
         grpc_channel_destroy(core->channel);
         csvc__free(core);
+    }
+}
+
+/* They are of what no longer holds, or the channel goes. With the lock, or alone. */
+static void drop_retrying(csvc_tchannel *tch)
+{
+    while (tch->n_retrying > 0) {
+        csvc__gc_core_give(tch->retrying[--tch->n_retrying].core);
     }
 }
 
@@ -199,18 +264,53 @@ gc_core_channel *csvc__gc_core_take(csvc_tchannel *tch)
         return tch->core;
     }
     if (csvc__gc_tls_reload(tch->tls)) {
-        fresh = core_new(tch); /* no memory: the old certificates serve on */
+        fresh = core_new(tch, NULL); /* no memory: the old certificates serve on */
     }
     pthread_mutex_lock(&tch->lock);
     if (fresh != NULL) {
         old = tch->core;
         tch->core = fresh;
+        drop_retrying(tch);
     }
     core = tch->core;
     atomic_fetch_add_explicit(&core->refs, 1, memory_order_relaxed);
     pthread_mutex_unlock(&tch->lock);
     csvc__gc_core_give(old);
     return core;
+}
+
+csvc_code csvc__gc_core_take_retrying(csvc_tchannel *tch, const csvc_tretry *retry,
+                                      gc_core_channel **ret_core, const char **ret_text)
+{
+    gc_core_channel *core = NULL;
+    size_t i = 0;
+
+    if (tch->tls != NULL) {
+        csvc__gc_core_give(csvc__gc_core_take(tch)); /* looks whether certificates have changed */
+    }
+    pthread_mutex_lock(&tch->lock);
+    while (i < tch->n_retrying && memcmp(&tch->retrying[i].retry, retry, sizeof(*retry)) != 0) {
+        i++;
+    }
+    if (i == tch->n_retrying && i < GC_MAX_POLICIES) {
+        core = core_new(tch, retry);
+        if (core != NULL) {
+            tch->retrying[tch->n_retrying++] = (gc_retrying){*retry, core};
+        }
+    } else if (i < tch->n_retrying) {
+        core = tch->retrying[i].core;
+    }
+    if (core != NULL) {
+        atomic_fetch_add_explicit(&core->refs, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&tch->lock);
+    if (core == NULL) {
+        *ret_text =
+            i == GC_MAX_POLICIES ? "more than 16 retry policies on one channel" : "out of memory";
+        return CSVC_RESOURCE_EXHAUSTED;
+    }
+    *ret_core = core;
+    return CSVC_OK;
 }
 
 static bool copy_text(const char *text, char **ret_text)
@@ -284,7 +384,7 @@ csvc_tchannel *csvc__gc_channel_new(const csvc_tchannel_config *config, csvc_err
         release(tch);
         return NULL;
     }
-    tch->core = core_new(tch);
+    tch->core = core_new(tch, NULL);
     if (tch->core == NULL) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         unshare_loop();
@@ -298,6 +398,7 @@ csvc_tchannel *csvc__gc_channel_new(const csvc_tchannel_config *config, csvc_err
 void csvc__gc_channel_free(csvc_tchannel *tch)
 {
     csvc__gc_core_give(tch->core);
+    drop_retrying(tch);
     unshare_loop();
     csvc__gc_shutdown();
     release(tch);

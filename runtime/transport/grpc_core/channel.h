@@ -12,8 +12,20 @@ typedef struct gc_core_channel {
     atomic_size_t refs;
 } gc_core_channel;
 
+enum {
+    GC_MAX_POLICIES = 16 /* of retrying, on one channel */
+};
+
+/* A channel for the calls that have this policy: to the core it is part of a channel. */
+typedef struct gc_retrying {
+    csvc_tretry retry;
+    gc_core_channel *core;
+} gc_retrying;
+
 struct csvc_tchannel {
-    gc_core_channel *core; /* with TLS under the lock */
+    gc_core_channel *core;                 /* with TLS under the lock */
+    gc_retrying retrying[GC_MAX_POLICIES]; /* under the lock */
+    size_t n_retrying;
     gc_loop *loop;
     gc_tls *tls; /* NULL: plaintext */
     pthread_mutex_t lock;
@@ -33,6 +45,11 @@ csvc_loop *csvc__gc_channel_loop(csvc_tchannel *tch);
 
 /* The core's channel for a call that starts; to be given back when the call is released. */
 gc_core_channel *csvc__gc_core_take(csvc_tchannel *tch);
+
+/* The same for one with a policy. RESOURCE_EXHAUSTED when there are too many or memory is short. */
+csvc_code csvc__gc_core_take_retrying(csvc_tchannel *tch, const csvc_tretry *retry,
+                                      gc_core_channel **ret_core,
+                                      const char **ret_text) CSVC_MUST_CHECK;
 void csvc__gc_core_give(gc_core_channel *core); /* takes NULL */
 
 /* ---- outgoing.c ---- */

@@ -305,6 +305,7 @@ void csvc__gc_call_start(csvc_tcall *tc, const csvc_start *start)
 {
     gc_outgoing *oc = (gc_outgoing *)tc;
     gc_call *gc = &oc->gc;
+    const char *text = NULL;
     grpc_slice path;
 
     oc->events = start->events;
@@ -316,9 +317,15 @@ void csvc__gc_call_start(csvc_tcall *tc, const csvc_start *start)
         csvc__loop_post(tc->loop, &oc->failed_task);
         return;
     }
+    if (start->retry == NULL) {
+        oc->core = csvc__gc_core_take(oc->tch);
+    } else if (csvc__gc_core_take_retrying(oc->tch, start->retry, &oc->core, &text) != CSVC_OK) {
+        fail(oc, CSVC_RESOURCE_EXHAUSTED, text);
+        csvc__loop_post(tc->loop, &oc->failed_task);
+        return;
+    }
     /* Copied: the core may hold it in a blocked connection's queue longer than the call lasts. */
     path = grpc_slice_from_copied_string(start->path);
-    oc->core = csvc__gc_core_take(oc->tch);
     gc->call = grpc_channel_create_call(oc->core->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
                                         GC_CONTAINER(tc->loop, gc_loop, base)->cq, path, NULL,
                                         csvc__gc_to_deadline(start->deadline), NULL);
