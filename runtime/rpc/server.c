@@ -16,6 +16,7 @@ enum {
     DEFAULT_METADATA_BYTES = 16 << 10,
     DEFAULT_BUFFERED_BYTES = 512 << 20,
     DEFAULT_STREAMS = 1000,
+    DEFAULT_CONNECTIONS = 16384,
     DEFAULT_SLOW_MS = 1000,
     DEFAULT_REPLY_BYTES = 64 << 20,
     DEFAULT_HANDSHAKE_MS = 10 * 1000,
@@ -49,6 +50,7 @@ static void fill_options(csvc_server_options *o)
     o->max_buffered_bytes =
         o->max_buffered_bytes != 0 ? o->max_buffered_bytes : DEFAULT_BUFFERED_BYTES;
     o->max_streams = o->max_streams != 0 ? o->max_streams : DEFAULT_STREAMS;
+    o->max_connections = o->max_connections != 0 ? o->max_connections : DEFAULT_CONNECTIONS;
     o->max_call_memory = o->max_call_memory != 0 ? o->max_call_memory : CSVC__CTX_MAX_MEMORY;
     o->max_send_queue = o->max_send_queue != 0 ? o->max_send_queue : DEFAULT_SEND_QUEUE;
     o->max_send_queue_bytes =
@@ -243,6 +245,7 @@ static csvc_code make_transport(csvc_server *srv, csvc_error *err)
         .max_message_bytes = srv->o.max_message_bytes,
         .max_metadata_bytes = srv->o.max_metadata_bytes,
         .max_streams = srv->o.max_streams,
+        .max_connections = srv->o.max_connections,
         .max_buffered_bytes = srv->o.max_buffered_bytes,
         .times = {.handshake = srv->o.handshake_timeout_ms,
                   .keepalive = srv->o.keepalive_ms,

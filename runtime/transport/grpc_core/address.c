@@ -1,4 +1,7 @@
-/* grpc_core/address.c: why an address cannot be listened on; the core only says that it cannot. */
+/*
+ * grpc_core/address.c: addresses to listen on: sockets for them, and why there are none; the core
+ * only says that it cannot.
+ */
 #include <transport/grpc_core/server.h>
 
 #include <errno.h>
@@ -7,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -56,11 +60,12 @@ static bool split(const char *address, host_port *ret_hp)
     return true;
 }
 
-/* 0, or the errno of what failed. */
-static int try_bind(const struct addrinfo *ai)
+/* A socket bound to it; 0, or the errno of what failed. */
+static int bind_to(const struct addrinfo *ai, bool v6_only, int *ret_fd)
 {
-    int on = 1;
-    int fd = socket(ai->ai_family, SOCK_STREAM, 0);
+    const int on = 1;
+    const int only = v6_only;
+    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int rc = 0;
 
     if (fd < 0) {
@@ -68,11 +73,15 @@ static int try_bind(const struct addrinfo *ai)
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (ai->ai_family == AF_INET6) {
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
     }
-    rc = bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 ? 0 : errno;
-    close(fd);
-    return rc;
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0) {
+        rc = errno;
+        (void)close(fd);
+        return rc;
+    }
+    *ret_fd = fd;
+    return 0;
 }
 
 static csvc_code explain(const char *address, int rc, csvc_error *err)
@@ -102,15 +111,13 @@ static csvc_code explain(const char *address, int rc, csvc_error *err)
     }
 }
 
-static csvc_code check_tcp(const char *address, csvc_error *err)
+/* What an address stands for; freeaddrinfo. */
+static csvc_code resolve(const char *address, struct addrinfo **ret_found, csvc_error *err)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
     host_port hp;
-    int worst = 0;
-    bool any = false;
     int rc = 0;
 
     if (!split(address, &hp)) {
@@ -119,23 +126,113 @@ static csvc_code check_tcp(const char *address, csvc_error *err)
                               "(127.0.0.1:50051, [::1]:50051) or unix:PATH",
                               address);
     }
-    rc = getaddrinfo(hp.host[0] == '\0' ? NULL : hp.host, hp.port, &hints, &found);
+    rc = getaddrinfo(hp.host[0] == '\0' ? NULL : hp.host, hp.port, &hints, ret_found);
     if (rc != 0) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "cannot resolve \"%s\" to listen on: %s",
                               hp.host, gai_strerror(rc));
     }
-    for (const struct addrinfo *ai = found; ai != NULL; ai = ai->ai_next) {
-        int failure = try_bind(ai);
+    return CSVC_OK;
+}
 
+static in_port_t port_of(const struct sockaddr *sa)
+{
+    return sa->sa_family == AF_INET6 ? ((const struct sockaddr_in6 *)(const void *)sa)->sin6_port
+                                     : ((const struct sockaddr_in *)(const void *)sa)->sin_port;
+}
+
+static void set_port(struct sockaddr *sa, in_port_t port)
+{
+    if (sa->sa_family == AF_INET6) {
+        ((struct sockaddr_in6 *)(void *)sa)->sin6_port = port;
+    } else {
+        ((struct sockaddr_in *)(void *)sa)->sin_port = port;
+    }
+}
+
+static void close_all(const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        (void)close(fds[i]);
+    }
+}
+
+/* Binds a socket to each address found; all to one port, the first one's where none is said. */
+static csvc_code bind_all(const char *address, struct addrinfo *found, int fds[GC_MAX_SOCKETS],
+                          size_t *ret_n, in_port_t *ret_port, csvc_error *err)
+{
+    const bool alone = found->ai_next == NULL; /* "[::]" is for both families, then */
+    in_port_t port = port_of(found->ai_addr);
+    int worst = 0;
+    size_t n = 0;
+
+    for (struct addrinfo *ai = found; ai != NULL && n < GC_MAX_SOCKETS; ai = ai->ai_next) {
+        struct sockaddr_storage bound;
+        socklen_t len = sizeof(bound);
+        int failure;
+
+        set_port(ai->ai_addr, port);
+        failure = bind_to(ai, !alone, &fds[n]);
         if (failure == 0) {
-            any = true;
+            if (port == 0 && getsockname(fds[n], (struct sockaddr *)&bound, &len) == 0) {
+                port = port_of((struct sockaddr *)&bound);
+            }
+            n++;
         } else if (worst == 0 || failure == EADDRINUSE) {
             worst = failure;
         }
     }
-    freeaddrinfo(found);
     /* A name may stand for addresses of a family this machine has not; one in use is too many. */
-    return worst == 0 || (any && worst != EADDRINUSE) ? CSVC_OK : explain(address, worst, err);
+    if (worst != 0 && (n == 0 || worst == EADDRINUSE)) {
+        close_all(fds, n);
+        return explain(address, worst, err);
+    }
+    *ret_n = n;
+    *ret_port = port;
+    return CSVC_OK;
+}
+
+static csvc_code bind_tcp(const char *address, int fds[GC_MAX_SOCKETS], size_t *ret_n,
+                          int *ret_port, csvc_error *err)
+{
+    enum {
+        TRIES = 8 /* a free port of one family may be another's in the other one */
+    };
+    struct addrinfo *found = NULL;
+    csvc_code code = resolve(address, &found, err);
+    in_port_t port = 0;
+
+    if (code != CSVC_OK) {
+        return code;
+    }
+    port = port_of(found->ai_addr);
+    for (int i = 0; i < TRIES; i++) {
+        const bool any_port = port == 0;
+        in_port_t got = 0;
+
+        set_port(found->ai_addr, port);
+        code = bind_all(address, found, fds, ret_n, &got, err);
+        if (code == CSVC_OK) {
+            *ret_port = ntohs(got);
+        }
+        if (code != CSVC_ALREADY_EXISTS || !any_port) {
+            break;
+        }
+    }
+    freeaddrinfo(found);
+    return code;
+}
+
+static csvc_code check_tcp(const char *address, csvc_error *err)
+{
+    int fds[GC_MAX_SOCKETS];
+    size_t n = 0;
+    int port = 0;
+    const csvc_code code = bind_tcp(address, fds, &n, &port, err);
+
+    if (code == CSVC_OK) {
+        close_all(fds, n);
+    }
+    return code;
 }
 
 /* A socket file that nobody listens on is a leftover, which the core removes. */
@@ -169,15 +266,85 @@ static csvc_code check_unix(const char *address, const char *path, csvc_error *e
     return CSVC_OK;
 }
 
+const char *csvc__gc_address_path(const char *address)
+{
+    if (strncmp(address, "unix:", 5) != 0) {
+        return NULL;
+    }
+    return strncmp(address + 5, "//", 2) == 0 ? address + 7 : address + 5;
+}
+
 csvc_code csvc__gc_address_check(const char *address, csvc_error *err)
 {
     if (address == NULL || address[0] == '\0') {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "no address to listen on");
     }
-    if (strncmp(address, "unix:", 5) == 0) {
-        const char *path = address + 5;
-
-        return check_unix(address, strncmp(path, "//", 2) == 0 ? path + 2 : path, err);
+    if (csvc__gc_address_path(address) != NULL) {
+        return check_unix(address, csvc__gc_address_path(address), err);
     }
     return check_tcp(address, err);
+}
+
+/* After check_unix: what is in the way is a leftover. */
+static csvc_code bind_unix(const char *address, const char *path, int *ret_fd, csvc_error *err)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct stat st;
+    int rc = 0;
+
+    if (fd < 0) {
+        return explain(address, errno, err);
+    }
+    memcpy(sun.sun_path, path, strlen(path) + 1);
+    if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+        (void)unlink(path);
+    }
+    if (bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) != 0) {
+        rc = errno;
+        (void)close(fd);
+        return explain(address, rc, err);
+    }
+    *ret_fd = fd;
+    return CSVC_OK;
+}
+
+csvc_code csvc__gc_address_listen(const char *address, int ret_fds[GC_MAX_SOCKETS], size_t *ret_n,
+                                  int *ret_port, csvc_error *err)
+{
+    const char *path = NULL;
+    int fds[GC_MAX_SOCKETS];
+    size_t n = 1;
+    int port = 1; /* of a path, as the core says */
+    csvc_code code;
+
+    if (address[0] == '\0') {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "no address to listen on");
+    }
+    path = csvc__gc_address_path(address);
+    if (path != NULL) {
+        code = check_unix(address, path, err);
+        if (code == CSVC_OK) {
+            code = bind_unix(address, path, &fds[0], err);
+        }
+    } else {
+        code = bind_tcp(address, fds, &n, &port, err);
+    }
+    if (code != CSVC_OK) {
+        return code;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (listen(fds[i], SOMAXCONN) != 0) {
+            const int rc = errno;
+
+            close_all(fds, n);
+            return explain(address, rc, err);
+        }
+    }
+    memcpy(ret_fds, fds, n * sizeof(fds[0]));
+    *ret_n = n;
+    if (ret_port != NULL) {
+        *ret_port = port;
+    }
+    return CSVC_OK;
 }

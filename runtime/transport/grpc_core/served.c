@@ -27,6 +27,7 @@ struct gc_served {
     bool starting;             /* came through the catch-all, its first message is being read */
     grpc_call_details details; /* method and host: of the catch-all only */
     gc_md_in metadata;
+    uint64_t arrived; /* in connections: csvc__gc_acceptor_now */
 
     /* The end. */
     gc_tag close_tag;
@@ -70,6 +71,7 @@ static size_t max_spare(void)
 
 /* ---- memory ---- */
 
+static const char *peer(csvc_tcall *tc, csvc_arena *a);
 static void release(csvc_tcall *tc);
 static void send_headers(csvc_tcall *tc, csvc_md_list headers);
 static void finish(csvc_tcall *tc, const csvc_ending *finish);
@@ -81,7 +83,7 @@ static const csvc_tcall_ops served_ops = {
     .read = csvc__gc_read,
     .send = csvc__gc_send,
     .cancel = csvc__gc_cancel,
-    .peer = csvc__gc_peer,
+    .peer = peer,
     .identity = csvc__gc_identity,
     .release = release,
     .send_headers = send_headers,
@@ -265,6 +267,9 @@ static void start(gc_served *sc, csvc_payload *first)
     } else {
         arrival.path = (csvc_bytes){.len = GRPC_SLICE_LENGTH(sc->details.method),
                                     .data = GRPC_SLICE_START_PTR(sc->details.method)};
+    }
+    if (ts->acceptor != NULL) {
+        sc->arrived = csvc__gc_acceptor_now(ts->acceptor);
     }
     ts->events->started(ts->server, &sc->gc.base, &arrival);
 }
@@ -499,6 +504,20 @@ static void watch(csvc_tcall *tc)
     if (!sc->watched && csvc__gc_start(&sc->gc, &op, 1, &sc->close_tag)) {
         sc->watched = true;
     }
+}
+
+static const char *peer(csvc_tcall *tc, csvc_arena *a)
+{
+    const gc_served *sc = (const gc_served *)tc;
+    gc_acceptor *acceptor = sc->loop->ts->acceptor;
+    const char *uri = csvc__gc_peer(tc, a);
+    char name[GC_PEER_SIZE];
+
+    if (acceptor == NULL || uri == NULL || strncmp(uri, "fd:", 3) != 0) {
+        return uri;
+    }
+    return csvc__gc_acceptor_peer(acceptor, uri, sc->arrived, name) ? csvc_arena_strdup(a, name)
+                                                                    : "";
 }
 
 static bool metadata(csvc_tcall *tc, csvc_md_list *ret_metadata)

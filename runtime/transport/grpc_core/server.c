@@ -198,6 +198,24 @@ static bool make_lock(csvc_tserver *ts)
     return ok;
 }
 
+/* TLS is the core's to accept: it takes no descriptors for that. */
+static bool make_acceptor(csvc_tserver *ts, const csvc_tserver_config *config, csvc_error *err)
+{
+    const csvc_tserver_times *times = &config->times;
+    const gc_acceptor_config acceptor = {
+        .core = ts->core,
+        .max_connections = config->max_connections,
+        .handshake_ms = times->handshake != 0 ? times->handshake : HANDSHAKE_MS,
+        /* as the core does for sockets of its own */
+        .silence_ms = times->keepalive <= 0 || times->keepalive >= INT32_MAX ? 0
+                      : times->keepalive_timeout != 0 ? times->keepalive_timeout
+                                                      : KEEPALIVE_TIMEOUT_MS,
+    };
+
+    ts->acceptor = csvc__gc_acceptor_new(&acceptor, err);
+    return ts->acceptor != NULL;
+}
+
 csvc_tserver *csvc__gc_server_new(const csvc_tserver_config *config, csvc_error *err)
 {
     csvc_tserver *ts = csvc__calloc(1, sizeof(*ts));
@@ -221,6 +239,9 @@ csvc_tserver *csvc__gc_server_new(const csvc_tserver_config *config, csvc_error 
             csvc__gc_server_free(ts);
             return NULL;
         }
+    } else if (!make_acceptor(ts, config, err)) {
+        csvc__gc_server_free(ts);
+        return NULL;
     }
     if (!copy_methods(ts, config) || !make_loops(ts, config->loops == 0 ? 1 : config->loops)) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
@@ -257,6 +278,7 @@ void csvc__gc_server_free(csvc_tserver *ts)
     if (!ts->started) {
         shut_unstarted(ts);
     }
+    csvc__gc_acceptor_free(ts->acceptor);
     grpc_server_destroy(ts->core);
     for (uint32_t i = 0; i < ts->n_loops; i++) {
         csvc__gc_served_release(&ts->loops[i]);
@@ -280,15 +302,18 @@ void csvc__gc_server_free(csvc_tserver *ts)
 csvc_code csvc__gc_server_listen(csvc_tserver *ts, const char *address, int *ret_port,
                                  csvc_error *err)
 {
-    csvc_code code = csvc__gc_address_check(address, err);
     grpc_server_credentials *credentials = NULL;
+    csvc_code code;
     int port = 0;
 
+    if (ts->acceptor != NULL) {
+        return csvc__gc_acceptor_listen(ts->acceptor, address, ret_port, err);
+    }
+    code = csvc__gc_address_check(address, err);
     if (code != CSVC_OK) {
         return code;
     }
-    credentials = ts->tls != NULL ? csvc__gc_tls_server_credentials(ts->tls)
-                                  : grpc_insecure_server_credentials_create();
+    credentials = csvc__gc_tls_server_credentials(ts->tls);
     if (credentials == NULL) {
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
@@ -366,6 +391,10 @@ csvc_code csvc__gc_server_start(csvc_tserver *ts, csvc_error *err)
             return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         }
     }
+    if (ts->acceptor != NULL && csvc__gc_acceptor_start(ts->acceptor) != 0) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED,
+                              "cannot start the thread that accepts connections");
+    }
     ts->n_running = ts->n_loops;
     for (uint32_t i = 0; i < ts->n_loops; i++) {
         int rc = csvc__gc_thread_start(&ts->loops[i].loop.thread, run_loop, &ts->loops[i]);
@@ -388,6 +417,9 @@ csvc_code csvc__gc_server_start(csvc_tserver *ts, csvc_error *err)
     ts->started = true;
     for (uint32_t i = 0; i < ts->n_loops; i++) {
         csvc__loop_post(&ts->loops[i].loop.base, &ts->loops[i].begin_task);
+    }
+    if (ts->acceptor != NULL) {
+        csvc__gc_acceptor_begin(ts->acceptor);
     }
     return CSVC_OK;
 }
@@ -432,6 +464,9 @@ void csvc__gc_server_drain(csvc_tserver *ts)
 {
     if (!ts->started || atomic_exchange(&ts->draining, true)) {
         return;
+    }
+    if (ts->acceptor != NULL) {
+        csvc__gc_acceptor_stop(ts->acceptor);
     }
     for (uint32_t i = 0; i < ts->n_loops; i++) {
         csvc__loop_post(&ts->loops[i].loop.base, &ts->loops[i].drain_task);

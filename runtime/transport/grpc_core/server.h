@@ -3,6 +3,7 @@
 #define CSVC_GRPC_CORE_SERVER_H
 
 #include <base/map.h>
+#include <transport/grpc_core/acceptor.h>
 #include <transport/grpc_core/core.h>
 #include <transport/grpc_core/tls.h>
 
@@ -64,7 +65,8 @@ struct csvc_tserver {
     csvc__map by_path; /* when generic */
 
     grpc_server *core;
-    gc_tls *tls; /* NULL: plaintext */
+    gc_tls *tls;           /* NULL: plaintext */
+    gc_acceptor *acceptor; /* of plaintext connections */
     gc_server_loop *loops;
     uint32_t n_loops; /* of them that are initialised */
     bool started;
@@ -99,5 +101,16 @@ void csvc__gc_served_release(gc_server_loop *loop);
  * not say why it could not, and is content with one of several addresses. OK for port 0.
  */
 csvc_code csvc__gc_address_check(const char *address, csvc_error *err) CSVC_MUST_CHECK;
+
+enum {
+    GC_MAX_SOCKETS = 8 /* that one address stands for */
+};
+
+/* Sockets that listen on it. Codes and texts as csvc_server_listen. */
+csvc_code csvc__gc_address_listen(const char *address, int ret_fds[GC_MAX_SOCKETS], size_t *ret_n,
+                                  int *ret_port, csvc_error *err) CSVC_MUST_CHECK;
+
+/* The path in "unix:PATH", or NULL. */
+const char *csvc__gc_address_path(const char *address);
 
 #endif /* CSVC_GRPC_CORE_SERVER_H */

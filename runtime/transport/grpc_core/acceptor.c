@@ -1,0 +1,640 @@
+/*
+ * grpc_core/acceptor.c: connections accepted by us.
+ *
+ * One thread, one epoll set. A connection is watched until its first bytes, which are looked at
+ * and left in the socket, are HTTP/2's preface with its SETTINGS, or can no longer become that:
+ * then the core gets it, to serve or to refuse. From then on we hold a duplicate of its descriptor:
+ * the core shuts a socket down before it closes it, and the duplicate hears of that as of a peer
+ * that has gone (EPOLLHUP). So a connection costs two descriptors.
+ *
+ * Out of descriptors, one in reserve is given up to accept a connection and close it: it is refused
+ * instead of left waiting, and the listener is not ready for ever.
+ */
+#define _GNU_SOURCE /* accept4, dup3 */
+#include <base/clock.h>
+#include <csvc/alloc.h>
+#include <csvc/log.h>
+#include <transport/grpc_core/acceptor.h>
+#include <transport/grpc_core/core.h>
+#include <transport/grpc_core/names.h>
+#include <transport/grpc_core/server.h>
+
+#include <grpc/grpc_posix.h>
+#include <grpc/grpc_security.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <base/banned.h>
+
+#define PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define PREFACE_LEN (sizeof(PREFACE) - 1)
+#define PAUSE       (100 * CSVC__MS)   /* without a descriptor in reserve */
+#define REST        (1 * CSVC__SECOND) /* of a descriptor's number before its next connection */
+#define COMPLAINTS  (1 * CSVC__SECOND) /* at most one line in so long */
+
+enum {
+    MAX_LISTENERS = 32,
+    EVENTS = 64,
+    ACCEPTS = 64, /* in a row */
+    FRAME_HEAD = 9,
+    LOOKED_AT = 1024, /* bytes of a beginning */
+};
+
+/* First in what an epoll event points to. */
+typedef enum kind {
+    LISTENER,
+    WAKER,
+    BEGINNING, /* the core does not know it yet */
+    SERVED,
+} kind;
+
+typedef struct source {
+    kind kind;
+    int fd;
+} source;
+
+typedef struct connection {
+    source source; /* fd: its own, later the duplicate */
+    int number;    /* of the descriptor that the core has got */
+    int64_t due;   /* to begin */
+    char name[GC_PEER_SIZE];
+    struct connection *next, *prev;
+} connection;
+
+typedef struct placeholder {
+    struct placeholder *next;
+    int fd;
+    int64_t until;
+} placeholder;
+
+struct gc_acceptor {
+    gc_acceptor_config config;
+    grpc_server_credentials *credentials;
+    source listeners[MAX_LISTENERS];
+    char *unlink[MAX_LISTENERS]; /* path of a socket file, or NULL */
+    size_t n_listeners;
+    source waker;
+    int epoll;
+    int reserve; /* -1: gone */
+    bool running;
+    pthread_t thread;
+    atomic_bool begun, stopping;
+
+    /* of the thread */
+    bool paused;
+    int64_t paused_until;
+    uint32_t n_connections;
+    connection *beginning, *last_beginning; /* by due */
+    connection *served;
+    placeholder *resting, *last_resting; /* by until */
+    int64_t next_complaint;
+    gc_names names;
+};
+
+/* ---- new ---- */
+
+static bool watch(gc_acceptor *acc, source *s, uint32_t events)
+{
+    struct epoll_event e = {.events = events, .data.ptr = s};
+
+    return epoll_ctl(acc->epoll, EPOLL_CTL_ADD, s->fd, &e) == 0;
+}
+
+/* Closing alone would leave it in the set while the core's descriptor is open. */
+static void close_source(gc_acceptor *acc, const source *s)
+{
+    struct epoll_event none = {0};
+
+    (void)epoll_ctl(acc->epoll, EPOLL_CTL_DEL, s->fd, &none);
+    (void)close(s->fd);
+}
+
+static int open_reserve(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+gc_acceptor *csvc__gc_acceptor_new(const gc_acceptor_config *config, csvc_error *err)
+{
+    gc_acceptor *acc = csvc__calloc(1, sizeof(*acc));
+
+    if (acc == NULL) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
+    }
+    acc->config = *config;
+    acc->paused = true; /* until it begins */
+    csvc__gc_names_init(&acc->names);
+    acc->epoll = epoll_create1(EPOLL_CLOEXEC);
+    acc->waker = (source){WAKER, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    acc->reserve = open_reserve();
+    acc->credentials = grpc_insecure_server_credentials_create();
+    if (acc->epoll < 0 || acc->waker.fd < 0 || acc->reserve < 0 || acc->credentials == NULL ||
+        !watch(acc, &acc->waker, EPOLLIN)) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "no descriptors to accept connections");
+        csvc__gc_acceptor_free(acc);
+        return NULL;
+    }
+    return acc;
+}
+
+csvc_code csvc__gc_acceptor_listen(gc_acceptor *acc, const char *address, int *ret_port,
+                                   csvc_error *err)
+{
+    int fds[GC_MAX_SOCKETS];
+    size_t n = 0;
+    char *path = NULL;
+    csvc_code code;
+
+    if (acc->n_listeners + GC_MAX_SOCKETS > MAX_LISTENERS) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "too many addresses to listen on");
+    }
+    code = csvc__gc_address_listen(address, fds, &n, ret_port, err);
+    if (code != CSVC_OK) {
+        return code;
+    }
+    if (csvc__gc_address_path(address) != NULL) {
+        path = csvc__strdup(csvc__gc_address_path(address)); /* NULL: the file stays */
+    }
+    for (size_t i = 0; i < n; i++) {
+        acc->unlink[acc->n_listeners] = path;
+        acc->listeners[acc->n_listeners++] = (source){LISTENER, fds[i]};
+    }
+    return CSVC_OK;
+}
+
+/* ---- connections ---- */
+
+/* A line in the log, at most one a second. */
+static void complain(gc_acceptor *acc, const char *what, const char *why)
+{
+    const int64_t now = csvc__now();
+
+    if (now >= acc->next_complaint) {
+        acc->next_complaint = now + COMPLAINTS;
+        csvc_log(CSVC_LOG_WARN, what, "why", why, NULL);
+    }
+}
+
+static void link_last(gc_acceptor *acc, connection *c)
+{
+    c->next = NULL;
+    c->prev = acc->last_beginning;
+    if (c->prev != NULL) {
+        c->prev->next = c;
+    } else {
+        acc->beginning = c;
+    }
+    acc->last_beginning = c;
+}
+
+static void unlink_beginning(gc_acceptor *acc, connection *c)
+{
+    if (c->prev != NULL) {
+        c->prev->next = c->next;
+    } else {
+        acc->beginning = c->next;
+    }
+    if (c->next != NULL) {
+        c->next->prev = c->prev;
+    } else {
+        acc->last_beginning = c->prev;
+    }
+}
+
+/* Ends what the core does not know. */
+static void drop(gc_acceptor *acc, connection *c)
+{
+    unlink_beginning(acc, c);
+    close_source(acc, &c->source);
+    acc->n_connections--;
+    csvc__free(c);
+}
+
+/* The core has closed a connection, or the peer has reset it. */
+static void over(gc_acceptor *acc, connection *c)
+{
+    csvc__gc_names_ended(&acc->names, c->number, csvc__now());
+    if (c->prev != NULL) {
+        c->prev->next = c->next;
+    } else {
+        acc->served = c->next;
+    }
+    if (c->next != NULL) {
+        c->next->prev = c->prev;
+    }
+    close_source(acc, &c->source);
+    acc->n_connections--;
+    csvc__free(c);
+}
+
+static void clear_rested(gc_acceptor *acc, int64_t now)
+{
+    while (acc->resting != NULL && acc->resting->until <= now) {
+        placeholder *p = acc->resting;
+
+        acc->resting = p->next;
+        acc->last_resting = p->next != NULL ? acc->last_resting : NULL;
+        (void)close(p->fd);
+        csvc__free(p);
+    }
+}
+
+/* Out of descriptors: numbers that rest have some. */
+static bool give_up_rest(gc_acceptor *acc)
+{
+    const bool some = acc->resting != NULL;
+
+    clear_rested(acc, INT64_MAX);
+    return some;
+}
+
+static int duplicate(gc_acceptor *acc, int fd)
+{
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    return copy < 0 && give_up_rest(acc) ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : copy;
+}
+
+static void hand_over(gc_acceptor *acc, connection *c)
+{
+    const int fd = c->source.fd;
+    const int copy = duplicate(acc, fd);
+    struct epoll_event none = {0};
+
+    if (copy < 0 || !csvc__gc_names_add(&acc->names, fd, c->name)) {
+        complain(acc, "a connection was refused", copy < 0 ? "out of descriptors" : "no memory");
+        if (copy >= 0) {
+            (void)close(copy);
+        }
+        drop(acc, c);
+        return;
+    }
+    (void)epoll_ctl(acc->epoll, EPOLL_CTL_DEL, fd, &none);
+    unlink_beginning(acc, c);
+    c->source = (source){SERVED, copy};
+    c->number = fd;
+    c->prev = NULL;
+    c->next = acc->served;
+    if (c->next != NULL) {
+        c->next->prev = c;
+    }
+    acc->served = c;
+    if (!watch(acc, &c->source, EPOLLET)) {
+        complain(acc, "a connection was refused", "no memory");
+        (void)close(fd);
+        over(acc, c);
+        return;
+    }
+    grpc_server_add_channel_from_fd(acc->config.core, fd, acc->credentials);
+}
+
+/* Whether the bytes are a whole beginning, or never become one. */
+static bool has_begun(const uint8_t *bytes, size_t len)
+{
+    size_t settings;
+
+    if (memcmp(bytes, PREFACE, len < PREFACE_LEN ? len : PREFACE_LEN) != 0) {
+        return true; /* the core knows what to say to that */
+    }
+    if (len < PREFACE_LEN + FRAME_HEAD) {
+        return false;
+    }
+    settings = (size_t)bytes[PREFACE_LEN] << 16 | (size_t)bytes[PREFACE_LEN + 1] << 8 |
+               bytes[PREFACE_LEN + 2];
+    return bytes[PREFACE_LEN + 3] != 4 || len >= LOOKED_AT ||
+           len >= PREFACE_LEN + FRAME_HEAD + settings;
+}
+
+static void look(gc_acceptor *acc, connection *c)
+{
+    uint8_t bytes[LOOKED_AT];
+    const ssize_t got = recv(c->source.fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+
+    if (got > 0 && has_begun(bytes, (size_t)got)) {
+        hand_over(acc, c);
+    } else if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        drop(acc, c);
+    }
+}
+
+/* ---- accepting ---- */
+
+/*
+ * A number that was just another connection's is not used yet: calls of that one may be on their
+ * way to a loop, which knows connections by number. Something else holds the number meanwhile.
+ * Returns the descriptor under a number that may be used; where that fails, as it is.
+ */
+static int rested(gc_acceptor *acc, int fd)
+{
+    while (!csvc__gc_names_rested(&acc->names, fd, csvc__now() - REST)) {
+        placeholder *p = csvc__malloc(sizeof(*p));
+        const int other = p != NULL ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+        if (other < 0 || dup3(acc->waker.fd, fd, O_CLOEXEC) < 0) {
+            csvc__free(p);
+            if (other >= 0) {
+                (void)close(other);
+            }
+            return fd;
+        }
+        *p = (placeholder){.fd = fd, .until = csvc__now() + REST};
+        if (acc->last_resting != NULL) {
+            acc->last_resting->next = p;
+        } else {
+            acc->resting = p;
+        }
+        acc->last_resting = p;
+        fd = other;
+    }
+    return fd;
+}
+
+static void prepare(const gc_acceptor *acc, int fd)
+{
+    const int on = 1;
+    const unsigned silence = (unsigned)acc->config.silence_ms;
+
+    /* those of another family refuse, and need none of it */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (acc->config.silence_ms > 0 && acc->config.silence_ms <= INT32_MAX) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence, sizeof(silence));
+    }
+}
+
+static void begin(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
+{
+    connection *c = csvc__calloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        complain(acc, "a connection was refused", "no memory");
+        (void)close(fd);
+        return;
+    }
+    prepare(acc, fd);
+    c->source = (source){BEGINNING, rested(acc, fd)};
+    c->due = acc->config.handshake_ms < 0 ? INT64_MAX
+                                          : csvc__now() + acc->config.handshake_ms * CSVC__MS;
+    csvc__gc_name_peer(from, c->name);
+    acc->n_connections++;
+    link_last(acc, c);
+    if (!watch(acc, &c->source, EPOLLIN | EPOLLRDHUP | EPOLLET)) {
+        complain(acc, "a connection was refused", "no memory");
+        drop(acc, c);
+        return;
+    }
+    look(acc, c);
+}
+
+static void pause_listening(gc_acceptor *acc)
+{
+    struct epoll_event none = {0};
+
+    for (size_t i = 0; i < acc->n_listeners && !acc->paused; i++) {
+        (void)epoll_ctl(acc->epoll, EPOLL_CTL_DEL, acc->listeners[i].fd, &none);
+    }
+    acc->paused = true;
+    acc->paused_until = csvc__now() + PAUSE;
+}
+
+static void resume_listening(gc_acceptor *acc)
+{
+    bool ok = true;
+
+    acc->paused = false;
+    for (size_t i = 0; i < acc->n_listeners && ok; i++) {
+        ok = watch(acc, &acc->listeners[i], EPOLLIN);
+    }
+    if (!ok) {
+        pause_listening(acc);
+    }
+}
+
+/* No descriptor for it: refuses the connection that waits longest. */
+static void refuse_one(gc_acceptor *acc, int listener, const char *why)
+{
+    int fd;
+
+    complain(acc, "a connection was refused", why);
+    if (acc->reserve < 0) {
+        pause_listening(acc);
+        return;
+    }
+    (void)close(acc->reserve);
+    fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    acc->reserve = open_reserve();
+    if (fd < 0) {
+        pause_listening(acc); /* somebody else has taken it */
+    }
+}
+
+static void accept_some(gc_acceptor *acc, int listener)
+{
+    for (int i = 0; i < ACCEPTS && !acc->paused; i++) {
+        struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
+        socklen_t len = sizeof(from);
+        const int fd =
+            accept4(listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd >= 0 && acc->config.max_connections != 0 &&
+            acc->n_connections >= acc->config.max_connections) {
+            complain(acc, "a connection was refused", "there are as many as there may be");
+            (void)close(fd);
+        } else if (fd >= 0) {
+            begin(acc, fd, &from);
+        } else if ((errno == EMFILE || errno == ENFILE) && !give_up_rest(acc)) {
+            refuse_one(acc, listener, "out of descriptors");
+        } else if (errno == ENOBUFS || errno == ENOMEM) {
+            complain(acc, "connections wait", "the system is out of memory");
+            pause_listening(acc);
+        } else if (errno == EAGAIN) {
+            return;
+        } /* else it is tried again, or that connection is gone already */
+    }
+}
+
+/* ---- the thread ---- */
+
+/* Does what is due; returns how long to wait, in milliseconds. */
+static int do_due(gc_acceptor *acc)
+{
+    const int64_t now = csvc__now();
+    int64_t next = INT64_MAX;
+
+    while (acc->beginning != NULL && acc->beginning->due <= now) {
+        drop(acc, acc->beginning);
+    }
+    clear_rested(acc, now);
+    if (acc->reserve < 0) {
+        acc->reserve = open_reserve();
+    }
+    if (acc->paused && acc->paused_until <= now && atomic_load(&acc->begun)) {
+        resume_listening(acc);
+    }
+    if (acc->beginning != NULL) {
+        next = acc->beginning->due;
+    }
+    if (acc->resting != NULL && acc->resting->until < next) {
+        next = acc->resting->until;
+    }
+    if (acc->paused && acc->paused_until < next && atomic_load(&acc->begun)) {
+        next = acc->paused_until;
+    }
+    if (next == INT64_MAX) {
+        return -1;
+    }
+    next = (next - now) / CSVC__MS + 1;
+    return next < INT32_MAX ? (int)next : INT32_MAX;
+}
+
+static void forget_wakes(const gc_acceptor *acc)
+{
+    uint64_t n = 0;
+
+    while (read(acc->waker.fd, &n, sizeof(n)) > 0) {
+    }
+}
+
+static void wake(const gc_acceptor *acc)
+{
+    const uint64_t one = 1;
+
+    while (write(acc->waker.fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
+}
+
+static void happened(gc_acceptor *acc, const struct epoll_event *e)
+{
+    source *s = e->data.ptr;
+
+    switch (s->kind) {
+    case LISTENER:
+        accept_some(acc, s->fd);
+        break;
+    case WAKER:
+        forget_wakes(acc);
+        break;
+    case BEGINNING:
+        look(acc, (connection *)(void *)s);
+        break;
+    case SERVED:
+        if ((e->events & EPOLLHUP) != 0) {
+            over(acc, (connection *)(void *)s);
+        }
+        break;
+    }
+}
+
+static void close_listeners(gc_acceptor *acc)
+{
+    for (size_t i = 0; i < acc->n_listeners; i++) {
+        if (acc->unlink[i] != NULL) {
+            (void)unlink(acc->unlink[i]);
+            csvc__free(acc->unlink[i]);
+        }
+        (void)close(acc->listeners[i].fd);
+    }
+    acc->n_listeners = 0;
+}
+
+static void *run(void *arg)
+{
+    gc_acceptor *acc = arg;
+    struct epoll_event events[EVENTS];
+
+    (void)prctl(PR_SET_NAME, "csvc-accept", 0, 0, 0);
+    while (!atomic_load(&acc->stopping)) {
+        const int n = epoll_wait(acc->epoll, events, EVENTS, do_due(acc));
+
+        /* each connection is in at most one of them, and only its own event frees it */
+        for (int i = 0; i < n; i++) {
+            happened(acc, &events[i]);
+        }
+    }
+    close_listeners(acc);
+    while (acc->beginning != NULL) {
+        drop(acc, acc->beginning);
+    }
+    while (acc->served != NULL) {
+        over(acc, acc->served);
+    }
+    clear_rested(acc, INT64_MAX);
+    return NULL;
+}
+
+int csvc__gc_acceptor_start(gc_acceptor *acc)
+{
+    int rc = 0;
+
+    if (!acc->running) {
+        rc = csvc__gc_thread_start(&acc->thread, run, acc);
+        acc->running = rc == 0;
+    }
+    return rc;
+}
+
+void csvc__gc_acceptor_begin(gc_acceptor *acc)
+{
+    atomic_store(&acc->begun, true);
+    wake(acc);
+}
+
+void csvc__gc_acceptor_stop(gc_acceptor *acc)
+{
+    atomic_store(&acc->stopping, true);
+    wake(acc);
+}
+
+void csvc__gc_acceptor_free(gc_acceptor *acc)
+{
+    if (acc == NULL) {
+        return;
+    }
+    if (acc->running) {
+        csvc__gc_acceptor_stop(acc);
+        (void)pthread_join(acc->thread, NULL);
+    }
+    close_listeners(acc);
+    if (acc->epoll >= 0) {
+        (void)close(acc->epoll);
+    }
+    if (acc->waker.fd >= 0) {
+        (void)close(acc->waker.fd);
+    }
+    if (acc->reserve >= 0) {
+        (void)close(acc->reserve);
+    }
+    if (acc->credentials != NULL) {
+        grpc_server_credentials_release(acc->credentials);
+    }
+    csvc__gc_names_release(&acc->names);
+    csvc__free(acc);
+}
+
+/* ---- names ---- */
+
+bool csvc__gc_acceptor_peer(gc_acceptor *acc, const char *uri, uint64_t when,
+                            char ret_name[GC_PEER_SIZE])
+{
+    return csvc__gc_names_find(&acc->names, uri, when, ret_name);
+}
+
+uint64_t csvc__gc_acceptor_now(const gc_acceptor *acc)
+{
+    return atomic_load_explicit(&acc->names.now, memory_order_relaxed);
+}
