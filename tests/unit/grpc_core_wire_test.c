@@ -491,6 +491,30 @@ static void gone_in_the_middle(void **state)
     check_alive(srv);
 }
 
+/* A call that its deadline ends is ended once on the wire, whatever its handler still says. */
+static void a_late_call_ends_once(void **state)
+{
+    peer_server *srv = *state;
+    wire w = wire_open(srv->port);
+    request late = {.path = "/t.T/Hold", .timeout = "30m", .data = MESSAGE};
+    request good = {.data = MESSAGE};
+    static frame fr;
+    int headers = 0;
+
+    for (uint32_t stream = 1; stream < 20; stream += 4) {
+        send_request(&w, stream, &late);
+        peer_server_wait(srv, &srv->closed, (int)stream / 2 + 1);
+        send_request(&w, stream + 2, &good);
+        do {
+            assert_true(next_frame(&w, &fr));
+            headers += fr.type == HEADERS && fr.stream == stream;
+        } while (fr.stream != stream + 2 || (fr.flags & END_STREAM) == 0);
+        assert_int_equal(stream / 4 + 1, headers);
+        peer_server_wait(srv, &srv->closed, (int)stream / 2 + 2);
+    }
+    close(w.fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +525,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(settings_not_accepted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rapid_resets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(gone_in_the_middle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_late_call_ends_once, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,7 @@ void csvc__gc_call_reset(gc_call *gc)
     gc->want_headers = false;
     gc->want_message = false;
     gc->want_end = false;
+    gc->over = false;
     gc->want_writable = false;
     gc->reading = false;
     gc->gzip = false;
@@ -214,14 +215,20 @@ void csvc__gc_flush(gc_call *gc)
     if (gc->sending) {
         return;
     }
-    if (!headers_sent) {
-        csvc__gc_headers_op(gc, &ops[n_ops++]);
-    }
-    if (gc->want_message) {
-        csvc__gc_message_op(gc, &ops[n_ops++]);
-    }
-    if (gc->want_end) {
-        n_ops += gc->side->end_ops(gc, ops + n_ops, false);
+    if (gc->over) {
+        /* An empty batch, for its tag: a batch that fails makes the core cancel the call once more,
+         * and put a second end behind the one that has gone out. */
+        grpc_slice_buffer_reset_and_unref(&gc->out.data.raw.slice_buffer);
+    } else {
+        if (!headers_sent) {
+            csvc__gc_headers_op(gc, &ops[n_ops++]);
+        }
+        if (gc->want_message) {
+            csvc__gc_message_op(gc, &ops[n_ops++]);
+        }
+        if (gc->want_end) {
+            n_ops += gc->side->end_ops(gc, ops + n_ops, false);
+        }
     }
     gc->sending = true;
     gc->sending_end = gc->want_end;

@@ -166,6 +166,7 @@ struct gc_call {
     bool want_headers;
     bool want_message;
     bool want_end;
+    bool over; /* the core has ended the call by itself: what is wanted now goes nowhere */
     bool want_writable;
     bool has_reserved;
     bool gzip; /* the headers say, or will say, that messages may be packed */

@@ -404,6 +404,7 @@ static void on_close(gc_tag *tag, bool ok)
 
     (void)ok; /* the core says so always */
     sc->close_done = true;
+    sc->gc.over = sc->core_cancelled != 0;
     if (sc->core_cancelled != 0 && !sc->finish_asked) {
         sc->loop->ts->events->cancelled(&sc->gc.base);
         return;
