@@ -60,7 +60,7 @@ class Connection:
     """One connection. What comes is kept by stream; the connection's own business (settings, pings) is done unless
     `silent`."""
 
-    def __init__(self, address, settings=(), silent=False, receive_buffer=None):
+    def __init__(self, address, settings=(), silent=False, receive_buffer=None, preface=PREFACE):
         host, port = address.rsplit(":", 1)
         self.socket = socket.socket()
         if receive_buffer:
@@ -71,11 +71,13 @@ class Connection:
         self.buffer = b""
         self.table = []
         self.streams = {}
+        self.window, self.initial, self.windows_known = 65535, 65535, False
         self.goaway = None
         self.acked = False
         self.closed = False
         payload = b"".join(struct.pack(">HI", k, v) for k, v in settings)
-        self.send(PREFACE + frame(SETTINGS, 0, 0, payload))
+        if preface:
+            self.send(preface + frame(SETTINGS, 0, 0, payload))
 
     def __enter__(self):
         return self
@@ -94,7 +96,14 @@ class Connection:
 
     def call(self, stream, path, body=b"", *more, end=True, **headers):
         """A request in one go: headers and, unless body is None, data."""
-        data = frame(HEADERS, END_HEADERS | (END_STREAM if body is None else 0), stream, request(path, *more, **headers))
+        block = request(path, *more, **headers)
+        pieces = [block[at:at + 16384] for at in range(0, len(block), 16384)]
+        data = b""
+        for i, piece in enumerate(pieces):
+            flags = END_HEADERS if i == len(pieces) - 1 else 0
+            data += frame(CONTINUATION if i else HEADERS, flags | (END_STREAM if body is None and not i else 0), stream, piece)
+        if body is not None and len(body) > 60_000:
+            return self.send(data) and self.send_within_windows(stream, body, end)
         if body is not None:
             for at in range(0, len(body) or 1, 16384):
                 piece = body[at:at + 16384]
@@ -102,8 +111,30 @@ class Connection:
                 data += frame(DATA, END_STREAM if last and end else 0, stream, piece)
         return self.send(data)
 
+    def send_within_windows(self, stream, body, end, timeout=60):
+        """DATA as fast as the server's windows let it go; False when the stream is over before."""
+        until, at = time.monotonic() + timeout, 0
+        while not self.windows_known:
+            if self.closed or time.monotonic() > until:
+                return False
+            self.read(0.1)
+        st = self.stream(stream)
+        while at < len(body):
+            room = min(16384, self.window, self.initial + st["window"] - at, len(body) - at)
+            if room <= 0 or select.select([self.socket], [], [], 0)[0]:
+                self.read(0.1)
+            if st["ended"] or self.closed or time.monotonic() > until:
+                return False
+            if room > 0:
+                self.window -= room
+                last = end and at + room == len(body)
+                self.send(frame(DATA, END_STREAM if last else 0, stream, body[at:at + room]))
+                at += room
+        return True
+
     def stream(self, number):
-        return self.streams.setdefault(number, {"headers": {}, "data": b"", "reset": None, "ended": False})
+        return self.streams.setdefault(number, {"headers": {}, "data": b"", "reset": None, "ended": False, "behind": 0,
+                                                "window": 0})
 
     def read(self, timeout):
         """What has come within the time; False when nothing did."""
@@ -127,17 +158,28 @@ class Connection:
         return True
 
     def take(self, kind, flags, number, payload):
+        if kind == SETTINGS and not flags & ACK:
+            for at in range(0, len(payload), 6):
+                key, value = struct.unpack(">HI", payload[at:at + 6])
+                self.initial = value if key == 4 else self.initial
+            self.windows_known = True
         if kind == SETTINGS and not flags & ACK and not self.silent:
             self.send(frame(SETTINGS, ACK, 0))
         elif kind == SETTINGS and flags & ACK:
             self.acked = True
+        elif kind == WINDOW_UPDATE and number == 0:
+            self.window += struct.unpack(">I", payload)[0]
+        elif kind == WINDOW_UPDATE:
+            self.stream(number)["window"] += struct.unpack(">I", payload)[0]
         elif kind == PING and not flags & ACK and not self.silent:
             self.send(frame(PING, ACK, 0, payload))
         elif kind == GOAWAY:
             self.goaway = (struct.unpack(">I", payload[4:8])[0], payload[8:])
         elif number:
             st = self.stream(number)
-            if kind == HEADERS:
+            if st["ended"] and kind != RST_STREAM:
+                st["behind"] += 1  # frames behind the end of the stream
+            elif kind == HEADERS:
                 st["headers"].update(self.headers(payload))
             elif kind == DATA:
                 st["data"] += payload
