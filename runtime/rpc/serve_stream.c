@@ -6,7 +6,6 @@
  * finishes the call once its handler has returned, its end was asked for, and its messages have
  * gone. A call that was cancelled is finished without waiting for either of the last two.
  */
-#include <base/clock.h>
 #include <codec/codec.h>
 #include <csvc/log.h>
 #include <rpc/served.h>
@@ -15,14 +14,9 @@
 
 #include <base/banned.h>
 
-/* How long the end of reading must stay unexplained to be the half-close. */
-#define QUIET (1 * CSVC__MS)
-
 typedef csvc__served served;
 
 static void run_turn(csvc_task *task);
-static void on_quiet(csvc_timer *timer);
-static void stop_quiet(served *s);
 
 /* ---- life ---- */
 
@@ -41,7 +35,6 @@ void csvc__live_init(csvc__served *s)
     (void)pthread_mutex_init(&l->hooks, NULL);
     l->hooks_over = false;
     l->events = (csvc_events){0};
-    l->quiet = (csvc_timer){.run = on_quiet};
     l->handler_code = CSVC_OK;
     l->text = NULL;
     l->finish_called = l->finish_asked = l->given_up = l->stopped = l->told_stop = false;
@@ -445,35 +438,14 @@ void csvc__live_start(csvc__served *s)
 
 /* ---- events ---- */
 
-/*
- * A NULL message is the half-close, or the first sign of a cancellation: the transport may report
- * the end of reading a moment before it says why. A handler that took the one for the other would
- * keep half an upload. So it counts only when nothing else has come for a millisecond.
- */
-static void on_quiet(csvc_timer *timer)
-{
-    served *s = (served *)((uint8_t *)timer - offsetof(served, l.quiet));
-
-    csvc__stream_at_end(&s->l.stream);
-    turn(s);
-}
-
 void csvc__live_message(csvc__served *s, csvc_payload *message)
 {
     if (message != NULL) {
         csvc__stream_message(&s->l.stream, message);
-        turn(s);
-    } else if (csvc__timer_set(s->ctx.tc->loop, &s->l.quiet, csvc__now() + QUIET) != CSVC_OK) {
-        csvc_log(CSVC_LOG_WARN, "no memory for a timer", NULL);
-        on_quiet(&s->l.quiet);
+    } else {
+        csvc__stream_at_end(&s->l.stream);
     }
-}
-
-static void stop_quiet(served *s)
-{
-    if (s->l.quiet.slot != 0) {
-        csvc__timer_stop(s->ctx.tc->loop, &s->l.quiet);
-    }
+    turn(s);
 }
 
 void csvc__live_writable(csvc__served *s)
@@ -484,7 +456,6 @@ void csvc__live_writable(csvc__served *s)
 
 void csvc__live_cancelled(csvc__served *s, csvc_code why, bool never_ran)
 {
-    stop_quiet(s);
     csvc__stream_end(&s->l.stream, why, true);
     if (never_ran) {
         csvc__live_returned(s, csvc_check_cancelled(&s->ctx));
@@ -497,7 +468,6 @@ void csvc__live_closing(csvc__served *s, csvc_code outcome)
 {
     struct csvc__live *l = &s->l;
 
-    stop_quiet(s);
     (void)pthread_mutex_lock(&l->hooks);
     csvc__stream_end(&l->stream, outcome != CSVC_OK ? outcome : CSVC_CANCELLED, true);
     l->hooks_over = true;

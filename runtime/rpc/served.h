@@ -35,9 +35,8 @@ typedef struct csvc__served {
     struct csvc__live {
         csvc_stream stream;
         csvc_events events;
-        pthread_mutex_t hooks; /* held while interceptors hear of a message; before the stream's */
-        bool hooks_over;       /* under it: the ends have begun */
-        csvc_timer quiet;      /* a NULL message that may yet turn out to be a cancellation; loop */
+        pthread_mutex_t hooks;  /* held while interceptors hear of a message; before the stream's */
+        bool hooks_over;        /* under it: the ends have begun */
         csvc_code handler_code; /* what the handler returned */
         const char *text;       /* why the loop itself has ended it */
 

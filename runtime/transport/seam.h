@@ -27,7 +27,10 @@
  * Sending: one message at a time. Each `send` is answered by one `writable`, also when it came to
  * nothing because the call is over (that is told by cancelled, closed or status), unless finish or
  * close_send was asked meanwhile. Reading: one `read` at a time, answered by one `message`; NULL is
- * the half-close or the end, and the last one.
+ * the last one. To a served call it says that the caller has sent all it had (half-close), and
+ * never that something went wrong: then `message` does not come, `cancelled` does, so who reads a
+ * served call has asked for `watch`. To an outgoing call it says that there is no more; why says
+ * the status.
  */
 #ifndef CSVC_TRANSPORT_SEAM_H
 #define CSVC_TRANSPORT_SEAM_H
@@ -243,7 +246,8 @@ typedef struct csvc_arrival {
 /* Upward, for served calls. All on the call's loop. */
 typedef struct csvc_served_events {
     void (*started)(void *server, csvc_tcall *tc, const csvc_arrival *arrival);
-    void (*message)(csvc_tcall *tc, csvc_payload *message); /* taken over; NULL: half-close */
+    void (*message)(csvc_tcall *tc, csvc_payload *message); /* taken over; NULL: half-close,
+                                                                    and nothing else */
     void (*writable)(csvc_tcall *tc);
     void (*cancelled)(csvc_tcall *tc); /* at most once, only after watch, never after closed */
     void (*closed)(csvc_tcall *tc, bool delivered, bool cancelled); /* the last one */

@@ -8,187 +8,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <seam_peer.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-/* ---- an HTTP/2 client of a few lines ---- */
-
-enum {
-    DATA = 0,
-    HEADERS = 1,
-    RST_STREAM = 3,
-    SETTINGS = 4,
-    PING = 6,
-    GOAWAY = 7,
-
-    END_STREAM = 1,
-    END_HEADERS = 4,
-    ACK = 1,
-
-    PATIENCE_MS = 20000
-};
-
-typedef struct wire {
-    int fd;
-    bool closed;
-} wire;
-
-typedef struct frame {
-    uint32_t len;
-    uint8_t type;
-    uint8_t flags;
-    uint32_t stream;
-    uint8_t payload[1 << 16];
-} frame;
-
-static void wire_write(wire *w, const void *data, size_t len)
-{
-    const uint8_t *at = data;
-
-    while (len > 0) {
-        ssize_t n = send(w->fd, at, len, MSG_NOSIGNAL);
-
-        if (n <= 0) {
-            w->closed = true;
-            return;
-        }
-        at += n;
-        len -= (size_t)n;
-    }
-}
-
-static void send_frame(wire *w, uint8_t type, uint8_t flags, uint32_t stream, const void *payload,
-                       size_t len)
-{
-    uint8_t *bytes = malloc(9 + len);
-
-    assert_non_null(bytes);
-    bytes[0] = (uint8_t)(len >> 16);
-    bytes[1] = (uint8_t)(len >> 8);
-    bytes[2] = (uint8_t)len;
-    bytes[3] = type;
-    bytes[4] = flags;
-    bytes[5] = (uint8_t)(stream >> 24);
-    bytes[6] = (uint8_t)(stream >> 16);
-    bytes[7] = (uint8_t)(stream >> 8);
-    bytes[8] = (uint8_t)stream;
-    if (len > 0) {
-        memcpy(bytes + 9, payload, len);
-    }
-    wire_write(w, bytes, 9 + len);
-    free(bytes);
-}
-
-static wire wire_open(int port)
-{
-    struct sockaddr_in sin = {.sin_family = AF_INET,
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                              .sin_port = htons((uint16_t)port)};
-    wire w = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
-
-    assert_true(w.fd >= 0);
-    assert_int_equal(0, connect(w.fd, (struct sockaddr *)&sin, sizeof(sin)));
-    wire_write(&w, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24);
-    send_frame(&w, SETTINGS, 0, 0, NULL, 0);
-    return w;
-}
-
-static bool read_all(wire *w, void *to, size_t len)
-{
-    uint8_t *at = to;
-
-    while (len > 0) {
-        struct pollfd pfd = {.fd = w->fd, .events = POLLIN};
-        ssize_t n = 0;
-
-        if (poll(&pfd, 1, PATIENCE_MS) != 1) {
-            fail_msg("the server says nothing");
-        }
-        n = recv(w->fd, at, len, 0);
-        if (n <= 0) {
-            w->closed = true;
-            return false;
-        }
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-/* The next frame but for housekeeping, which is done here. */
-static bool next_frame(wire *w, frame *ret_frame)
-{
-    uint8_t head[9];
-
-    for (;;) {
-        if (!read_all(w, head, sizeof(head))) {
-            return false;
-        }
-        ret_frame->len = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
-        ret_frame->type = head[3];
-        ret_frame->flags = head[4];
-        ret_frame->stream = (uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
-                            (uint32_t)head[7] << 8 | head[8];
-        assert_true(ret_frame->len <= sizeof(ret_frame->payload));
-        if (!read_all(w, ret_frame->payload, ret_frame->len)) {
-            return false;
-        }
-        if (ret_frame->type == SETTINGS && (ret_frame->flags & ACK) == 0) {
-            send_frame(w, SETTINGS, ACK, 0, NULL, 0);
-        } else if (ret_frame->type == PING && (ret_frame->flags & ACK) == 0) {
-            send_frame(w, PING, ACK, 0, ret_frame->payload, 8);
-        } else if (ret_frame->stream != 0 || ret_frame->type == GOAWAY) {
-            return true;
-        }
-    }
-}
-
-/* Waits for the server's settings and accepts them: before that they do not hold. */
-static void accept_settings(wire *w)
-{
-    uint8_t head[9];
-    uint8_t payload[256];
-    uint32_t len = 0;
-
-    assert_true(read_all(w, head, sizeof(head)));
-    len = (uint32_t)head[1] << 8 | head[2];
-    assert_int_equal(SETTINGS, head[3]);
-    assert_true(len <= sizeof(payload));
-    assert_true(read_all(w, payload, len));
-    send_frame(w, SETTINGS, ACK, 0, NULL, 0);
-}
-
-typedef struct header {
-    const char *key;
-    const char *value;
-} header;
-
-/* Literals without indexing; keys and values below 127 bytes. */
-static size_t put_headers(uint8_t *to, const header *headers)
-{
-    size_t at = 0;
-
-    for (; headers->key != NULL; headers++) {
-        if (headers->value == NULL) {
-            continue;
-        }
-        to[at++] = 0;
-        to[at++] = (uint8_t)strlen(headers->key);
-        memcpy(to + at, headers->key, strlen(headers->key));
-        at += strlen(headers->key);
-        to[at++] = (uint8_t)strlen(headers->value);
-        memcpy(to + at, headers->value, strlen(headers->value));
-        at += strlen(headers->value);
-    }
-    return at;
-}
+#include <wire.h>
 
 typedef struct outcome {
     bool connection_closed;
@@ -202,26 +27,26 @@ typedef struct outcome {
 static outcome finish_stream(wire *w, uint32_t stream)
 {
     outcome out = {.reset = -1, .status = -1};
-    static frame fr;
+    static wire_frame fr;
 
     for (;;) {
-        if (!next_frame(w, &fr)) {
+        if (!wire_next_frame(w, &fr)) {
             out.connection_closed = true;
             return out;
         }
         if (fr.stream != stream) {
             continue;
         }
-        if (fr.type == DATA) {
+        if (fr.type == H2_DATA) {
             out.bytes += fr.len;
         }
-        if (fr.type == RST_STREAM) {
+        if (fr.type == H2_RST_STREAM) {
             if (out.status < 0) {
                 out.reset = fr.payload[3];
             }
             return out;
         }
-        if (fr.type == HEADERS) {
+        if (fr.type == H2_HEADERS) {
             for (size_t i = 0; i + 13 < fr.len + 1; i++) {
                 if (memcmp(fr.payload + i, "grpc-status", 11) == 0) {
                     char digits[8] = "";
@@ -231,7 +56,7 @@ static outcome finish_stream(wire *w, uint32_t stream)
                 }
             }
         }
-        if ((fr.flags & END_STREAM) != 0) {
+        if ((fr.flags & H2_END_STREAM) != 0) {
             return out;
         }
     }
@@ -256,7 +81,7 @@ typedef struct request {
 
 static void send_request(wire *w, uint32_t stream, const request *req)
 {
-    const header headers[] = {
+    const wire_header headers[] = {
         {":method", OR(req->method, "POST")},
         {":scheme", "http"},
         {":path", OR(req->path, "/t.T/Echo")},
@@ -268,11 +93,12 @@ static void send_request(wire *w, uint32_t stream, const request *req)
         {NULL, NULL},
     };
     uint8_t block[1024];
-    size_t len = put_headers(block, headers);
+    size_t len = wire_put_headers(block, headers);
 
-    send_frame(w, HEADERS, END_HEADERS | (req->no_data ? END_STREAM : 0), stream, block, len);
+    wire_send_frame(w, H2_HEADERS, H2_END_HEADERS | (req->no_data ? H2_END_STREAM : 0), stream,
+                    block, len);
     if (!req->no_data) {
-        send_frame(w, DATA, END_STREAM, stream, req->data.data, req->data.len);
+        wire_send_frame(w, H2_DATA, H2_END_STREAM, stream, req->data.data, req->data.len);
     }
 }
 
@@ -373,6 +199,11 @@ static void as_the_core_does_it(void **state)
         {"cut short", {.data = BYTES("\0\0\0\0\144abc")}, 0, 5, true},
         {"cut in the prefix", {.data = BYTES("\0\0\0")}, 0, 5, true},
         {"2 GB announced", {.data = {.len = 8, .data = two_gigabytes}}, 0, 5, true},
+        {"a stream cut short",
+         {.path = "/t.T/Sink", .data = BYTES("\0\0\0\0\3abc\0\0\0\0\144ab")},
+         0,
+         6,
+         false},
         {"two messages", {.data = BYTES("\0\0\0\0\3abc\0\0\0\0\3def")}, 0, 8, false},
         {"unknown encoding", {.encoding = "zz", .data = BYTES("\1\0\0\0\3abc")}, 0, 8, false},
         {"flag 1, no encoding", {.data = BYTES("\1\0\0\0\3abc")}, 0, 8, false},
@@ -398,10 +229,10 @@ static void as_many_streams_as_allowed(void **state)
     peer_server *srv = *state;
     wire w = wire_open(srv->port);
     request hold = {.path = "/t.T/Hold", .data = MESSAGE};
-    static frame fr;
+    static wire_frame fr;
     int ended = 0;
 
-    accept_settings(&w);
+    wire_settle(&w);
     for (uint32_t i = 0; i < MAX_STREAMS; i++) {
         send_request(&w, 2 * i + 1, &hold);
     }
@@ -409,10 +240,10 @@ static void as_many_streams_as_allowed(void **state)
     check_alive(srv);
     peer_server_let_go(srv);
     while (ended < MAX_STREAMS) {
-        if (!next_frame(&w, &fr)) {
+        if (!wire_next_frame(&w, &fr)) {
             fail_msg("the connection went away after %d", ended);
         }
-        ended += (fr.flags & END_STREAM) != 0 && fr.type == HEADERS;
+        ended += (fr.flags & H2_END_STREAM) != 0 && fr.type == H2_HEADERS;
     }
     close(w.fd);
 }
@@ -425,7 +256,7 @@ static void one_stream_more_than_allowed(void **state)
     request hold = {.path = "/t.T/Hold", .data = MESSAGE};
     outcome out;
 
-    accept_settings(&w);
+    wire_settle(&w);
     for (uint32_t i = 0; i < MAX_STREAMS; i++) {
         send_request(&w, 2 * i + 1, &hold);
     }
@@ -466,7 +297,7 @@ static void rapid_resets(void **state)
 
     for (uint32_t i = 0; i < 5000 && !w.closed; i++) {
         send_request(&w, 2 * i + 1, &hold);
-        send_frame(&w, RST_STREAM, 0, 2 * i + 1, cancel, sizeof(cancel));
+        wire_send_frame(&w, H2_RST_STREAM, 0, 2 * i + 1, cancel, sizeof(cancel));
     }
     close(w.fd);
     check_alive(srv);

@@ -60,6 +60,7 @@ static csvc_call *start(scene *sc, int which, csvc_rpc *rpc, int id)
     csvc_call *call;
 
     req.id = id;
+    atomic_store(&sc->peer.told, 1);
     call = csvc_call_start(sc->ch, &stream_methods[which], rpc,
                            which == STREAM_DOWN || which == STREAM_INLINE ? &req : NULL, NULL);
     assert_non_null(call);

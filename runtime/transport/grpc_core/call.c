@@ -42,6 +42,7 @@ void csvc__gc_call_reset(gc_call *gc)
     gc->over = false;
     gc->want_writable = false;
     gc->reading = false;
+    gc->read_refused = false;
     gc->gzip = false;
     gc->message_flags = 0;
     gc->headers_flags = 0;
@@ -282,19 +283,28 @@ static void read_done(gc_tag *tag, bool ok)
     gc_call *gc = GC_CONTAINER(tag, gc_call, read_tag);
     grpc_byte_buffer *buffer = gc->in;
     csvc_payload *payload = NULL;
+    /* Without a message: the last one has come, or there will be none because the call failed. */
+    bool failed = !ok || gc->read_refused;
 
     gc->in = NULL;
     gc->reading = false;
-    if (buffer != NULL && !ok) {
+    if (buffer == NULL) {
+        failed = failed || grpc_call_failed_before_recv_message(gc->call) != 0;
+    } else if (!ok) {
         grpc_byte_buffer_destroy(buffer);
-    } else if (buffer != NULL) {
+    } else {
         payload = csvc__gc_payload_take(&gc->first, buffer);
         if (payload == NULL) {
+            failed = true;
             (void)grpc_call_cancel_with_status(gc->call, GRPC_STATUS_RESOURCE_EXHAUSTED,
                                                "out of memory", NULL);
         }
     }
-    gc->side->message(gc, payload);
+    if (failed) {
+        gc->side->read_failed(gc);
+    } else {
+        gc->side->message(gc, payload);
+    }
 }
 
 void csvc__gc_read(csvc_tcall *tc)
@@ -311,6 +321,7 @@ void csvc__gc_read(csvc_tcall *tc)
         /* A second read at a time, which the seam forbids; or the core is out of its mind. */
         (void)grpc_call_cancel_with_status(gc->call, GRPC_STATUS_INTERNAL,
                                            "the transport refused to read", NULL);
+        gc->read_refused = true;
         (void)csvc__gc_start(gc, NULL, 0, &gc->read_tag);
     }
 }

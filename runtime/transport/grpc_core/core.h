@@ -150,7 +150,9 @@ typedef struct gc_side {
     /* The batch that ends sending is back. */
     void (*send_ended)(gc_call *gc, bool ok);
     void (*writable)(gc_call *gc);
-    void (*message)(gc_call *gc, csvc_payload *payload);
+    void (*message)(gc_call *gc, csvc_payload *payload); /* NULL: the peer has sent its last */
+    /* There is none because something went wrong: the end follows, as an event of its own. */
+    void (*read_failed)(gc_call *gc);
 } gc_side;
 
 struct gc_call {
@@ -179,6 +181,7 @@ struct gc_call {
     /* Reading. */
     gc_tag read_tag;
     bool reading;
+    bool read_refused; /* the core would not have the batch */
     grpc_byte_buffer *in;
     gc_payload first;
 };

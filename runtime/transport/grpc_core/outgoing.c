@@ -154,6 +154,12 @@ static void message(gc_call *gc, csvc_payload *payload)
     end_if_over(oc);
 }
 
+/* The status, which is always pending, says why. */
+static void read_failed(gc_call *gc)
+{
+    message(gc, NULL);
+}
+
 /* ---- downward ---- */
 
 static size_t end_ops(gc_call *gc, grpc_op *ops, bool plain)
@@ -202,6 +208,7 @@ static const gc_side outgoing_side = {
     .send_ended = send_ended,
     .writable = writable,
     .message = message,
+    .read_failed = read_failed,
 };
 
 csvc_tcall *csvc__gc_call_new(csvc_tchannel *tch, csvc_loop *loop, size_t upper_size)

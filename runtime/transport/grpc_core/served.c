@@ -51,12 +51,14 @@ static size_t end_ops(gc_call *gc, grpc_op *ops, bool plain);
 static void send_ended(gc_call *gc, bool ok);
 static void writable(gc_call *gc);
 static void message(gc_call *gc, csvc_payload *payload);
+static void read_failed(gc_call *gc);
 
 static const gc_side served_side = {
     .end_ops = end_ops,
     .send_ended = send_ended,
     .writable = writable,
     .message = message,
+    .read_failed = read_failed,
 };
 
 /* Under AddressSanitizer a call is not reused, so that who touches a released one is found. */
@@ -384,6 +386,18 @@ static void message(gc_call *gc, csvc_payload *payload)
         return;
     }
     sc->loop->ts->events->message(&gc->base, payload);
+}
+
+/* The upper side hears `cancelled`, not a half-close: who reads has asked for `watch`. */
+static void read_failed(gc_call *gc)
+{
+    gc_served *sc = (gc_served *)gc;
+
+    if (sc->starting) {
+        message(gc, NULL);
+    } else if (sc->finish_asked) {
+        end_if_over(sc);
+    }
 }
 
 static void send_ended(gc_call *gc, bool ok)

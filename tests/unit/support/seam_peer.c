@@ -450,8 +450,10 @@ static void on_cancelled(csvc_tcall *tc)
         }
     } else if (call->kind == CANCEL) {
         end_call(call, CSVC_OK, (csvc_bytes){0}, NULL); /* comes to nothing */
+    } else if (call->kind == BIDI || call->kind == SINK || call->kind == EARLY) {
+        end_call(call, CSVC_CANCELLED, (csvc_bytes){0}, NULL);
     }
-    /* the others see it in their next writable, message or post */
+    /* the others see it in their next writable or post */
 }
 
 static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)

@@ -6,6 +6,7 @@ static csvc_code down(const void *ops, void *self, csvc_ctx *ctx, const void *in
     stream_peer *peer = self;
 
     (void)ops;
+    (void)atomic_load(&peer->told);
     return peer->down(peer, ctx, in, out);
 }
 
@@ -14,6 +15,7 @@ static csvc_code up(const void *ops, void *self, csvc_ctx *ctx, const void *in, 
     stream_peer *peer = self;
 
     (void)ops;
+    (void)atomic_load(&peer->told);
     return peer->up(peer, ctx, (csvc_stream *)(uintptr_t)in, out);
 }
 
@@ -22,6 +24,7 @@ static csvc_code both(const void *ops, void *self, csvc_ctx *ctx, const void *in
     stream_peer *peer = self;
 
     (void)ops;
+    (void)atomic_load(&peer->told);
     return peer->both(peer, ctx, (csvc_stream *)(uintptr_t)in, out);
 }
 
@@ -30,6 +33,7 @@ static csvc_code keep(const void *ops, void *self, csvc_ctx *ctx, const void *in
     stream_peer *peer = self;
 
     (void)ops;
+    (void)atomic_load(&peer->told);
     return peer->keep(peer, ctx, in, out);
 }
 

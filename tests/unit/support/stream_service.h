@@ -11,6 +11,7 @@
 #include <csvc/client.h>
 #include <csvc/server.h>
 #include <csvc/stream.h>
+#include <stdatomic.h>
 
 #include "codec_types.h"
 
@@ -21,7 +22,8 @@ typedef struct stream_peer {
     csvc_code (*both)(struct stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out);
     csvc_code (*keep)(struct stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
                       Codec3__Inner *rsp);
-    void *data; /* the test's */
+    void *data;      /* the test's */
+    atomic_int told; /* written by the test when the above is, so that TSan sees the order */
 } stream_peer;
 
 enum {
