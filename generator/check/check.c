@@ -16,6 +16,10 @@
 
 #include "base/banned.h"
 
+enum {
+    MAX_BACKOFF_MS = 3600 * 1000
+};
+
 /* ---- files ---- */
 
 /* The path is pasted into comments and #include lines. */
@@ -162,11 +166,48 @@ static void check_prefix(gen_checking *c, const gen_service *service)
                "say how its C names begin: option (c_svc.c_prefix) = \"my_service\";");
 }
 
+static void refuse_retry(gen_checking *c, const gen_rpc *rpc, const char *what, const char *range)
+{
+    gen_report(c->diag, GEN_ERROR, rpc->place, "rpc %s: (c_svc.rpc).retry.%s is out of range",
+               rpc->name, what);
+    gen_report(c->diag, GEN_NOTE, rpc->place, "%s; leave it out for the default", range);
+}
+
+/* What the runtime would refuse, at each call, is refused here, once. */
+static void check_retry(gen_checking *c, const gen_rpc *rpc)
+{
+    static const char *const hour = "it is from 1 to 3600000, an hour";
+    const CsvcPb__Retry *retry = rpc->retry;
+
+    if (retry->has_max_attempts && (retry->max_attempts < 2 || retry->max_attempts > 5)) {
+        refuse_retry(c, rpc, "max_attempts", "it is from 2 to 5, the first included");
+    }
+    for (size_t i = 0; i < retry->n_codes; i++) {
+        if (retry->codes[i] <= CSVC_PB__CODE__OK ||
+            retry->codes[i] > CSVC_PB__CODE__UNAUTHENTICATED) {
+            refuse_retry(c, rpc, "codes",
+                         "they are those of failures, CANCELLED to UNAUTHENTICATED");
+        }
+    }
+    if (retry->has_initial_backoff_ms && retry->initial_backoff_ms - 1 >= MAX_BACKOFF_MS) {
+        refuse_retry(c, rpc, "initial_backoff_ms", hour);
+    }
+    if (retry->has_max_backoff_ms && retry->max_backoff_ms - 1 >= MAX_BACKOFF_MS) {
+        refuse_retry(c, rpc, "max_backoff_ms", hour);
+    }
+    if (retry->has_multiplier && !(retry->multiplier >= 0.001 && retry->multiplier <= 1000)) {
+        refuse_retry(c, rpc, "multiplier", "it is from 0.001 to 1000");
+    }
+}
+
 static void check_rpc(gen_checking *c, const gen_rpc *rpc)
 {
     const char *prefix = rpc->service->prefix;
     const char *name = csvc_arena_printf(c->a, "%s_%s", prefix, rpc->c_name);
 
+    if (rpc->retry != NULL) {
+        check_retry(c, rpc);
+    }
     if (name == NULL) {
         c->diag->failed = true;
     } else if (*rpc->c_name == '\0') {

@@ -157,7 +157,8 @@ struct gen_rpc {
     gen_message *reply;
     bool is_inline;
     bool deprecated;
-    gen_crud *crud;          /* NULL: none of our business */
+    const struct CsvcPb__Retry *retry; /* (c_svc.rpc).retry; NULL: not given */
+    gen_crud *crud;                    /* NULL: none of our business */
     const char *crud_reason; /* infer.h: why it has that role, or none; NULL: nothing to say */
     gen_place place;
     gen_comments comments;

@@ -155,4 +155,5 @@ void gen_read_rpc_options(gen_builder *b, gen_rpc *rpc, const CsvcPb__MethodDesc
     rpc->deprecated = proto->options->deprecated;
     ours = read_message(b, proto->options, GEN_EXT_RPC, GEN_PB(rpc), "(c_svc.rpc)", rpc->place);
     rpc->is_inline = ours != NULL && ours->inline_;
+    rpc->retry = ours != NULL ? ours->retry : NULL;
 }

@@ -2,6 +2,7 @@
  */
 #include "scope/parts.h"
 
+#include "common/pb.h"
 #include "names/names.h"
 
 #include "base/banned.h"
@@ -296,6 +297,41 @@ static void set_message_names(csvc_arena *a, gen_value *scope, const gen_message
     gen_set_text(a, scope, "reply_name", reply->full_name);
 }
 
+/* The members of its csvc_retry that were given, ", .codes = ...". */
+static const char *retry_members(csvc_arena *a, const CsvcPb__Retry *retry)
+{
+    uint32_t codes = 0;
+    const char *text = "";
+
+    if (retry == NULL) {
+        return text;
+    }
+    for (size_t i = 0; i < retry->n_codes; i++) {
+        codes |= UINT32_C(1) << retry->codes[i];
+    }
+    if (retry->max_attempts != 0) {
+        text = csvc_arena_printf(a, ", .max_attempts = %u", (unsigned)retry->max_attempts);
+    }
+    if (codes != 0 && text != NULL) {
+        text = csvc_arena_printf(a, "%s, .codes = 0x%x", text, (unsigned)codes);
+    }
+    if (retry->initial_backoff_ms != 0 && text != NULL) {
+        text = csvc_arena_printf(a, "%s, .initial_backoff_ms = %u", text,
+                                 (unsigned)retry->initial_backoff_ms);
+    }
+    if (retry->max_backoff_ms != 0 && text != NULL) {
+        text =
+            csvc_arena_printf(a, "%s, .max_backoff_ms = %u", text, (unsigned)retry->max_backoff_ms);
+    }
+    if (retry->has_multiplier && text != NULL) {
+        const unsigned thousandths = (unsigned)(retry->multiplier * 1000 + 0.5);
+
+        text = csvc_arena_printf(a, "%s, .multiplier = %u.%03u", text, thousandths / 1000,
+                                 thousandths % 1000);
+    }
+    return text;
+}
+
 gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc)
 {
     const char *prefix = rpc->service->prefix;
@@ -322,6 +358,8 @@ gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc)
     gen_set_truth(a, scope, "inline", rpc->is_inline);
     gen_set_truth(a, scope, "deprecated", rpc->deprecated);
     gen_set_truth(a, scope, "has_flags", flags != 0);
+    gen_set_truth(a, scope, "has_retry", rpc->retry != NULL);
+    gen_set_text(a, scope, "retry", retry_members(a, rpc->retry));
     gen_set_text(a, scope, "flags", gen_flags_text(a, flags, method_flags, 2));
     gen_set_text(a, scope, "comment", slot_comment(a, rpc));
     gen_set_text(a, scope, "slot", handler(a, rpc, 4, slot, "void *self", ");"));

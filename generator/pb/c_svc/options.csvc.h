@@ -13,6 +13,7 @@ CSVC_BEGIN_DECLS
 /* What csvc/message.h takes to decode, encode, print, copy and compare messages. */
 extern const csvc_message_type csvc_pb__message__type;
 extern const csvc_message_type csvc_pb__field__type;
+extern const csvc_message_type csvc_pb__retry__type;
 extern const csvc_message_type csvc_pb__rpc__type;
 
 /* The .proto itself, serialized, and those it imports. */

@@ -97,6 +97,51 @@ void   csvc_pb__field__free_unpacked
   assert(message->base.descriptor == &csvc_pb__field__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   csvc_pb__retry__init
+                     (CsvcPb__Retry         *message)
+{
+  static const CsvcPb__Retry init_value = CSVC_PB__RETRY__INIT;
+  *message = init_value;
+}
+size_t csvc_pb__retry__get_packed_size
+                     (const CsvcPb__Retry *message)
+{
+  assert(message->base.descriptor == &csvc_pb__retry__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t csvc_pb__retry__pack
+                     (const CsvcPb__Retry *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &csvc_pb__retry__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t csvc_pb__retry__pack_to_buffer
+                     (const CsvcPb__Retry *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &csvc_pb__retry__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+CsvcPb__Retry *
+       csvc_pb__retry__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (CsvcPb__Retry *)
+     protobuf_c_message_unpack (&csvc_pb__retry__descriptor,
+                                allocator, len, data);
+}
+void   csvc_pb__retry__free_unpacked
+                     (CsvcPb__Retry *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &csvc_pb__retry__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   csvc_pb__rpc__init
                      (CsvcPb__Rpc         *message)
 {
@@ -335,7 +380,97 @@ const ProtobufCMessageDescriptor csvc_pb__field__descriptor =
   (ProtobufCMessageInit) csvc_pb__field__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor csvc_pb__rpc__field_descriptors[1] =
+static const ProtobufCFieldDescriptor csvc_pb__retry__field_descriptors[5] =
+{
+  {
+    "max_attempts",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(CsvcPb__Retry, has_max_attempts),
+    offsetof(CsvcPb__Retry, max_attempts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "codes",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(CsvcPb__Retry, n_codes),
+    offsetof(CsvcPb__Retry, codes),
+    &csvc_pb__code__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "initial_backoff_ms",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(CsvcPb__Retry, has_initial_backoff_ms),
+    offsetof(CsvcPb__Retry, initial_backoff_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_backoff_ms",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(CsvcPb__Retry, has_max_backoff_ms),
+    offsetof(CsvcPb__Retry, max_backoff_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "multiplier",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(CsvcPb__Retry, has_multiplier),
+    offsetof(CsvcPb__Retry, multiplier),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned csvc_pb__retry__field_indices_by_name[] = {
+  1,   /* field[1] = codes */
+  2,   /* field[2] = initial_backoff_ms */
+  0,   /* field[0] = max_attempts */
+  3,   /* field[3] = max_backoff_ms */
+  4,   /* field[4] = multiplier */
+};
+static const ProtobufCIntRange csvc_pb__retry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor csvc_pb__retry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "c_svc.Retry",
+  "Retry",
+  "CsvcPb__Retry",
+  "c_svc",
+  sizeof(CsvcPb__Retry),
+  5,
+  csvc_pb__retry__field_descriptors,
+  csvc_pb__retry__field_indices_by_name,
+  1,  csvc_pb__retry__number_ranges,
+  (ProtobufCMessageInit) csvc_pb__retry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor csvc_pb__rpc__field_descriptors[2] =
 {
   {
     "inline",
@@ -349,14 +484,27 @@ static const ProtobufCFieldDescriptor csvc_pb__rpc__field_descriptors[1] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "retry",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(CsvcPb__Rpc, retry),
+    &csvc_pb__retry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned csvc_pb__rpc__field_indices_by_name[] = {
   0,   /* field[0] = inline */
+  1,   /* field[1] = retry */
 };
 static const ProtobufCIntRange csvc_pb__rpc__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor csvc_pb__rpc__descriptor =
 {
@@ -366,10 +514,68 @@ const ProtobufCMessageDescriptor csvc_pb__rpc__descriptor =
   "CsvcPb__Rpc",
   "c_svc",
   sizeof(CsvcPb__Rpc),
-  1,
+  2,
   csvc_pb__rpc__field_descriptors,
   csvc_pb__rpc__field_indices_by_name,
   1,  csvc_pb__rpc__number_ranges,
   (ProtobufCMessageInit) csvc_pb__rpc__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue csvc_pb__code__enum_values_by_number[17] =
+{
+  { "OK", "CSVC_PB__CODE__OK", 0 },
+  { "CANCELLED", "CSVC_PB__CODE__CANCELLED", 1 },
+  { "UNKNOWN", "CSVC_PB__CODE__UNKNOWN", 2 },
+  { "INVALID_ARGUMENT", "CSVC_PB__CODE__INVALID_ARGUMENT", 3 },
+  { "DEADLINE_EXCEEDED", "CSVC_PB__CODE__DEADLINE_EXCEEDED", 4 },
+  { "NOT_FOUND", "CSVC_PB__CODE__NOT_FOUND", 5 },
+  { "ALREADY_EXISTS", "CSVC_PB__CODE__ALREADY_EXISTS", 6 },
+  { "PERMISSION_DENIED", "CSVC_PB__CODE__PERMISSION_DENIED", 7 },
+  { "RESOURCE_EXHAUSTED", "CSVC_PB__CODE__RESOURCE_EXHAUSTED", 8 },
+  { "FAILED_PRECONDITION", "CSVC_PB__CODE__FAILED_PRECONDITION", 9 },
+  { "ABORTED", "CSVC_PB__CODE__ABORTED", 10 },
+  { "OUT_OF_RANGE", "CSVC_PB__CODE__OUT_OF_RANGE", 11 },
+  { "UNIMPLEMENTED", "CSVC_PB__CODE__UNIMPLEMENTED", 12 },
+  { "INTERNAL", "CSVC_PB__CODE__INTERNAL", 13 },
+  { "UNAVAILABLE", "CSVC_PB__CODE__UNAVAILABLE", 14 },
+  { "DATA_LOSS", "CSVC_PB__CODE__DATA_LOSS", 15 },
+  { "UNAUTHENTICATED", "CSVC_PB__CODE__UNAUTHENTICATED", 16 },
+};
+static const ProtobufCIntRange csvc_pb__code__value_ranges[] = {
+{0, 0},{0, 17}
+};
+static const ProtobufCEnumValueIndex csvc_pb__code__enum_values_by_name[17] =
+{
+  { "ABORTED", 10 },
+  { "ALREADY_EXISTS", 6 },
+  { "CANCELLED", 1 },
+  { "DATA_LOSS", 15 },
+  { "DEADLINE_EXCEEDED", 4 },
+  { "FAILED_PRECONDITION", 9 },
+  { "INTERNAL", 13 },
+  { "INVALID_ARGUMENT", 3 },
+  { "NOT_FOUND", 5 },
+  { "OK", 0 },
+  { "OUT_OF_RANGE", 11 },
+  { "PERMISSION_DENIED", 7 },
+  { "RESOURCE_EXHAUSTED", 8 },
+  { "UNAUTHENTICATED", 16 },
+  { "UNAVAILABLE", 14 },
+  { "UNIMPLEMENTED", 12 },
+  { "UNKNOWN", 2 },
+};
+const ProtobufCEnumDescriptor csvc_pb__code__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "c_svc.Code",
+  "Code",
+  "CsvcPb__Code",
+  "c_svc",
+  17,
+  csvc_pb__code__enum_values_by_number,
+  17,
+  csvc_pb__code__enum_values_by_name,
+  1,
+  csvc_pb__code__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -17,11 +17,35 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct CsvcPb__Message CsvcPb__Message;
 typedef struct CsvcPb__Field CsvcPb__Field;
+typedef struct CsvcPb__Retry CsvcPb__Retry;
 typedef struct CsvcPb__Rpc CsvcPb__Rpc;
 
 
 /* --- enums --- */
 
+/*
+ * How an rpc may end; the status codes of gRPC.
+ */
+typedef enum _CsvcPb__Code {
+  CSVC_PB__CODE__OK = 0,
+  CSVC_PB__CODE__CANCELLED = 1,
+  CSVC_PB__CODE__UNKNOWN = 2,
+  CSVC_PB__CODE__INVALID_ARGUMENT = 3,
+  CSVC_PB__CODE__DEADLINE_EXCEEDED = 4,
+  CSVC_PB__CODE__NOT_FOUND = 5,
+  CSVC_PB__CODE__ALREADY_EXISTS = 6,
+  CSVC_PB__CODE__PERMISSION_DENIED = 7,
+  CSVC_PB__CODE__RESOURCE_EXHAUSTED = 8,
+  CSVC_PB__CODE__FAILED_PRECONDITION = 9,
+  CSVC_PB__CODE__ABORTED = 10,
+  CSVC_PB__CODE__OUT_OF_RANGE = 11,
+  CSVC_PB__CODE__UNIMPLEMENTED = 12,
+  CSVC_PB__CODE__INTERNAL = 13,
+  CSVC_PB__CODE__UNAVAILABLE = 14,
+  CSVC_PB__CODE__DATA_LOSS = 15,
+  CSVC_PB__CODE__UNAUTHENTICATED = 16
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CSVC_PB__CODE)
+} CsvcPb__Code;
 
 /* --- messages --- */
 
@@ -103,6 +127,44 @@ struct  CsvcPb__Field
 
 
 /*
+ * When generated clients try a call again: `retry: {max_attempts: 3, codes: [UNAVAILABLE]}`. Only for
+ * rpcs that may run twice. Never once the server has begun to reply, never behind the deadline.
+ */
+struct  CsvcPb__Retry
+{
+  ProtobufCMessage base;
+  /*
+   * With the first, 2 to 5; otherwise 3.
+   */
+  protobuf_c_boolean has_max_attempts;
+  uint32_t max_attempts;
+  /*
+   * What an attempt has to end with; otherwise UNAVAILABLE.
+   */
+  size_t n_codes;
+  CsvcPb__Code *codes;
+  /*
+   * The first wait; otherwise 100. The real one is up to a fifth shorter or longer.
+   */
+  protobuf_c_boolean has_initial_backoff_ms;
+  uint32_t initial_backoff_ms;
+  /*
+   * The longest wait; otherwise 1000.
+   */
+  protobuf_c_boolean has_max_backoff_ms;
+  uint32_t max_backoff_ms;
+  /*
+   * By how much each wait is longer than the one before; otherwise 2.
+   */
+  protobuf_c_boolean has_multiplier;
+  double multiplier;
+};
+#define CSVC_PB__RETRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&csvc_pb__retry__descriptor) \
+    , 0, 0, 0,NULL, 0, 0, 0, 0, 0, 0 }
+
+
+/*
  * Of an rpc.
  */
 struct  CsvcPb__Rpc
@@ -114,10 +176,14 @@ struct  CsvcPb__Rpc
    */
   protobuf_c_boolean has_inline_;
   protobuf_c_boolean inline_;
+  /*
+   * Calls that fail are made again; otherwise only those that no server has seen are.
+   */
+  CsvcPb__Retry *retry;
 };
 #define CSVC_PB__RPC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&csvc_pb__rpc__descriptor) \
-    , 0, 0 }
+    , 0, 0, NULL }
 
 
 /* CsvcPb__Message methods */
@@ -158,6 +224,25 @@ CsvcPb__Field *
 void   csvc_pb__field__free_unpacked
                      (CsvcPb__Field *message,
                       ProtobufCAllocator *allocator);
+/* CsvcPb__Retry methods */
+void   csvc_pb__retry__init
+                     (CsvcPb__Retry         *message);
+size_t csvc_pb__retry__get_packed_size
+                     (const CsvcPb__Retry   *message);
+size_t csvc_pb__retry__pack
+                     (const CsvcPb__Retry   *message,
+                      uint8_t             *out);
+size_t csvc_pb__retry__pack_to_buffer
+                     (const CsvcPb__Retry   *message,
+                      ProtobufCBuffer     *buffer);
+CsvcPb__Retry *
+       csvc_pb__retry__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   csvc_pb__retry__free_unpacked
+                     (CsvcPb__Retry *message,
+                      ProtobufCAllocator *allocator);
 /* CsvcPb__Rpc methods */
 void   csvc_pb__rpc__init
                      (CsvcPb__Rpc         *message);
@@ -185,6 +270,9 @@ typedef void (*CsvcPb__Message_Closure)
 typedef void (*CsvcPb__Field_Closure)
                  (const CsvcPb__Field *message,
                   void *closure_data);
+typedef void (*CsvcPb__Retry_Closure)
+                 (const CsvcPb__Retry *message,
+                  void *closure_data);
 typedef void (*CsvcPb__Rpc_Closure)
                  (const CsvcPb__Rpc *message,
                   void *closure_data);
@@ -194,8 +282,10 @@ typedef void (*CsvcPb__Rpc_Closure)
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    csvc_pb__code__descriptor;
 extern const ProtobufCMessageDescriptor csvc_pb__message__descriptor;
 extern const ProtobufCMessageDescriptor csvc_pb__field__descriptor;
+extern const ProtobufCMessageDescriptor csvc_pb__retry__descriptor;
 extern const ProtobufCMessageDescriptor csvc_pb__rpc__descriptor;
 
 PROTOBUF_C__END_DECLS
