@@ -454,6 +454,44 @@ static void numbers_are_used_again(void **state)
     csvc__gc_names_release(&names);
 }
 
+/* The quota of the server holds for connections that we hand to the core. */
+static void what_is_buffered_has_a_limit(void **state)
+{
+    enum {
+        MUCH = 48 << 20
+    };
+    char *much = malloc(MUCH + 1);
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
+    Codec3__Inner req = CODEC3__INNER__INIT;
+    const void *reply;
+    csvc_channel *ch;
+    csvc_code code;
+    scene sc;
+
+    (void)state;
+    memset(much, 'a', MUCH);
+    much[MUCH] = '\0';
+    req.name = much;
+    for (int i = 0; i < 2; i++) {
+        serve(&sc, "127.0.0.1:0",
+              (csvc_server_options){.max_message_bytes = 1 << 30,
+                                    .max_call_memory = 1 << 30,
+                                    .max_buffered_bytes = i == 0 ? (size_t)8 << 20 : 0});
+        ch = channel(&sc);
+        code = csvc_call_unary(ch, &stream_methods[STREAM_KEEP], &rpc, &req, &reply);
+        if (i == 0) {
+            assert_int_not_equal(CSVC_OK, code);
+        } else {
+            assert_int_equal(CSVC_OK, code);
+        }
+        assert_int_equal(CSVC_OK, ask(ch, NULL, 0));
+        csvc_channel_free(ch);
+        csvc_server_free(sc.srv);
+    }
+    csvc_rpc_clear(&rpc);
+    free(much);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +501,7 @@ int main(void)
         cmocka_unit_test(each_family_has_its_names),
         cmocka_unit_test(a_late_question_gets_the_right_name),
         cmocka_unit_test(numbers_are_used_again),
+        cmocka_unit_test(what_is_buffered_has_a_limit),
     };
 
     return cmocka_run_group_tests_name("grpc_core_connections", tests, NULL, NULL);

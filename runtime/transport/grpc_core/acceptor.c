@@ -422,25 +422,30 @@ static void resume_listening(gc_acceptor *acc)
     }
 }
 
-/* No descriptor for it: refuses the connection that waits longest. */
-static void refuse_one(gc_acceptor *acc, int listener, const char *why)
+/* No descriptor for it: refuses the connection that waits longest. False: none does; the system
+ * says so only to who has a descriptor to spare. */
+static bool refuse_one(gc_acceptor *acc, int listener)
 {
-    int fd;
+    bool none = false;
+    int fd = -1;
 
-    complain(acc, "a connection was refused", why);
-    if (acc->reserve < 0) {
-        pause_listening(acc);
-        return;
+    if (acc->reserve >= 0) {
+        (void)close(acc->reserve);
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        none = fd < 0 && errno == EAGAIN;
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        acc->reserve = open_reserve();
     }
-    (void)close(acc->reserve);
-    fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    acc->reserve = open_reserve();
-    if (fd < 0) {
+    if (fd < 0 && !none) {
         pause_listening(acc); /* somebody else has taken it */
     }
+    if (!none) {
+        complain(acc, fd >= 0 ? "a connection was refused" : "connections wait",
+                 "out of descriptors");
+    }
+    return !none;
 }
 
 static void accept_some(gc_acceptor *acc, int listener)
@@ -457,8 +462,10 @@ static void accept_some(gc_acceptor *acc, int listener)
             (void)close(fd);
         } else if (fd >= 0) {
             begin(acc, fd, &from);
-        } else if ((errno == EMFILE || errno == ENFILE) && !give_up_rest(acc)) {
-            refuse_one(acc, listener, "out of descriptors");
+        } else if (errno == EMFILE || errno == ENFILE) {
+            if (!give_up_rest(acc) && !refuse_one(acc, listener)) {
+                return;
+            }
         } else if (errno == ENOBUFS || errno == ENOMEM) {
             complain(acc, "connections wait", "the system is out of memory");
             pause_listening(acc);
