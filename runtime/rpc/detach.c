@@ -52,7 +52,10 @@ bool csvc_stream_recv(csvc_stream *in, const void **ret_message)
         }
         return false;
     }
-    code = csvc__live_received(s, *ret_message);
+    code = csvc__live_kept(s);
+    if (code == CSVC_OK) {
+        code = csvc__live_received(s, *ret_message);
+    }
     if (code != CSVC_OK) {
         csvc__stream_refuse(in, code);
     }

@@ -175,6 +175,17 @@ csvc_code csvc__live_received(csvc__served *s, const void *message)
     return csvc__served_checked(&s->ctx, "an interceptor", code);
 }
 
+csvc_code csvc__live_kept(csvc__served *s)
+{
+    if (!csvc__stream_misused(&s->l.stream)) {
+        return CSVC_OK;
+    }
+    csvc_log(CSVC_LOG_ERROR,
+             "a message was written to after the next one had come: csvc_message_copy keeps one",
+             "method", s->ctx.path, NULL);
+    return csvc_fail(&s->ctx, CSVC_INTERNAL, "a message was kept too long");
+}
+
 csvc__pushed csvc__live_push(csvc__served *s, csvc_payload *payload, const void *message,
                              csvc_code *ret_why)
 {
@@ -228,6 +239,11 @@ static void tell_message(served *s)
     if (!l->told_end) {
         if (!csvc__stream_receive(&l->stream, &message, &err)) {
             end_here(s, csvc__stream_in_code(&l->stream), "a message does not parse");
+            return;
+        }
+        code = csvc__live_kept(s);
+        if (code != CSVC_OK) {
+            end_here(s, code, "a message was kept too long");
             return;
         }
         code = csvc__live_received(s, message);
@@ -327,6 +343,9 @@ static csvc_code handle(served *s)
         s->reply_message = out;
     }
     code = method->invoke(s->sm->ops, s->sm->self, ctx, in, out);
+    if (!s->detached && csvc__live_kept(s) != CSVC_OK) {
+        return CSVC_INTERNAL;
+    }
     if (code != CSVC_OK) {
         return csvc__served_checked(ctx, "the handler", code);
     }

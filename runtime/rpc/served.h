@@ -109,4 +109,7 @@ csvc_code csvc__live_received(csvc__served *s, const void *message) CSVC_MUST_CH
 csvc__pushed csvc__live_push(csvc__served *s, csvc_payload *payload, const void *message,
                              csvc_code *ret_why);
 
+/* INTERNAL and a line in the log when a message was kept too long, where that is looked for. */
+csvc_code csvc__live_kept(csvc__served *s) CSVC_MUST_CHECK;
+
 #endif /* CSVC_RPC_SERVED_H */

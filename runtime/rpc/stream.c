@@ -8,7 +8,8 @@
 #include <base/banned.h>
 
 enum {
-    SCRATCH = 1024 /* a message that is not longer is packed on the stack first */
+    SCRATCH = 1024, /* a message that is not longer is packed on the stack first */
+    STALE = 0xdb    /* bytes of a message that is no more: no text, no pointer */
 };
 
 /* ---- life ---- */
@@ -52,6 +53,7 @@ void csvc__stream_release(csvc_stream *st)
         csvc__arena_release(&st->scratch);
         csvc__free(st->scratch_first);
     }
+    csvc__free(st->stale);
     (void)pthread_cond_destroy(&st->moved);
     (void)pthread_mutex_destroy(&st->lock);
 }
@@ -277,11 +279,51 @@ static csvc_payload *take_ahead(csvc_stream *st, bool *ret_owed)
     return payload;
 }
 
+/* A message that is kept too long is to be found: its chunk is overwritten, stays for one message
+ * more, and is looked at then; where AddressSanitizer watches, it is freed. */
+#if defined(CSVC_DEBUG)
+bool csvc__stream_misused(csvc_stream *st)
+{
+    for (size_t i = 0; st->stale != NULL && i < CSVC__STREAM_FIRST_CHUNK - 1; i++) {
+        st->misused |= st->stale[i] != STALE;
+    }
+    return st->misused;
+}
+
+static void retire_scratch(csvc_stream *st)
+{
+    (void)csvc__stream_misused(st);
+    csvc__arena_release(&st->scratch);
+    csvc__free(st->stale);
+    st->stale = st->scratch_first;
+    st->scratch_first = NULL;
+    CSVC__ARENA_OPEN(st->stale, CSVC__STREAM_FIRST_CHUNK);
+    memset(st->stale, STALE, CSVC__STREAM_FIRST_CHUNK - 1);
+    st->stale[CSVC__STREAM_FIRST_CHUNK - 1] = 0; /* strings end */
+#if defined(CSVC__ARENA_ASAN) && !defined(CSVC__STREAM_KEEP_STALE)
+    csvc__free(st->stale);
+    st->stale = NULL;
+#endif
+}
+#else
+bool csvc__stream_misused(csvc_stream *st)
+{
+    return st->misused;
+}
+
+static void retire_scratch(csvc_stream *st)
+{
+    csvc_arena_reset(&st->scratch);
+}
+#endif
+
 /* An empty arena for one message; its first chunk stays. */
 static bool fresh_scratch(csvc_stream *st)
 {
     if (st->scratch_first != NULL) {
-        csvc_arena_reset(&st->scratch);
+        retire_scratch(st);
+    }
+    if (st->scratch_first != NULL) {
         return true;
     }
     st->scratch_first = csvc__malloc(CSVC__STREAM_FIRST_CHUNK);

@@ -37,6 +37,8 @@ struct csvc_stream {
     csvc_task task;
     csvc_arena scratch; /* of the message received last; whoever receives */
     void *scratch_first;
+    uint8_t *stale;   /* with CSVC_DEBUG: the chunk of the message before, overwritten */
+    bool misused;     /* and it was written to afterwards */
     csvc_arena *into; /* decode there instead, and keep what is there; NULL: the scratch arena */
     size_t max_memory;
     uint32_t max_queued;
@@ -105,6 +107,11 @@ bool csvc__stream_await_room(csvc_stream *st, size_t len);
 /* The next message, decoded into the scratch arena; waits for it where it may. False: there is
  * none; csvc__stream_in_code says why. */
 bool csvc__stream_receive(csvc_stream *st, const void **ret_message, csvc_error *err);
+
+/* Whether the message before the last was written to after the last was received: only with
+ * CSVC_DEBUG, which also makes its strings and its type unreadable, so that it cannot be sent. The
+ * thread that receives. */
+bool csvc__stream_misused(csvc_stream *st);
 
 /* Why there are no more messages: OK at the end of them. */
 csvc_code csvc__stream_in_code(csvc_stream *st);
