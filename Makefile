@@ -317,7 +317,7 @@ UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
 UNIT_SUPPORT := $(call obj,$(call src,tests/unit/support))
 UNIT_LIBS := $(STAGE)/lib/libcsvc-grpc-core.a $(STAGE)/lib/libcsvc-sqlite.a $(STAGE)/lib/libcsvc-http.a \
              $(STAGE)/lib/libcsvc.a
-TEST_CFLAGS = -Igenerator -Igenerator/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_GRPC) $(PKGS_SQLITE))
+TEST_CFLAGS = -Igenerator -Igenerator/pb -Iruntime/std/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_GRPC) $(PKGS_SQLITE))
 TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_HTTP) $(PKGS_BASE) yaml-0.1 libcrypto jansson) -lm
 E2E       := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 
