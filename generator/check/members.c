@@ -215,6 +215,7 @@ void gen_check_message(gen_checking *c, const gen_message *message)
     for (size_t i = 0; i < message->n_fields; i++) {
         add_field(c, message, &members, message->fields[i]);
         check_field(c, message->fields[i]);
+        gen_check_rules(c, message->fields[i]);
     }
     for (size_t i = 0; i < message->n_oneofs; i++) {
         const gen_oneof *oneof = &message->oneofs[i];

@@ -18,6 +18,10 @@ typedef struct gen_checking {
 
 void gen_check_message(gen_checking *c, const gen_message *message);
 
+/* ---- rules.c: what options ask of a field's values ---- */
+
+void gen_check_rules(gen_checking *c, const gen_field *field);
+
 /* ---- symbols.c: names that the C compiler and the linker see ---- */
 
 void gen_check_symbols(gen_checking *c);

@@ -47,7 +47,7 @@ static const char *sample_text(const gen_field *field)
 }
 
 /* NULL: no flag of the client takes it in one word. */
-static const char *sample_value(const gen_field *field)
+static const char *sample_value(csvc_arena *a, const gen_field *field)
 {
     if (field->label == CSVC_LABEL_REPEATED) {
         return NULL;
@@ -66,7 +66,7 @@ static const char *sample_value(const gen_field *field)
     case CSVC_KIND_MESSAGE:
         return NULL;
     default:
-        return "1";
+        return field->options.min > 1 ? cli_printf(a, "%.0f", field->options.min) : "1";
     }
 }
 
@@ -126,7 +126,7 @@ static void add_columns(flags *f, const gen_crud *crud)
                 (required == 0 && f->n >= 2)) {
                 continue;
             }
-            add(f, crud->entity_field, field, sample_value(field));
+            add(f, crud->entity_field, field, sample_value(f->a, field));
         }
     }
 }
@@ -220,7 +220,7 @@ const char *project_example_rpc(project *p, const gen_rpc *rpc)
         add_crud(&f, rpc->crud);
     } else {
         for (size_t i = 0; i < rpc->request->n_fields && f.n < 2; i++) {
-            add(&f, NULL, rpc->request->fields[i], sample_value(rpc->request->fields[i]));
+            add(&f, NULL, rpc->request->fields[i], sample_value(a, rpc->request->fields[i]));
         }
     }
     return cli_list_join(a, &f.words, " ");
@@ -230,7 +230,7 @@ const char *project_example_rpc(project *p, const gen_rpc *rpc)
 static const char *sample_member(csvc_arena *a, const gen_field *field)
 {
     const bool text = field->kind == CSVC_KIND_STRING || field->kind == CSVC_KIND_ENUM;
-    const char *value = sample_value(field);
+    const char *value = sample_value(a, field);
 
     return value == NULL ? NULL
                          : cli_printf(a, "\"%s\": %s%s%s", field->json_name, text ? "\"" : "",

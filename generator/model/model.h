@@ -64,6 +64,9 @@ typedef struct gen_field_options {
     bool has_index, index;
     bool has_stored, stored; /* false: no column */
     uint32_t max_len;
+    uint32_t rules; /* CSVC_RULE_...: which of those that follow are given, and required, max_len */
+    uint32_t min_len, min_items, max_items;
+    double min, max;
     const char *column; /* NULL: the field's name */
 } gen_field_options;
 
@@ -131,6 +134,7 @@ struct gen_message {
     size_t n_enums;
     bool map_entry;
     bool has_required; /* it, or a message in it */
+    bool has_rules;    /* the same: rules of values */
     csvc_well_known well_known;
     /* (c_svc.message) */
     const char *entity_name; /* the option's name; NULL: not given */

@@ -79,6 +79,18 @@ void gen_read_message_options(gen_builder *b, gen_message *message)
     }
 }
 
+static uint32_t rules_of(const CsvcPb__Field *ours)
+{
+    return (ours->required ? (uint32_t)CSVC_RULE_REQUIRED : 0U) |
+           (ours->has_min_len ? (uint32_t)CSVC_RULE_MIN_LEN : 0U) |
+           (ours->max_len > 0 ? (uint32_t)CSVC_RULE_MAX_LEN : 0U) |
+           (ours->has_min ? (uint32_t)CSVC_RULE_MIN : 0U) |
+           (ours->has_max ? (uint32_t)CSVC_RULE_MAX : 0U) |
+           (ours->has_min_items ? (uint32_t)CSVC_RULE_MIN_ITEMS : 0U) |
+           (ours->has_max_items ? (uint32_t)CSVC_RULE_MAX_ITEMS : 0U) |
+           (ours->defined_only ? (uint32_t)CSVC_RULE_DEFINED : 0U);
+}
+
 void gen_read_field_options(gen_builder *b, gen_field *field,
                             const CsvcPb__FieldDescriptorProto *proto)
 {
@@ -109,6 +121,12 @@ void gen_read_field_options(gen_builder *b, gen_field *field,
             .has_stored = ours->has_stored,
             .stored = ours->stored,
             .max_len = ours->max_len,
+            .rules = rules_of(ours),
+            .min_len = ours->min_len,
+            .min_items = ours->min_items,
+            .max_items = ours->max_items,
+            .min = ours->min,
+            .max = ours->max,
             .column = ours->column,
         };
     }

@@ -203,13 +203,88 @@ static void find_uses(users *u, gen_file *file)
     file->uses = found_files(u);
 }
 
-/* ---- required fields, through messages within messages ---- */
+/* ---- what holds for a message when it does for one within it ---- */
 
-static void find_required(gen_builder *b)
-{
+typedef struct spread {
     gen_message **queue;
     gen_field **next; /* a list of the fields of each message type, threaded through an array */
-    size_t n_queue = 0;
+    size_t n_queue;
+    bool *(*mark)(gen_message *); /* where it is noted */
+} spread;
+
+static bool *required_of(gen_message *message)
+{
+    return &message->has_required;
+}
+
+static bool *rules_of(gen_message *message)
+{
+    return &message->has_rules;
+}
+
+static void note(spread *s, gen_message *message)
+{
+    if (!*s->mark(message)) {
+        *s->mark(message) = true;
+        s->queue[s->n_queue++] = message;
+    }
+}
+
+static void flow(spread *s)
+{
+    while (s->n_queue > 0) {
+        const gen_message *message = s->queue[--s->n_queue];
+
+        for (gen_field *field = s->next[message->order]; field != NULL;
+             field = field->next_of_type) {
+            note(s, field->parent);
+        }
+    }
+}
+
+/* Calls `each` for every message. */
+static void for_messages(gen_builder *b, spread *s, void (*each)(spread *, gen_message *))
+{
+    for (size_t i = 0; i < b->model->n_files; i++) {
+        for (size_t k = 0; k < b->model->files[i]->n_all_messages; k++) {
+            each(s, b->model->files[i]->all_messages[k]);
+        }
+    }
+}
+
+static void thread_fields(spread *s, gen_message *message)
+{
+    for (size_t f = 0; f < message->n_fields; f++) {
+        gen_field *field = message->fields[f];
+
+        if (field->message != NULL) {
+            field->next_of_type = s->next[field->message->order];
+            s->next[field->message->order] = field;
+        }
+    }
+}
+
+static void note_required(spread *s, gen_message *message)
+{
+    for (size_t f = 0; f < message->n_fields; f++) {
+        if (message->fields[f]->label == CSVC_LABEL_REQUIRED) {
+            note(s, message);
+        }
+    }
+}
+
+static void note_rules(spread *s, gen_message *message)
+{
+    for (size_t f = 0; f < message->n_fields; f++) {
+        if (message->fields[f]->options.rules != 0) {
+            note(s, message);
+        }
+    }
+}
+
+static void find_required_and_rules(gen_builder *b)
+{
+    spread s = {.mark = required_of};
     size_t n_messages = 0;
 
     for (size_t i = 0; i < b->model->n_files; i++) {
@@ -219,41 +294,17 @@ static void find_required(gen_builder *b)
             file->all_messages[k]->order = (uint32_t)n_messages++;
         }
     }
-    queue = gen_take(b, n_messages, sizeof(*queue));
-    next = gen_take(b, n_messages, sizeof(*next));
+    s.queue = gen_take(b, n_messages, sizeof(gen_message *));
+    s.next = gen_take(b, n_messages, sizeof(gen_field *));
     if (b->no_memory || n_messages == 0) {
         return;
     }
-    for (size_t i = 0; i < b->model->n_files; i++) {
-        const gen_file *file = b->model->files[i];
-
-        for (size_t k = 0; k < file->n_all_messages; k++) {
-            gen_message *message = file->all_messages[k];
-
-            for (size_t f = 0; f < message->n_fields; f++) {
-                gen_field *field = message->fields[f];
-
-                if (field->message != NULL) {
-                    field->next_of_type = next[field->message->order];
-                    next[field->message->order] = field;
-                }
-                if (field->label == CSVC_LABEL_REQUIRED && !message->has_required) {
-                    message->has_required = true;
-                    queue[n_queue++] = message;
-                }
-            }
-        }
-    }
-    while (n_queue > 0) {
-        const gen_message *message = queue[--n_queue];
-
-        for (gen_field *field = next[message->order]; field != NULL; field = field->next_of_type) {
-            if (!field->parent->has_required) {
-                field->parent->has_required = true;
-                queue[n_queue++] = field->parent;
-            }
-        }
-    }
+    for_messages(b, &s, thread_fields);
+    for_messages(b, &s, note_required);
+    flow(&s);
+    s.mark = rules_of;
+    for_messages(b, &s, note_rules);
+    flow(&s);
 }
 
 void gen_resolve(gen_builder *b)
@@ -275,7 +326,7 @@ void gen_resolve(gen_builder *b)
     if (b->no_memory || b->diag->n_errors > 0) {
         return;
     }
-    find_required(b);
+    find_required_and_rules(b);
     u.marks = gen_take(b, model->n_files, sizeof(*u.marks));
     u.found = gen_take(b, model->n_files, sizeof(gen_file *));
     for (size_t i = 0; i < model->n_files && !b->no_memory; i++) {

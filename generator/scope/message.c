@@ -154,7 +154,63 @@ static const char *const well_known[] = {
 static const gen_flag_name message_flags[] = {
     {CSVC_MESSAGE_MAP_ENTRY, "CSVC_MESSAGE_MAP_ENTRY"},
     {CSVC_MESSAGE_REQUIRED, "CSVC_MESSAGE_REQUIRED"},
+    {CSVC_MESSAGE_RULES, "CSVC_MESSAGE_RULES"},
 };
+
+static const gen_flag_name rule_flags[] = {
+    {CSVC_RULE_REQUIRED, "CSVC_RULE_REQUIRED"},
+    {CSVC_RULE_MIN_LEN, "CSVC_RULE_MIN_LEN"},
+    {CSVC_RULE_MAX_LEN, "CSVC_RULE_MAX_LEN"},
+    {CSVC_RULE_MIN, "CSVC_RULE_MIN"},
+    {CSVC_RULE_MAX, "CSVC_RULE_MAX"},
+    {CSVC_RULE_MIN_ITEMS, "CSVC_RULE_MIN_ITEMS"},
+    {CSVC_RULE_MAX_ITEMS, "CSVC_RULE_MAX_ITEMS"},
+    {CSVC_RULE_DEFINED, "CSVC_RULE_DEFINED"},
+};
+
+/* `{.field = 1, .checks = CSVC_RULE_MAX_LEN, .max_len = 40},`, for column 4. Whether an entity's
+ * column is required and how long it may be is its store's to say. */
+static char *rule_row(csvc_arena *a, const gen_field *field)
+{
+    const gen_field_options *o = &field->options;
+    const uint32_t columns =
+        field->parent->entity != NULL ? CSVC_RULE_REQUIRED | CSVC_RULE_MAX_LEN : 0U;
+    const uint32_t rules = o->rules & ~columns;
+    const char *items[8];
+    size_t n = 0;
+
+    if (rules == 0) {
+        return csvc_arena_strdup(a, "");
+    }
+    items[n++] = csvc_arena_printf(a, ".field = %u", (unsigned)field->index);
+    items[n] = gen_flags_text(a, rules, rule_flags, sizeof(rule_flags) / sizeof(rule_flags[0]));
+    items[n] = items[n] != NULL ? csvc_arena_printf(a, ".checks = %s", items[n]) : NULL;
+    n++;
+    if ((rules & CSVC_RULE_MIN_LEN) != 0) {
+        items[n++] = csvc_arena_printf(a, ".min_len = %u", (unsigned)o->min_len);
+    }
+    if ((rules & CSVC_RULE_MAX_LEN) != 0) {
+        items[n++] = csvc_arena_printf(a, ".max_len = %u", (unsigned)o->max_len);
+    }
+    if ((rules & CSVC_RULE_MIN_ITEMS) != 0) {
+        items[n++] = csvc_arena_printf(a, ".min_items = %u", (unsigned)o->min_items);
+    }
+    if ((rules & CSVC_RULE_MAX_ITEMS) != 0) {
+        items[n++] = csvc_arena_printf(a, ".max_items = %u", (unsigned)o->max_items);
+    }
+    if ((rules & CSVC_RULE_MIN) != 0) {
+        items[n++] = csvc_arena_printf(a, ".min = %.17g", o->min);
+    }
+    if ((rules & CSVC_RULE_MAX) != 0) {
+        items[n++] = csvc_arena_printf(a, ".max = %.17g", o->max);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (items[i] == NULL) {
+            return NULL;
+        }
+    }
+    return gen_layout(a, 4, "{", items, n, "},");
+}
 
 /* The initialised struct that new messages are copied from, as a definition. */
 static char *initial(csvc_arena *a, const gen_message *message)
@@ -173,11 +229,14 @@ static char *initial(csvc_arena *a, const gen_message *message)
 gen_value *gen_scope_message(csvc_arena *a, const gen_message *message)
 {
     uint32_t flags = (message->map_entry ? CSVC_MESSAGE_MAP_ENTRY : 0U) |
-                     (message->has_required ? CSVC_MESSAGE_REQUIRED : 0U);
+                     (message->has_required ? CSVC_MESSAGE_REQUIRED : 0U) |
+                     (message->has_rules && message->entity == NULL ? CSVC_MESSAGE_RULES : 0U);
     gen_value *scope = gen_object(a);
     gen_value *fields = gen_list(a);
+    gen_value *rules = gen_list(a);
     bool json_names = false;
     size_t n_dense = 0;
+    const char *row;
 
     while (n_dense < message->n_fields && message->by_number[n_dense]->number == n_dense + 1) {
         n_dense++;
@@ -185,6 +244,10 @@ gen_value *gen_scope_message(csvc_arena *a, const gen_message *message)
     for (size_t i = 0; i < message->n_fields; i++) {
         json_names = json_names || !json_name_is_default(message->by_number[i]);
         gen_push(a, fields, scope_field(a, message->by_number[i]));
+        row = rule_row(a, message->by_number[i]);
+        if (row == NULL || *row != '\0') {
+            gen_push(a, rules, gen_text(a, row));
+        }
     }
     gen_set_text(a, scope, "name", message->name);
     gen_set_text(a, scope, "full_name", message->full_name);
@@ -200,10 +263,13 @@ gen_value *gen_scope_message(csvc_arena *a, const gen_message *message)
     gen_set_number(a, scope, "syntax", message->file->syntax);
     gen_set_text(a, scope, "well_known", well_known[message->well_known]);
     gen_set_truth(a, scope, "has_flags", flags != 0);
-    gen_set_text(a, scope, "flags", gen_flags_text(a, flags, message_flags, 2));
+    gen_set_text(a, scope, "flags", gen_flags_text(a, flags, message_flags, 3));
     gen_set_number(a, scope, "n_fields", (int64_t)message->n_fields);
     gen_set_number(a, scope, "n_dense", (int64_t)n_dense);
     gen_set_truth(a, scope, "has_json_names", json_names);
+    gen_set_truth(a, scope, "has_rules", gen_length(rules) > 0);
+    gen_set_number(a, scope, "n_rules", (int64_t)gen_length(rules));
+    gen_set(a, scope, "rules", rules);
     gen_set(a, scope, "fields", fields);
     return scope;
 }

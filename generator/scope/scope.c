@@ -355,6 +355,8 @@ gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc)
     gen_set_truth(a, scope, "unary", rpc->kind == CSVC_RPC_UNARY);
     gen_set_truth(a, scope, "client_streaming", receives_stream(rpc));
     gen_set_truth(a, scope, "server_streaming", sends_stream(rpc));
+    gen_set_truth(a, scope, "refuses_empty",
+                  rpc->request->has_rules && rpc->request->entity == NULL && !receives_stream(rpc));
     gen_set_truth(a, scope, "inline", rpc->is_inline);
     gen_set_truth(a, scope, "deprecated", rpc->deprecated);
     gen_set_truth(a, scope, "has_flags", flags != 0);

@@ -16,17 +16,36 @@ static void push(csvc_arena *a, gen_value *list, const char *text)
 static const uint32_t made =
     CSVC_COLUMN_GENERATED | CSVC_COLUMN_CREATED_AT | CSVC_COLUMN_UPDATED_AT;
 
-/* A value of the right type that `n` tells from others where that is possible; "": none. */
-static const char *sample(csvc_arena *a, const gen_column *column, const char *n)
+/* Longer texts than this are not sent: of the column, and of what carries it. */
+static uint32_t longest(const gen_column *column, const gen_field *from)
+{
+    const uint32_t one = column->max_len, other = from->options.max_len;
+
+    return one == 0 || (other != 0 && other < one) ? other : one;
+}
+
+/* A value of the right type that `n` tells from others where that is possible, and that the rules
+ * of column and field let through; "": none. */
+static const char *sample(csvc_arena *a, const gen_column *column, const gen_field *from,
+                          const char *n)
 {
     const gen_field *field = column->field;
+    const uint32_t max_len = longest(column, from);
+    const uint32_t min_len = field->options.min_len > from->options.min_len ? field->options.min_len
+                                                                            : from->options.min_len;
+    const double min =
+        field->options.min > from->options.min ? field->options.min : from->options.min;
 
     if (field->label == CSVC_LABEL_REPEATED) {
         return "";
     }
     switch (field->kind) {
     case CSVC_KIND_STRING:
-        if (column->max_len > 0 && column->max_len < strlen(field->name) + 3) {
+        if (min_len > strlen(field->name) + 2) {
+            return csvc_arena_printf(a, "csvc_printf(t->ctx, \"%%0%uu\", %s)", (unsigned)min_len,
+                                     n);
+        }
+        if (max_len > 0 && max_len < strlen(field->name) + 3) {
             return csvc_arena_printf(a, "csvc_printf(t->ctx, \"%%u\", %s)", n);
         }
         return csvc_arena_printf(a, "csvc_printf(t->ctx, \"%s %%u\", %s)", field->name, n);
@@ -39,7 +58,7 @@ static const char *sample(csvc_arena *a, const gen_column *column, const char *n
     case CSVC_KIND_MESSAGE:
         return "";
     default:
-        return n;
+        return min > 1 ? csvc_arena_printf(a, "%s + %.0f", n, min) : n;
     }
 }
 
@@ -66,7 +85,7 @@ static bool is_filled(const gen_column *column)
 static bool can_sample(csvc_arena *a, const gen_entity *entity)
 {
     for (size_t i = 0; i < entity->n_columns; i++) {
-        const char *value = sample(a, &entity->columns[i], "n");
+        const char *value = sample(a, &entity->columns[i], entity->columns[i].field, "n");
 
         if (is_required(&entity->columns[i]) && (value == NULL || *value == '\0')) {
             return false;
@@ -78,7 +97,7 @@ static bool can_sample(csvc_arena *a, const gen_entity *entity)
 static void put_sample(csvc_arena *a, gen_value *lines, const char *of, const gen_field *field,
                        const gen_column *column, const char *n)
 {
-    const char *value = sample(a, column, n);
+    const char *value = sample(a, column, field, n);
 
     if (value == NULL || *value != '\0') {
         gen_put_field(a, lines, of, field, value);
@@ -119,7 +138,8 @@ static void set_filler(csvc_arena *a, gen_value *test, const char *name, gen_val
         const char *line = gen_value_text(gen_item(lines, i));
 
         uses_t = uses_t || (line != NULL && strstr(line, "(t->") != NULL);
-        uses_n = uses_n || (line != NULL && (strstr(line, " n)") || strstr(line, "= n;")));
+        uses_n = uses_n || (line != NULL &&
+                            (strstr(line, " n)") || strstr(line, "= n;") || strstr(line, "= n +")));
     }
     gen_set(a, test, row ? "fill_row" : "fill_request", lines);
     gen_set_truth(a, test, row ? "row_without_t" : "request_without_t", !uses_t);
@@ -281,7 +301,7 @@ static void set_list(csvc_arena *a, gen_value *test, const gen_crud *crud)
         const gen_column *column = &crud->entity->columns[i];
 
         if ((column->flags & CSVC_COLUMN_TEXT_SEARCH) != 0 && is_filled(column)) {
-            word = sample(a, column, "2");
+            word = sample(a, column, column->field, "2");
             word = word != NULL ? word : "";
         }
     }

@@ -43,4 +43,11 @@ CSVC_API size_t csvc__snake_case(const char *path, size_t len, char *ret_text);
 CSVC_API bool csvc__field_present(const csvc_message_type *type, const csvc_field *field,
                                   const void *message);
 
+/* csvc_validate for one field, by its index; of an entity, too. */
+CSVC_API csvc_code csvc__validate_field(const csvc_message_type *type, uint32_t index,
+                                        const void *message, csvc_error *err) CSVC_MUST_CHECK;
+
+/* Characters of a text in UTF-8. */
+CSVC_API size_t csvc__characters(const char *text, size_t len);
+
 #endif /* CSVC_CODEC_CODEC_H */

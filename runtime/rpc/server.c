@@ -3,6 +3,7 @@
 #include <csvc/alloc.h>
 #include <csvc/log.h>
 #include <rpc/server.h>
+#include <rpc/validate.h>
 
 #include <string.h>
 #include <time.h>
@@ -269,6 +270,13 @@ static csvc_code make_transport(csvc_server *srv, csvc_error *err)
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
                               "callers cannot be asked for certificates without TLS: the server's "
                               "own certificate and key are missing");
+    }
+    for (size_t i = 0; i < srv->names.n_entries; i++) {
+        const csvc__served_service *served = srv->names.entries[i].value;
+
+        if (csvc__validate_where_asked(&srv->chain, served->service) != CSVC_OK) {
+            return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "too many interceptors");
+        }
     }
     for (size_t i = 0; i < srv->names.n_entries; i++) {
         const csvc__served_service *served = srv->names.entries[i].value;

@@ -1,6 +1,7 @@
 /* store/entity.c: create, get, update, delete: one statement each. */
 #include <base/arena.h>
 #include <base/clock.h>
+#include <codec/codec.h>
 #include <store/db.h>
 #include <store/uuid.h>
 
@@ -155,8 +156,13 @@ static csvc_code get_key(const csvc__plan *plan, csvc_ctx *ctx, const void *mess
 static csvc_code get_checked(const csvc__column *c, csvc_ctx *ctx, const void *message,
                              csvc_value *ret_value)
 {
+    csvc_error err = {CSVC_ERROR_INIT};
+
     if ((c->def->flags & CSVC_COLUMN_REQUIRED) != 0 && csvc__value_is_zero(c, message)) {
         return csvc_fail(ctx, CSVC_INVALID_ARGUMENT, "%s is required", c->def->name);
+    }
+    if (csvc__validate_field(c->type, c->def->field, message, &err) != CSVC_OK) {
+        return csvc_fail(ctx, err.code, "%s", err.text);
     }
     return csvc__value_get(c, ctx, message, ret_value);
 }

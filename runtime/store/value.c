@@ -139,16 +139,6 @@ static void set_real(const csvc_field *f, void *message, double wide)
     }
 }
 
-static size_t count_characters(const char *text, size_t len)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < len; i++) {
-        n += ((uint8_t)text[i] & 0xc0) != 0x80;
-    }
-    return n;
-}
-
 /* ---- a field as a value ---- */
 
 static csvc_code get_text(const csvc__column *c, const csvc_field *f, csvc_ctx *ctx,
@@ -163,7 +153,7 @@ static csvc_code get_text(const csvc__column *c, const csvc_field *f, csvc_ctx *
         return csvc_fail(ctx, CSVC_INVALID_ARGUMENT, "%s is not UTF-8", name_of(c));
     }
     if (c->def->max_len != 0 && len > c->def->max_len &&
-        count_characters(text, len) > c->def->max_len) {
+        csvc__characters(text, len) > c->def->max_len) {
         return csvc_fail(ctx, CSVC_INVALID_ARGUMENT, "%s is longer than %" PRIu32 " characters",
                          name_of(c), c->def->max_len);
     }

@@ -251,7 +251,7 @@ const ProtobufCMessageDescriptor csvc_pb__message__descriptor =
   (ProtobufCMessageInit) csvc_pb__message__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor csvc_pb__field__field_descriptors[8] =
+static const ProtobufCFieldDescriptor csvc_pb__field__field_descriptors[14] =
 {
   {
     "key",
@@ -349,12 +349,90 @@ static const ProtobufCFieldDescriptor csvc_pb__field__field_descriptors[8] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "min_len",
+    9,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(CsvcPb__Field, has_min_len),
+    offsetof(CsvcPb__Field, min_len),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min",
+    10,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(CsvcPb__Field, has_min),
+    offsetof(CsvcPb__Field, min),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max",
+    11,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(CsvcPb__Field, has_max),
+    offsetof(CsvcPb__Field, max),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min_items",
+    12,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(CsvcPb__Field, has_min_items),
+    offsetof(CsvcPb__Field, min_items),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_items",
+    13,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(CsvcPb__Field, has_max_items),
+    offsetof(CsvcPb__Field, max_items),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "defined_only",
+    14,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(CsvcPb__Field, has_defined_only),
+    offsetof(CsvcPb__Field, defined_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned csvc_pb__field__field_indices_by_name[] = {
   6,   /* field[6] = column */
+  13,   /* field[13] = defined_only */
   4,   /* field[4] = index */
   0,   /* field[0] = key */
+  10,   /* field[10] = max */
+  12,   /* field[12] = max_items */
   3,   /* field[3] = max_len */
+  9,   /* field[9] = min */
+  11,   /* field[11] = min_items */
+  8,   /* field[8] = min_len */
   2,   /* field[2] = required */
   5,   /* field[5] = search */
   7,   /* field[7] = stored */
@@ -363,7 +441,7 @@ static const unsigned csvc_pb__field__field_indices_by_name[] = {
 static const ProtobufCIntRange csvc_pb__field__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor csvc_pb__field__descriptor =
 {
@@ -373,7 +451,7 @@ const ProtobufCMessageDescriptor csvc_pb__field__descriptor =
   "CsvcPb__Field",
   "c_svc",
   sizeof(CsvcPb__Field),
-  8,
+  14,
   csvc_pb__field__field_descriptors,
   csvc_pb__field__field_indices_by_name,
   1,  csvc_pb__field__number_ranges,

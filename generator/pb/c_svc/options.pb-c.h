@@ -76,7 +76,12 @@ struct  CsvcPb__Message
 
 
 /*
- * Of a field of an entity.
+ * Of a field: what its column is, where its message is an entity; and what values it takes.
+ * Rules of values (required, min_len, max_len, min, max, min_items, max_items, defined_only) hold in
+ * every request, however deep in it, before the handler runs: INVALID_ARGUMENT with the field's path.
+ * Of a repeated field or a map they are about each value. A field that is absent and notes that
+ * (`optional`, a message, a member of a oneof) breaks none of them but `required`. Rules of an
+ * entity's fields hold where its rows are written, so an update of some columns may leave out others.
  */
 struct  CsvcPb__Field
 {
@@ -92,12 +97,12 @@ struct  CsvcPb__Field
   protobuf_c_boolean has_unique;
   protobuf_c_boolean unique;
   /*
-   * The zero value ("" for a string) is refused with INVALID_ARGUMENT.
+   * Absent and the zero value ("" for a string, 0, an empty list) are refused.
    */
   protobuf_c_boolean has_required;
   protobuf_c_boolean required;
   /*
-   * The longest value: characters of a string, bytes of bytes. Longer is INVALID_ARGUMENT.
+   * The longest value: characters of a string, bytes of bytes.
    */
   protobuf_c_boolean has_max_len;
   uint32_t max_len;
@@ -120,10 +125,34 @@ struct  CsvcPb__Field
    */
   protobuf_c_boolean has_stored;
   protobuf_c_boolean stored;
+  /*
+   * The shortest value: characters of a string, bytes of bytes.
+   */
+  protobuf_c_boolean has_min_len;
+  uint32_t min_len;
+  /*
+   * The smallest and the largest number.
+   */
+  protobuf_c_boolean has_min;
+  double min;
+  protobuf_c_boolean has_max;
+  double max;
+  /*
+   * How many values a repeated field or a map may have.
+   */
+  protobuf_c_boolean has_min_items;
+  uint32_t min_items;
+  protobuf_c_boolean has_max_items;
+  uint32_t max_items;
+  /*
+   * An enum's number must have a name.
+   */
+  protobuf_c_boolean has_defined_only;
+  protobuf_c_boolean defined_only;
 };
 #define CSVC_PB__FIELD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&csvc_pb__field__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /*

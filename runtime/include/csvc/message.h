@@ -88,6 +88,7 @@ typedef enum csvc_well_known {
 enum {
     CSVC_MESSAGE_MAP_ENTRY = 1,
     CSVC_MESSAGE_REQUIRED = 2, /* it, or a message however deep in it, has required fields */
+    CSVC_MESSAGE_RULES = 4,    /* it, or a message however deep in it, has rules to be validated */
 };
 
 typedef struct csvc_message_type csvc_message_type;
@@ -109,6 +110,26 @@ typedef struct csvc_field {
     const void *sub;     /* csvc_message_type or ProtobufCEnumDescriptor */
 } csvc_field;
 
+enum {
+    CSVC_RULE_REQUIRED = 1, /* absent, or the zero value: refused */
+    CSVC_RULE_MIN_LEN = 2,
+    CSVC_RULE_MAX_LEN = 4,
+    CSVC_RULE_MIN = 8,
+    CSVC_RULE_MAX = 16,
+    CSVC_RULE_MIN_ITEMS = 32,
+    CSVC_RULE_MAX_ITEMS = 64,
+    CSVC_RULE_DEFINED = 128, /* an enum's number has a name */
+};
+
+/* What the options (c_svc.field) ask of a field: of each value where it is repeated or a map. */
+typedef struct csvc_rule {
+    uint32_t field;            /* its index */
+    uint32_t checks;           /* CSVC_RULE_... */
+    uint32_t min_len, max_len; /* characters of a string, bytes of bytes */
+    uint32_t min_items, max_items;
+    double min, max; /* of whole numbers: whole, and no more than 53 bits */
+} csvc_rule;
+
 /*
  * What the codec needs to know of a message. Emitted as a constant by protoc-gen-c-svc; programs
  * pass it on and read `descriptor`. The layout may grow at its end: `struct_size` says how far it
@@ -127,6 +148,8 @@ struct csvc_message_type {
     const csvc_field *fields; /* by number, as descriptor->fields */
     /* Same index; NULL, here or in an element: lowerCamelCase of the name. */
     const char *const *json_names;
+    const csvc_rule *rules; /* by `field`; may be NULL */
+    uint32_t n_rules;
 };
 
 enum {
@@ -166,6 +189,15 @@ CSVC_API csvc_code csvc_decode_pieces(csvc_arena *a, const csvc_message_type *ty
  */
 CSVC_API csvc_code csvc_encode(csvc_arena *a, const csvc_message_type *type, const void *message,
                                csvc_bytes *ret_bytes, csvc_error *err) CSVC_MUST_CHECK;
+
+/*
+ * Whether a message keeps the rules that options of its .proto set up: (c_svc.field).required,
+ * max_len and so on, for messages within it, too. INVALID_ARGUMENT with path and rule in err:
+ * `user.tags[2] is longer than 20 characters`. Servers ask it of every request; it costs nothing
+ * where there are no rules. Rules of an entity hold where its rows are written, not here.
+ */
+CSVC_API csvc_code csvc_validate(const csvc_message_type *type, const void *message,
+                                 csvc_error *err) CSVC_MUST_CHECK;
 
 /* A fresh message with every field at its default. NULL when memory is short. */
 CSVC_API void *csvc_message_new(csvc_arena *a, const csvc_message_type *type) CSVC_MUST_CHECK;
