@@ -162,9 +162,13 @@ static void served_finish(csvc_tcall *tc, const csvc_ending *finish)
     snprintf(call->text, sizeof(call->text), "%.*s", (int)finish->text.len,
              (const char *)finish->text.data);
     if (finish->message != NULL) {
-        const csvc_bytes bytes = finish->message->reserved;
+        const csvc_payload *payload = finish->message->payload;
+        const csvc_bytes bytes = payload == NULL         ? finish->message->reserved
+                                 : payload->n_pieces > 0 ? payload->pieces[0]
+                                                         : (csvc_bytes){0};
 
-        if (bytes.len > 0 && (bytes.data != st->reserved || bytes.len > st->reserved_len)) {
+        if (payload == NULL && bytes.len > 0 &&
+            (bytes.data != st->reserved || bytes.len > st->reserved_len)) {
             die("the message is not in the memory reserved");
         }
         call->has_message = true;
@@ -180,6 +184,50 @@ static void served_finish(csvc_tcall *tc, const csvc_ending *finish)
         st->close.run = run_close;
         csvc__loop_post(tc->loop, &st->close);
     }
+}
+
+static void served_read(csvc_tcall *tc)
+{
+    fake_call *call = served_of(tc)->call;
+
+    if (call->reading || call->finished) {
+        die("asked to read twice, or after the end");
+    }
+    call->reading = true;
+}
+
+static void served_send(csvc_tcall *tc, const csvc_outgoing *message, bool more)
+{
+    fake_call *call = served_of(tc)->call;
+    size_t at = 0;
+
+    (void)more;
+    if (call->sending || call->finished) {
+        die("asked to send twice, or after the end");
+    }
+    call->sending = true;
+    call->n_sent++;
+    call->len = message->payload->len;
+    for (size_t i = 0; i < message->payload->n_pieces; i++) {
+        const csvc_bytes piece = message->payload->pieces[i];
+
+        if (at + piece.len <= sizeof(call->message)) {
+            memcpy(call->message + at, piece.data, piece.len);
+        }
+        at += piece.len;
+    }
+}
+
+static void served_send_headers(csvc_tcall *tc, csvc_md_list headers)
+{
+    fake_call *call = served_of(tc)->call;
+
+    if (call->headers || call->finished) {
+        die("headers twice, or after the end");
+    }
+    call->headers = true;
+    call->n_headers = headers.n_entries;
+    describe(call->first_header, sizeof(call->first_header), headers);
 }
 
 static void served_cancel(csvc_tcall *tc, csvc_code code, const char *text)
@@ -230,6 +278,9 @@ static bool served_metadata(csvc_tcall *tc, csvc_md_list *ret_metadata)
 
 static const csvc_tcall_ops served_ops = {
     .reserve = served_reserve,
+    .read = served_read,
+    .send = served_send,
+    .send_headers = served_send_headers,
     .cancel = served_cancel,
     .peer = served_peer,
     .release = served_release,
@@ -435,6 +486,25 @@ void fake_cancel(fake_call *call)
     if (call->watched && !call->finished) {
         call->ts->config.events->cancelled(call->tc);
     }
+}
+
+void fake_message(fake_call *call, const void *bytes, size_t len)
+{
+    if (!call->reading || call->closed) {
+        die("nobody asked for a message");
+    }
+    call->reading = false;
+    call->ts->config.events->message(call->tc,
+                                     bytes != NULL ? payload_of(bytes, len, false, false) : NULL);
+}
+
+void fake_writable(fake_call *call)
+{
+    if (!call->sending || call->closed) {
+        die("nothing was being sent");
+    }
+    call->sending = false;
+    call->ts->config.events->writable(call->tc);
 }
 
 void fake_close(fake_call *call, bool delivered, bool cancelled)

@@ -39,6 +39,12 @@ typedef struct fake_call {
     size_t n_headers, n_trailers;
     char first_header[128], first_trailer[128]; /* "key=value" */
     int n_cancels;                              /* `cancel` asked for */
+
+    /* Streams. What was sent is in `message` and `len`, like a reply. */
+    bool reading; /* a message is asked for */
+    bool sending; /* one was given, and fake_writable has not followed */
+    bool headers; /* went on their own */
+    int n_sent;
 } fake_call;
 
 typedef struct fake_arrival {
@@ -63,6 +69,9 @@ void fake_wait_finish(fake_call *call); /* runs posted work; fails the test afte
 void fake_wait_release(fake_call *call);
 void fake_turn(fake_server *ts, int64_t until); /* one turn of the loop; fails when it is late */
 void fake_cancel(fake_call *call);
+/* Events of a stream; each fails the test when the call did not ask for it. */
+void fake_message(fake_call *call, const void *bytes, size_t len); /* NULL: half-close */
+void fake_writable(fake_call *call);
 void fake_close(fake_call *call, bool delivered, bool cancelled);
 void fake_call_free(fake_call *call);
 /* Calls that have not been released. */

@@ -45,6 +45,9 @@ const csvc_method stream_methods[] = {
     {"Both", "/test.Streams/Both", CSVC_RPC_BIDI_STREAM, 0, INNER, both},
     {"Keep", "/test.Streams/Keep", CSVC_RPC_UNARY, 0, INNER, keep},
     {"Inline", "/test.Streams/Inline", CSVC_RPC_SERVER_STREAM, CSVC_METHOD_INLINE, INNER, down},
+    {"InlineBoth", "/test.Streams/InlineBoth", CSVC_RPC_BIDI_STREAM, CSVC_METHOD_INLINE, INNER,
+     both},
+    {"InlineKeep", "/test.Streams/InlineKeep", CSVC_RPC_UNARY, CSVC_METHOD_INLINE, INNER, keep},
 };
 
 static const csvc_service stream_service = {

@@ -2,8 +2,9 @@
  * support/stream_service.h: the tables of a service with the four kinds of rpc, written by hand.
  *
  * test.Streams has Down (server streaming), Up (client streaming), Both (bidirectional), Keep
- * (unary) and Inline (server streaming, on the loop); messages are codec3.Inner {id, name, ...}.
- * Handlers are the test's own: a stream_peer is `self` of all of them.
+ * (unary), and on the loop Inline (server streaming), InlineBoth and InlineKeep; messages are
+ * codec3.Inner {id, name, ...}. Handlers are the test's own: a stream_peer is `self` of all of
+ * them.
  */
 #ifndef TESTS_STREAM_SERVICE_H
 #define TESTS_STREAM_SERVICE_H
@@ -32,6 +33,8 @@ enum {
     STREAM_BOTH,
     STREAM_KEEP,
     STREAM_INLINE,
+    STREAM_INLINE_BOTH,
+    STREAM_INLINE_KEEP,
 };
 
 extern const csvc_method stream_methods[];
