@@ -244,7 +244,7 @@ uninstall:
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
         libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
 DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
-        nghttp2-client valgrind man-db locales libjansson-dev prometheus
+        nghttp2-client valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
 define apt_install
@@ -360,16 +360,16 @@ unit: $(UNIT_BIN) $(LOCALE)
 check-unit: unit
 	@$(call runner,unit) $(UNIT_BIN)
 
-check-e2e: all bench-programs peers
+check-e2e: all bench-programs interop peers
 	@$(call runner,e2e) --timeout 600 $(E2E)
 
 # The same tests built with sanitizers; end to end those that are marked as worth it, by name.
 E2E_SAN := $(filter %_san.sh %_san.py,$(E2E))
 check-asan:
-	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined all unit
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined all unit interop
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined run-asan
 check-tsan:
-	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread all unit
+	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread all unit interop
 	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread run-tsan
 .PHONY: run-asan run-tsan
 run-asan run-tsan: run-%:
@@ -479,6 +479,31 @@ $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.
 	$(say) LD $@
 	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LIBS) $(TEST_LIBS)
 -include $(patsubst %.c,$(B)/obj/%.d,$(BENCH_SRC))
+
+# ---- interop ----------------------------------------------------------------------------------
+
+# gRPC's interoperability tests: a server and a client made with our own generator (docs/interop.md).
+INTEROP     := $(B)/interop_server $(B)/interop_client
+INTEROP_GEN := $(B)/interop/interop.pb-c.c $(B)/interop/interop.csvc.c
+INTEROP_OBJ := $(INTEROP_GEN:$(B)/%.c=$(B)/obj/%.o) $(B)/obj/tests/interop/flags.o
+$(INTEROP_GEN) &: tests/interop/proto/interop.proto $(STAGE)/bin/protoc-gen-c-svc
+	@mkdir -p $(B)/interop
+	$(say) PROTOC $<
+	$(Q)protoc -I $(<D) --plugin=$(STAGE)/bin/protoc-gen-c-svc --c-svc_out=$(B)/interop $(<F)
+$(B)/obj/interop/%.o: $(B)/interop/%.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CSVC_CFLAGS) -Wno-pedantic $(CFLAGS) -MMD -MP -c -o $@ $<
+$(INTEROP:$(B)/interop_%=$(B)/obj/tests/interop/%.o): CSVC_CFLAGS += -I$(B)/interop
+$(INTEROP:$(B)/interop_%=$(B)/obj/tests/interop/%.o): | $(INTEROP_GEN)
+$(INTEROP): $(B)/interop_%: $(B)/obj/tests/interop/%.o $(INTEROP_OBJ) $(STAGE)/lib/libcsvc-grpc-core.a $(STAGE)/lib/libcsvc.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,--libs,$(PKGS_GRPC) $(PKGS_BASE) libcrypto) -lm
+-include $(wildcard $(B)/obj/tests/interop/*.d $(B)/obj/interop/*.d)
+
+.PHONY: interop
+interop: $(INTEROP)
 
 .PHONY: bench bench-programs clean
 bench-programs: $(BENCH_BIN)

@@ -95,6 +95,7 @@ static void take_reply(waiter *w, csvc_payload **message)
     csvc_arena *a = &w->result->arena;
     csvc_error err;
 
+    w->result->was_packed = (*message)->compressed;
     w->code = csvc__payload_unpack(message, w->ch->max_message_bytes, &err);
     if (w->code != CSVC_OK) {
         w->text = csvc_arena_strdup(a, err.text);
@@ -279,7 +280,7 @@ csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc 
     if (w.tc == NULL) {
         return csvc__rpc_outcome(rpc, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
-    code = csvc__rpc_request(ch, rpc->result, method, w.tc, request, &message, &text);
+    code = csvc__rpc_request(ch, rpc, method, w.tc, request, &message, &text);
     if (code != CSVC_OK) {
         w.tc->ops->release(w.tc);
         return csvc__rpc_outcome(rpc, code, text);

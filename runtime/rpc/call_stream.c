@@ -279,6 +279,7 @@ static void take_reply(csvc_call *call, csvc_payload *message)
     csvc_error err;
     void *reply;
 
+    call->stream.was_packed = message->compressed;
     if (call->has_reply) {
         call->code = CSVC_UNIMPLEMENTED;
         call->text = "the server sent more than one reply";
@@ -359,6 +360,7 @@ static void fill_outcome(csvc_call *call)
     call->outcome.message = call->text;
     call->outcome.result->headers = call->headers;
     call->outcome.result->trailers = call->trailers;
+    call->outcome.result->was_packed = call->stream.was_packed;
 }
 
 static void end(csvc_call *call)
@@ -489,7 +491,7 @@ static csvc_call *prepare(csvc_channel *ch, const csvc_method *method, csvc_rpc 
         return NULL;
     }
     if (request != NULL) {
-        code = csvc__rpc_request(ch, rpc->result, method, call->tc, request, &to->message, &text);
+        code = csvc__rpc_request(ch, rpc, method, call->tc, request, &to->message, &text);
         if (code != CSVC_OK) {
             return abandon(call, rpc, code, text);
         }
@@ -501,6 +503,8 @@ static csvc_call *prepare(csvc_channel *ch, const csvc_method *method, csvc_rpc 
     start.deadline = csvc__rpc_deadline(rpc);
     start.retry = csvc__retry_for(ch, method, &to->retry);
     start.wait_for_ready = rpc->wait_for_ready;
+    call->stream.packing = rpc->compress;
+    start.announce = call->stream.sends != NULL && csvc__stream_announces(&call->stream);
     to->start = start;
     return call;
 }
@@ -617,6 +621,20 @@ csvc_code csvc_call_send(csvc_call *call, const void *message)
     }
     csvc__payload_unref(payload);
     return code;
+}
+
+void csvc_call_compress(csvc_call *call, bool on)
+{
+    if (call != NULL) {
+        (void)pthread_mutex_lock(&call->stream.lock);
+        call->stream.packing = on ? CSVC_COMPRESS_ON : CSVC_COMPRESS_OFF;
+        (void)pthread_mutex_unlock(&call->stream.lock);
+    }
+}
+
+bool csvc_call_was_compressed(const csvc_call *call)
+{
+    return call != NULL && call->stream.was_packed;
 }
 
 void csvc_call_close_send(csvc_call *call)
@@ -738,6 +756,7 @@ csvc_code csvc_call_finish(csvc_call *call, csvc_rpc *rpc, const void **ret_repl
         code = sole_reply(call, rpc, &reply, &text, &settled);
     }
     await_over(call);
+    rpc->result->was_packed = call->stream.was_packed;
     copied = csvc__copy_metadata(&rpc->result->arena, call->headers, &rpc->result->headers) &&
              csvc__copy_metadata(&rpc->result->arena, call->trailers, &rpc->result->trailers);
     if (call->code != CSVC_OK && !settled) {

@@ -207,11 +207,11 @@ int64_t csvc__rpc_deadline(const csvc_rpc *rpc)
     return deadline;
 }
 
-csvc_code csvc__rpc_request(const csvc_channel *ch, csvc_rpc_result *result,
-                            const csvc_method *method, csvc_tcall *tc, const void *request,
-                            csvc_outgoing *ret_message, const char **ret_text)
+csvc_code csvc__rpc_request(const csvc_channel *ch, csvc_rpc *rpc, const csvc_method *method,
+                            csvc_tcall *tc, const void *request, csvc_outgoing *ret_message,
+                            const char **ret_text)
 {
-    csvc_arena *a = &result->arena;
+    csvc_arena *a = &rpc->result->arena;
     csvc_error err;
     csvc_bytes bytes;
     uint8_t scratch[SCRATCH];
@@ -241,8 +241,10 @@ csvc_code csvc__rpc_request(const csvc_channel *ch, csvc_rpc_result *result,
     if (bytes.len > 0) {
         memcpy(memory, bytes.data, bytes.len);
     }
-    *ret_message = (csvc_outgoing){.reserved = {bytes.len, memory},
-                                   .compress = bytes.len >= ch->compress_bytes};
+    *ret_message =
+        (csvc_outgoing){.reserved = {bytes.len, memory},
+                        .compress = csvc__packs(rpc->compress, bytes.len, ch->compress_bytes),
+                        .announce = rpc->compress != CSVC_COMPRESS_BY_SIZE};
     return CSVC_OK;
 }
 
@@ -274,7 +276,13 @@ bool csvc__rpc_fresh(csvc_rpc *rpc)
         csvc_arena_reset(&result->arena);
     }
     result->headers = result->trailers = (csvc_md_list){0};
+    result->was_packed = false;
     return true;
+}
+
+bool csvc_rpc_was_compressed(const csvc_rpc *rpc)
+{
+    return rpc->result != NULL && rpc->result->was_packed;
 }
 
 bool csvc_rpc_header(const csvc_rpc *rpc, const char *key, size_t n, csvc_bytes *ret_value)

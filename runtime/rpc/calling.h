@@ -11,6 +11,7 @@
 struct csvc_rpc_result {
     csvc_arena arena;
     csvc_md_list headers, trailers; /* in the arena */
+    bool was_packed;                /* the reply, the last one */
     _Alignas(16) uint8_t first_chunk[CSVC__CTX_FIRST_CHUNK];
 };
 
@@ -34,9 +35,9 @@ int64_t csvc__rpc_deadline(const csvc_rpc *rpc);
 const char *csvc__rpc_refuse(const csvc_rpc *rpc, bool waits, csvc_code *ret_code);
 
 /* Encodes a request into memory the transport gives. Text in the result's arena, or constant. */
-csvc_code csvc__rpc_request(const csvc_channel *ch, csvc_rpc_result *result,
-                            const csvc_method *method, csvc_tcall *tc, const void *request,
-                            csvc_outgoing *ret_message, const char **ret_text);
+csvc_code csvc__rpc_request(const csvc_channel *ch, csvc_rpc *rpc, const csvc_method *method,
+                            csvc_tcall *tc, const void *request, csvc_outgoing *ret_message,
+                            const char **ret_text);
 
 /* Puts the call in the channel's list; takes it out, its transport's call with it. False when the
  * channel is being freed. */

@@ -11,6 +11,7 @@
 
 enum {
     DEFAULT_MESSAGE_BYTES = 4 << 20,
+    DEFAULT_METADATA_BYTES = 16 << 10,
     DEFAULT_REQUEST_BYTES = 64 << 20,
     DEFAULT_KEEPALIVE_TIMEOUT_MS = 20 * 1000,
     RESOLVING_BYTES = 1 << 20,
@@ -101,6 +102,8 @@ csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *o
     config.round_robin = o.round_robin;
     config.max_message_bytes =
         o.max_message_bytes != 0 ? o.max_message_bytes : (uint32_t)DEFAULT_MESSAGE_BYTES;
+    config.max_metadata_bytes =
+        o.max_metadata_bytes != 0 ? o.max_metadata_bytes : (uint32_t)DEFAULT_METADATA_BYTES;
     config.keepalive_ms = o.keepalive_ms;
     config.keepalive_timeout_ms =
         o.keepalive_timeout_ms != 0 ? o.keepalive_timeout_ms : DEFAULT_KEEPALIVE_TIMEOUT_MS;

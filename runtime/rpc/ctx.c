@@ -24,6 +24,8 @@ void csvc__ctx_init(csvc_ctx *ctx, void *first, size_t first_size, size_t max_me
     ctx->may_block = true;
     ctx->kept = false;
     ctx->answered = false;
+    atomic_init(&ctx->packing, CSVC_COMPRESS_BY_SIZE);
+    ctx->was_packed = false;
     atomic_init(&ctx->headers_gone, false);
     ctx->deadline = INT64_MAX;
     ctx->tc = NULL;
@@ -172,6 +174,19 @@ csvc_code csvc_unimplemented(csvc_ctx *ctx)
 {
     return csvc_fail(ctx, CSVC_UNIMPLEMENTED, "%s is not implemented",
                      ctx->path != NULL ? ctx->path : "this");
+}
+
+/* ---- compression ---- */
+
+void csvc_compress(csvc_ctx *ctx, bool on)
+{
+    atomic_store_explicit(&ctx->packing, on ? CSVC_COMPRESS_ON : CSVC_COMPRESS_OFF,
+                          memory_order_relaxed);
+}
+
+bool csvc_was_compressed(const csvc_ctx *ctx)
+{
+    return ctx->was_packed;
 }
 
 /* ---- time and cancellation ---- */

@@ -48,6 +48,8 @@ struct csvc_ctx {
     bool may_block;                   /* the thread that works on it now may wait */
     bool kept;                        /* detached: any thread may work on it, and wait */
     bool answered;                    /* too late for headers and trailers */
+    atomic_int packing;               /* a csvc_compression: what csvc_compress has said */
+    bool was_packed;                  /* the message received last */
     atomic_bool headers_gone;         /* too late for headers: a stream has begun to send */
     int64_t deadline;                 /* csvc__now() time; INT64_MAX: none */
     csvc_tcall *tc;                   /* the rpc it serves; NULL for other work */
@@ -90,6 +92,17 @@ CSVC_API bool csvc__ctx_hook_add(csvc_ctx *ctx, csvc__hook *hook);
 /* Takes it away. When it returns the hook is not running and will not run (from within the hook
  * itself: it will not run again). */
 CSVC_API void csvc__ctx_hook_remove(csvc_ctx *ctx, csvc__hook *hook);
+
+/* What csvc_compress has said; whether that makes a message of `len` bytes a packed one. */
+static inline csvc_compression csvc__ctx_packing(const csvc_ctx *ctx)
+{
+    return (csvc_compression)atomic_load_explicit(&ctx->packing, memory_order_relaxed);
+}
+
+static inline bool csvc__packs(csvc_compression packing, size_t len, size_t compress_bytes)
+{
+    return packing == CSVC_COMPRESS_BY_SIZE ? len >= compress_bytes : packing == CSVC_COMPRESS_ON;
+}
 
 /* ---- metadata.c ---- */
 

@@ -271,7 +271,8 @@ csvc_code csvc_finish(csvc_ctx *ctx, csvc_code code)
         st->shut = true;
         s->code = code;
         if (reply != NULL) {
-            s->reply = csvc__stream_outgoing(st, reply);
+            s->reply = csvc__stream_outgoing(
+                st, (csvc__queued){reply, csvc__stream_packs(st, reply->len)});
             s->has_reply = true;
             reply = NULL;
         }

@@ -96,14 +96,14 @@ static csvc_md_list list_of(const csvc__md_out *out)
     return (csvc_md_list){out->entries, out->n_entries};
 }
 
-static void send_finish(served *s, csvc_payload *last, bool asked)
+static void send_finish(served *s, csvc__queued last, bool asked)
 {
     struct csvc__live *l = &s->l;
     csvc_ctx *ctx = &s->ctx;
     csvc_ending f = {.code = s->code};
     const char *text = "";
 
-    if (last != NULL) {
+    if (last.payload != NULL) {
         s->reply = csvc__stream_outgoing(&l->stream, last); /* interceptors have heard of it */
     }
     /* A call that its keeper did not end may be in the keeper's hands still: its metadata and its
@@ -117,7 +117,7 @@ static void send_finish(served *s, csvc_payload *last, bool asked)
         f.trailers = list_of(&ctx->trailers);
         ctx->answered = true;
     }
-    f.message = last != NULL || (s->has_reply && s->code == CSVC_OK) ? &s->reply : NULL;
+    f.message = last.payload != NULL || (s->has_reply && s->code == CSVC_OK) ? &s->reply : NULL;
     f.text = (csvc_bytes){strlen(text), (const uint8_t *)text};
     l->finished = true;
     ctx->tc->ops->finish(ctx->tc, &f);
@@ -129,7 +129,7 @@ static void try_finish(served *s)
 {
     struct csvc__live *l = &s->l;
     csvc_stream *st = &l->stream;
-    csvc_payload *last;
+    csvc__queued last;
     bool asked, ended, forgotten;
 
     if (!l->returned || l->finished) {
@@ -296,7 +296,8 @@ static void turn(served *s)
     if (!l->headers_sent && atomic_load_explicit(&ctx->headers_gone, memory_order_acquire)) {
         l->headers_sent = true;
         if (ctx->headers.n_entries > 0) {
-            ctx->tc->ops->send_headers(ctx->tc, list_of(&ctx->headers));
+            ctx->tc->ops->send_headers(ctx->tc, list_of(&ctx->headers),
+                                       csvc__stream_announces(&l->stream));
         }
     }
     csvc__stream_move(&l->stream);

@@ -271,6 +271,7 @@ csvc_code csvc__served_decode(csvc__served *s, void **ret_request)
     csvc_error err;
     csvc_code code;
 
+    s->ctx.was_packed = s->request->compressed;
     if (s->request->compressed) {
         code = csvc__payload_unpack(&s->request, s->srv->o.max_message_bytes, &err);
         if (code != CSVC_OK) {
@@ -320,8 +321,9 @@ csvc_code csvc__served_encode(csvc__served *s, const void *message)
     if (bytes.len > 0) {
         memcpy(memory, bytes.data, bytes.len);
     }
-    s->reply = (csvc_outgoing){.reserved = {bytes.len, memory},
-                               .compress = bytes.len >= s->srv->o.compress_bytes};
+    s->reply = (csvc_outgoing){
+        .reserved = {bytes.len, memory},
+        .compress = csvc__packs(csvc__ctx_packing(ctx), bytes.len, s->srv->o.compress_bytes)};
     s->has_reply = true;
     return CSVC_OK;
 }

@@ -1,6 +1,7 @@
 /* rpc/stream.c: two bounded queues of messages between threads and a loop. */
 #include <codec/codec.h>
 #include <csvc/alloc.h>
+#include <rpc/ctx.h>
 #include <rpc/stream.h>
 
 #include <string.h>
@@ -25,7 +26,7 @@ void csvc__stream_init(csvc_stream *st, csvc_tcall *tc, void (*run)(csvc_task *t
 static void drop_queued(csvc_stream *st)
 {
     while (st->n_queued > 0) {
-        csvc__payload_unref(st->queue[st->queue_first]);
+        csvc__payload_unref(st->queue[st->queue_first].payload);
         st->queue_first = (st->queue_first + 1) % st->queue_size;
         st->n_queued--;
     }
@@ -130,9 +131,28 @@ csvc_code csvc__pack(const csvc_message_type *type, const void *message, csvc_pa
     return code;
 }
 
-csvc_outgoing csvc__stream_outgoing(const csvc_stream *st, csvc_payload *payload)
+static csvc_compression packing_of(const csvc_stream *st)
 {
-    return (csvc_outgoing){.payload = payload, .compress = payload->len >= st->compress_bytes};
+    return st->ctx != NULL ? csvc__ctx_packing(st->ctx) : st->packing;
+}
+
+bool csvc__stream_packs(const csvc_stream *st, size_t len)
+{
+    return csvc__packs(packing_of(st), len, st->compress_bytes);
+}
+
+bool csvc__stream_announces(const csvc_stream *st)
+{
+    return st->compress_bytes != UINT32_MAX || packing_of(st) != CSVC_COMPRESS_BY_SIZE;
+}
+
+csvc_outgoing csvc__stream_outgoing(const csvc_stream *st, csvc__queued message)
+{
+    return (csvc_outgoing){
+        .payload = message.payload,
+        .compress = message.compress,
+        .announce = csvc__stream_announces(st),
+    };
 }
 
 /* One that is alone may be of any length. */
@@ -145,7 +165,7 @@ static bool has_room(const csvc_stream *st, size_t len)
 static bool grow(csvc_stream *st)
 {
     const uint32_t size = st->queue_size * 2;
-    csvc_payload **queue = csvc__malloc(size * sizeof(csvc_payload *));
+    csvc__queued *queue = csvc__malloc(size * sizeof(*queue));
 
     if (queue == NULL) {
         return false;
@@ -187,7 +207,8 @@ static csvc__pushed push(csvc_stream *st, csvc_payload *payload, bool wait)
         return CSVC__PUSH_NO_MEMORY;
     }
     csvc__payload_ref(payload);
-    st->queue[(st->queue_first + st->n_queued) % st->queue_size] = payload;
+    st->queue[(st->queue_first + st->n_queued) % st->queue_size] =
+        (csvc__queued){payload, csvc__stream_packs(st, payload->len)};
     st->n_queued++;
     st->queued_bytes += payload->len;
     return CSVC__PUSHED;
@@ -235,17 +256,17 @@ bool csvc__stream_await_room(csvc_stream *st, size_t len)
     return waits;
 }
 
-static csvc_payload *take_queued(csvc_stream *st)
+static csvc__queued take_queued(csvc_stream *st)
 {
-    csvc_payload *payload = st->queue[st->queue_first];
+    const csvc__queued message = st->queue[st->queue_first];
 
     st->queue_first = (st->queue_first + 1) % st->queue_size;
     st->n_queued--;
-    st->queued_bytes -= payload->len;
+    st->queued_bytes -= message.payload->len;
     if (st->n_queued <= st->max_queued / 2) {
         wake(st);
     }
-    return payload;
+    return message;
 }
 
 /* ---- receiving ---- */
@@ -337,7 +358,13 @@ static csvc_code decode(csvc_stream *st, csvc_payload **payload, const void **re
                         csvc_error *err)
 {
     void *message;
-    csvc_code code = csvc__payload_unpack(payload, st->max_receive_bytes, err);
+    csvc_code code;
+
+    st->was_packed = (*payload)->compressed;
+    if (st->ctx != NULL) {
+        st->ctx->was_packed = st->was_packed;
+    }
+    code = csvc__payload_unpack(payload, st->max_receive_bytes, err);
 
     if (code != CSVC_OK) {
         return code;
@@ -406,24 +433,24 @@ csvc_code csvc__stream_in_code(csvc_stream *st)
 
 void csvc__stream_move(csvc_stream *st)
 {
-    csvc_payload *payload = NULL;
+    csvc__queued next = {0};
     bool more = false;
     bool read = false;
 
     (void)pthread_mutex_lock(&st->lock);
     if (!st->sending && st->n_queued > 0 && !st->ended) {
-        payload = take_queued(st);
+        next = take_queued(st);
         more = st->n_queued > 0;
         st->sending = true;
     }
     read = wants_more(st);
     st->reading |= read;
     (void)pthread_mutex_unlock(&st->lock);
-    if (payload != NULL) {
-        const csvc_outgoing message = csvc__stream_outgoing(st, payload);
+    if (next.payload != NULL) {
+        const csvc_outgoing message = csvc__stream_outgoing(st, next);
 
         st->tc->ops->send(st->tc, &message, more);
-        csvc__payload_unref(payload);
+        csvc__payload_unref(next.payload);
     }
     if (read) {
         st->tc->ops->read(st->tc);
@@ -500,11 +527,11 @@ void csvc__stream_own(csvc_stream *st)
     (void)pthread_mutex_unlock(&st->lock);
 }
 
-bool csvc__stream_drained(csvc_stream *st, csvc_payload **ret_last)
+bool csvc__stream_drained(csvc_stream *st, csvc__queued *ret_last)
 {
     bool drained;
 
-    *ret_last = NULL;
+    *ret_last = (csvc__queued){0};
     (void)pthread_mutex_lock(&st->lock);
     drained = st->ended || (!st->sending && st->n_queued <= 1);
     if (drained && st->n_queued == 1) {

@@ -29,6 +29,12 @@ enum {
 #define CSVC__STREAM_AHEAD_BYTES ((size_t)64 << 10) /* once more are here, no more are read */
 #define CSVC__MORE_ALWAYS        UINT32_MAX
 
+/* A message to be sent. */
+typedef struct csvc__queued {
+    csvc_payload *payload;
+    bool compress;
+} csvc__queued;
+
 struct csvc_stream {
     csvc_tcall *tc;
     const csvc_message_type *sends;    /* NULL: that direction has no stream */
@@ -56,16 +62,18 @@ struct csvc_stream {
     csvc_code why;     /* it has ended */
     csvc_code in_code; /* what was received does not parse */
 
-    csvc_payload **queue; /* a ring; `small` or from malloc */
+    csvc_compression packing; /* where there is no ctx, which has its own */
+    csvc__queued *queue;      /* a ring; `small` or from malloc */
     uint32_t queue_size, queue_first, n_queued;
     size_t queued_bytes;
     bool sending; /* one is with the transport */
     bool refused; /* a send found the queue full, and on_writable has not followed yet */
-    csvc_payload *small[CSVC__STREAM_SMALL];
+    csvc__queued small[CSVC__STREAM_SMALL];
 
     csvc_payload *ahead[CSVC__STREAM_AHEAD]; /* a ring */
     uint32_t ahead_first, n_ahead;
     size_t ahead_bytes;
+    bool was_packed;  /* the message received last; whoever receives */
     bool decoding;    /* a thread has taken one out: the transport's call must stay */
     bool tc_waits;    /* it does: a turn is owed once decoding is over */
     bool reading;     /* the transport was asked */
@@ -93,8 +101,14 @@ typedef enum csvc__pushed {
     CSVC__PUSH_NO_MEMORY,
 } csvc__pushed;
 
-/* It, as the transport is to send it. */
-csvc_outgoing csvc__stream_outgoing(const csvc_stream *st, csvc_payload *payload);
+/* Whether a message of so many bytes, sent now, is packed. */
+bool csvc__stream_packs(const csvc_stream *st, size_t len);
+
+/* Whether the headers are to say that messages may be packed. */
+bool csvc__stream_announces(const csvc_stream *st);
+
+/* A message as the transport is to send it. */
+csvc_outgoing csvc__stream_outgoing(const csvc_stream *st, csvc__queued message);
 
 /* Queues a payload and takes a reference of its own; waits for room where it may. */
 csvc__pushed csvc__stream_push(csvc_stream *st, csvc_payload *payload, csvc_code *ret_why);
@@ -144,6 +158,6 @@ void csvc__stream_own(csvc_stream *st);
 
 /* True when nothing is with the transport and at most one message waits, which is taken out then:
  * it may go with the end. */
-bool csvc__stream_drained(csvc_stream *st, csvc_payload **ret_last);
+bool csvc__stream_drained(csvc_stream *st, csvc__queued *ret_last);
 
 #endif /* CSVC_RPC_STREAM_H */

@@ -79,8 +79,9 @@ CSVC_API csvc_code csvc__payload_unpack(csvc_payload **payload, size_t max,
 typedef struct csvc_outgoing {
     csvc_bytes reserved;
     csvc_payload *payload;
-    bool compress; /* packed with gzip, if the peer takes that; the headers have to say so, so a
-                      stream whose first message is not to be packed packs none */
+    bool compress; /* packed with gzip, if the peer takes that and the headers said so */
+    bool announce; /* the headers, where they go with this message, say that those behind it may be
+                      packed; so they do with `compress` */
 } csvc_outgoing;
 
 /* ---- metadata ---- */
@@ -208,7 +209,8 @@ typedef struct csvc_tcall_ops {
 
     /* ---- served calls ---- */
 
-    void (*send_headers)(csvc_tcall *tc, csvc_md_list headers);
+    /* `announce`: and that messages may be packed. */
+    void (*send_headers)(csvc_tcall *tc, csvc_md_list headers, bool announce);
     /* Once; after it nothing but `cancel`, `peer` and `release`. What it points to is copied before
      * it returns; when there is no memory for that, the peer gets RESOURCE_EXHAUSTED. */
     void (*finish)(csvc_tcall *tc, const csvc_ending *finish);
@@ -294,8 +296,9 @@ typedef struct csvc_tchannel_config {
     bool round_robin;             /* the target's addresses are called in turn, too */
     const char *authority;        /* NULL: from the target */
     uint32_t max_message_bytes;
-    const csvc_ttls *tls; /* NULL: plaintext */
-    int64_t keepalive_ms; /* 0: never */
+    uint32_t max_metadata_bytes; /* 0: the transport's own default */
+    const csvc_ttls *tls;        /* NULL: plaintext */
+    int64_t keepalive_ms;        /* 0: never */
     int64_t keepalive_timeout_ms;
 } csvc_tchannel_config;
 
@@ -320,6 +323,7 @@ typedef struct csvc_start {
     const char *path;
     int64_t deadline; /* csvc__now() time; INT64_MAX: none */
     bool wait_for_ready;
+    bool announce; /* that messages may be packed; as the message's own */
     csvc_md_list metadata;
     const csvc_outgoing_events *events;
     const csvc_outgoing *

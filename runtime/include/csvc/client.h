@@ -57,9 +57,10 @@ typedef struct csvc_channel_options {
                                 is for all rpcs: none is tried again. Default: only calls that no
                                 server has seen are */
 
-    const char *const *forward; /* keys of metadata that calls with a parent hand on from the rpc
-                                   that the parent serves, NULL-terminated, at most 64; default:
-                                   none but the trace's, traceparent and tracestate */
+    const char *const *forward;  /* keys of metadata that calls with a parent hand on from the rpc
+                                    that the parent serves, NULL-terminated, at most 64; default:
+                                    none but the trace's, traceparent and tracestate */
+    uint32_t max_metadata_bytes; /* of a server's answer; default 16 KiB */
 } csvc_channel_options;
 
 #define CSVC_CHANNEL_OPTIONS_INIT .struct_size = sizeof(csvc_channel_options)
@@ -97,6 +98,8 @@ typedef struct csvc_rpc {
     bool wait_for_ready; /* wait for a connection instead of failing with UNAVAILABLE */
     const csvc_metadata_pair *metadata; /* to send, at most 64; borrowed */
     size_t n_metadata;
+    csvc_compression compress; /* the request, or what csvc_call_send sends until csvc_call_compress
+                                  says otherwise; default: by the channel's compress_bytes */
 
     /* How it went; written by the call. */
     csvc_code code;
@@ -115,6 +118,9 @@ CSVC_API bool csvc_rpc_header(const csvc_rpc *rpc, const char *key, size_t n,
                               csvc_bytes *ret_value);
 CSVC_API bool csvc_rpc_trailer(const csvc_rpc *rpc, const char *key, size_t n,
                                csvc_bytes *ret_value);
+
+/* Whether the reply came packed; of a stream: the last message. */
+CSVC_API bool csvc_rpc_was_compressed(const csvc_rpc *rpc);
 
 /*
  * Calls a unary rpc and waits. What generated PREFIX_client_RPC functions call, with their own
@@ -164,6 +170,13 @@ CSVC_API csvc_call *csvc_call_start(csvc_channel *ch, const csvc_method *method,
  * OK: the server wants no more); INTERNAL, RESOURCE_EXHAUSTED and FAILED_PRECONDITION as
  * csvc_stream_send. */
 CSVC_API csvc_code csvc_call_send(csvc_call *call, const void *message) CSVC_MUST_CHECK;
+
+/* What is sent from now on is packed, or is not. Only for calls that began with a compress_bytes of
+ * the channel or the rpc's compress: their headers have announced it. For who sends. */
+CSVC_API void csvc_call_compress(csvc_call *call, bool on);
+
+/* Whether the message that recv gave last came packed. For who receives. */
+CSVC_API bool csvc_call_was_compressed(const csvc_call *call);
 
 /* Half-close: nothing more is sent. */
 CSVC_API void csvc_call_close_send(csvc_call *call);

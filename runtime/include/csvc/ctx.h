@@ -108,6 +108,24 @@ CSVC_API csvc_code csvc_set_trailer_bytes(csvc_ctx *ctx, const char *key, csvc_b
  */
 CSVC_API csvc_code csvc_retry_after(csvc_ctx *ctx, int64_t ms);
 
+/* Whether a message goes out packed with gzip. */
+typedef enum csvc_compression {
+    CSVC_COMPRESS_BY_SIZE = 0, /* from compress_bytes of the server or the channel on */
+    CSVC_COMPRESS_ON,
+    CSVC_COMPRESS_OFF,
+} csvc_compression;
+
+/*
+ * What the rpc sends from now on is packed, or is not, whatever its size; instead of the server's
+ * compress_bytes. To pack some messages of a stream and not others, say so before the first, whose
+ * headers announce gzip then; a caller that does not take it gets all as they are. Secrets in the
+ * same message as text that a stranger chose should not be packed.
+ */
+CSVC_API void csvc_compress(csvc_ctx *ctx, bool on);
+
+/* Whether the message received last, the request or what a recv gave, came packed. */
+CSVC_API bool csvc_was_compressed(const csvc_ctx *ctx);
+
 /* "ipv4:127.0.0.1:51724", NULL when the ctx is no rpc. Lives as long as the ctx. */
 CSVC_API const char *csvc_peer(csvc_ctx *ctx);
 

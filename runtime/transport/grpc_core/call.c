@@ -157,9 +157,10 @@ void csvc__gc_put_message(gc_call *gc, const csvc_outgoing *message)
         gc->has_reserved = false; /* the buffer's now */
         grpc_slice_buffer_add(buffer, gc->reserved);
     }
-    if (message->compress && !gc->headers_sent) {
+    if ((message->compress || message->announce) && !gc->headers_sent) {
         gc->gzip = true;
-    } else if (gc->gzip && !message->compress) {
+    }
+    if (gc->gzip && !message->compress) {
         gc->message_flags |= GRPC_WRITE_NO_COMPRESS;
     }
     gc->want_message = true;

@@ -202,6 +202,10 @@ static grpc_channel *make_channel(const csvc_tchannel *tch, const csvc_tretry *r
     args[all.num_args++] = int_arg("grpc.min_reconnect_backoff_ms", 5000); /* for one attempt */
     args[all.num_args++] = int_arg("grpc.dns_min_time_between_resolutions_ms", 2000);
     args[all.num_args++] = text_arg("grpc.primary_user_agent", "c-svc/" CSVC_VERSION);
+    if (tch->max_metadata_bytes > 0) {
+        args[all.num_args++] =
+            int_arg("grpc.max_metadata_size", at_most_int(tch->max_metadata_bytes));
+    }
     if (tch->authority != NULL) {
         args[all.num_args++] = text_arg("grpc.default_authority", tch->authority);
     }
@@ -340,6 +344,7 @@ static csvc_tchannel *prepare(const csvc_tchannel_config *config, csvc_error *er
         return NULL;
     }
     tch->max_message_bytes = config->max_message_bytes;
+    tch->max_metadata_bytes = config->max_metadata_bytes;
     tch->keepalive_ms = config->keepalive_ms;
     tch->keepalive_timeout_ms = config->keepalive_timeout_ms;
     tch->round_robin = config->round_robin || config->n_addresses > 0;

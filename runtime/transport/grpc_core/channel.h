@@ -33,6 +33,7 @@ struct csvc_tchannel {
     /* To make it again. */
     char *target, *authority, *server_name;
     uint32_t max_message_bytes;
+    uint32_t max_metadata_bytes;
     int64_t keepalive_ms, keepalive_timeout_ms;
     bool round_robin;
 };

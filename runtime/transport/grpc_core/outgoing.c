@@ -317,9 +317,10 @@ void csvc__gc_call_start(csvc_tcall *tc, const csvc_start *start)
 
     oc->events = start->events;
     oc->unary = start->unary_reply && start->message != NULL;
+    gc->gzip = start->announce ||
+               (start->message != NULL && (start->message->compress || start->message->announce));
     if (!csvc__gc_md_out_set(&gc->headers, start->metadata) ||
-        (start->message != NULL && start->message->compress &&
-         !csvc__gc_md_out_gzip(&gc->headers))) {
+        (gc->gzip && !csvc__gc_md_out_gzip(&gc->headers))) {
         fail(oc, CSVC_RESOURCE_EXHAUSTED, "out of memory for the metadata");
         csvc__loop_post(tc->loop, &oc->failed_task);
         return;

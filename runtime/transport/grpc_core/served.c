@@ -75,7 +75,7 @@ static size_t max_spare(void)
 
 static const char *peer(csvc_tcall *tc, csvc_arena *a);
 static void release(csvc_tcall *tc);
-static void send_headers(csvc_tcall *tc, csvc_md_list headers);
+static void send_headers(csvc_tcall *tc, csvc_md_list headers, bool announce);
 static void finish(csvc_tcall *tc, const csvc_ending *finish);
 static void watch(csvc_tcall *tc);
 static bool metadata(csvc_tcall *tc, csvc_md_list *ret_metadata);
@@ -462,7 +462,7 @@ static size_t end_ops(gc_call *gc, grpc_op *ops, bool plain)
     return 2;
 }
 
-static void send_headers(csvc_tcall *tc, csvc_md_list headers)
+static void send_headers(csvc_tcall *tc, csvc_md_list headers, bool announce)
 {
     gc_served *sc = (gc_served *)tc;
 
@@ -473,6 +473,7 @@ static void send_headers(csvc_tcall *tc, csvc_md_list headers)
         csvc__gc_cancel(tc, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
+    sc->gc.gzip = announce;
     sc->gc.want_headers = true;
     csvc__gc_flush(&sc->gc);
 }

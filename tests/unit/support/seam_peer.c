@@ -365,7 +365,7 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
         if (call->kind == BIDI) {
             csvc_md md = {.key = peer_text("x-bidi"), .value = peer_text("yes")};
 
-            tc->ops->send_headers(tc, (csvc_md_list){.entries = &md, .n_entries = 1});
+            tc->ops->send_headers(tc, (csvc_md_list){.entries = &md, .n_entries = 1}, false);
         }
         tc->ops->read(tc);
         break;

@@ -1,0 +1,16 @@
+/* tests/interop/flags.h: flags as grpc's own test programs take them: --name=value, --name value.
+ */
+#ifndef TESTS_INTEROP_FLAGS_H
+#define TESTS_INTEROP_FLAGS_H
+
+#include <stdbool.h>
+
+typedef struct flag {
+    const char *name; /* NULL ends a list of them */
+    const char **value;
+} flag;
+
+/* False, with a line on standard error, for what is no flag; a flag without a value is "true". */
+bool flags_read(const flag *flags, int argc, char **argv);
+
+#endif /* TESTS_INTEROP_FLAGS_H */
