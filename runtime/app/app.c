@@ -143,7 +143,7 @@ struct csvc_app {
     csvc__settings_wish wish;
     csvc_health *health;
     csvc_metrics *metrics;
-    csvc_call_metrics *call_metrics;
+    csvc_call_metrics *call_metrics, *client_metrics;
     csvc_limits *limits;
     csvc__admin admin;
     csvc_server *srv;
@@ -232,9 +232,10 @@ static void make_interceptors(csvc_app *app, csvc_error *err)
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     } else {
         app->call_metrics = csvc_call_metrics_new(app->metrics, err);
+        app->client_metrics = csvc_call_metrics_new_client(app->metrics, err);
         app->limits = csvc_limits_new(&limits, err);
     }
-    if (app->call_metrics == NULL || app->limits == NULL) {
+    if (app->call_metrics == NULL || app->client_metrics == NULL || app->limits == NULL) {
         failed(app, EXIT_FAILED, "cannot make the server", err);
         return;
     }
@@ -403,8 +404,13 @@ csvc_metrics *csvc_app_metrics(csvc_app *app)
 
 csvc_channel *csvc_app_channel(csvc_app *app, const char *target)
 {
-    const csvc_channel_options options = {
-        CSVC_CHANNEL_OPTIONS_INIT, .transport = app->info != NULL ? app->info->transport : NULL};
+    return csvc_app_channel_with(app, target, NULL);
+}
+
+csvc_channel *csvc_app_channel_with(csvc_app *app, const char *target,
+                                    const csvc_channel_options *given)
+{
+    csvc_channel_options options = {CSVC_CHANNEL_OPTIONS_INIT};
     csvc_error err = {CSVC_ERROR_INIT};
     csvc_channel *ch = NULL;
     char what[256];
@@ -412,11 +418,25 @@ csvc_channel *csvc_app_channel(csvc_app *app, const char *target)
     if (!going(app)) {
         return NULL;
     }
+    if (given != NULL) {
+        memcpy(&options, given,
+               given->struct_size < sizeof(options) ? given->struct_size : sizeof(options));
+    }
+    if (options.transport == NULL) {
+        options.transport = app->info->transport;
+    }
     if (app->n_channels == MAX_CHANNELS) {
         (void)csvc_error_set(&err, CSVC_RESOURCE_EXHAUSTED, "more than %d channels",
                              (int)MAX_CHANNELS);
     } else {
         ch = csvc_channel_new(target, &options, &err);
+    }
+    if (ch != NULL) {
+        err.code = csvc_channel_intercept(ch, &csvc_measuring, app->client_metrics);
+        if (err.code != CSVC_OK) {
+            (void)csvc_error_set(&err, err.code, "out of memory");
+            ch = csvc_channel_free(ch);
+        }
     }
     if (ch == NULL) {
         (void)snprintf(what, sizeof(what), "cannot call %s", target != NULL ? target : "nobody");
@@ -578,12 +598,13 @@ static int end(csvc_app *app)
     csvc__admin_stop(&app->admin);
     (void)csvc_server_free(app->srv);
     (void)csvc_health_free(app->health);
-    (void)csvc_call_metrics_free(app->call_metrics);
-    (void)csvc_limits_free(app->limits);
-    (void)csvc_metrics_free(app->metrics);
     while (app->n_channels > 0) {
         (void)csvc_channel_free(app->channels[--app->n_channels]);
     }
+    (void)csvc_call_metrics_free(app->call_metrics);
+    (void)csvc_call_metrics_free(app->client_metrics);
+    (void)csvc_limits_free(app->limits);
+    (void)csvc_metrics_free(app->metrics);
     (void)csvc_db_close(app->db);
     csvc__free(app);
     return exit_code;

@@ -9,6 +9,7 @@
 #include <base/arena.h>
 #include <codec/codec.h>
 #include <rpc/calling.h>
+#include <rpc/seen.h>
 
 #include <string.h>
 
@@ -242,12 +243,22 @@ static void run_call(waiter *w, csvc_rpc *rpc, const csvc_start *start)
     }
 }
 
+static csvc_code settle(const waiter *w, csvc_rpc *rpc, csvc__seen *seen)
+{
+    if (seen != NULL) {
+        csvc__seen_end(seen, w->code, w->text);
+        csvc__seen_free(seen);
+    }
+    return csvc__rpc_outcome(rpc, w->code, w->text);
+}
+
 csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
                           const void *request, const void **ret_reply)
 {
     waiter w = {.ch = ch, .method = method};
     csvc_outgoing message;
     csvc_tretry retry;
+    csvc__seen *seen;
     csvc_start start = {.events = &events, .message = &message, .unary_reply = true};
     csvc_code code;
     outgoing *o;
@@ -285,23 +296,38 @@ csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc 
         w.tc->ops->release(w.tc);
         return csvc__rpc_outcome(rpc, code, text);
     }
+    start.path = method->path;
+    start.deadline = csvc__rpc_deadline(rpc);
+    start.wait_for_ready = rpc->wait_for_ready;
+    start.retry = csvc__retry_for(ch, method, &retry);
+    code = csvc__seen_begin(ch, method, &rpc->result->arena, &start, &seen, &text);
+    if (code != CSVC_OK) {
+        w.tc->ops->release(w.tc);
+        return csvc__rpc_outcome(rpc, code, text);
+    }
     o = w.tc->upper;
     *o = (outgoing){.in_list.cancel = cancel_call, .tc = w.tc, .ch = ch, .w = &w};
     if (!csvc__channel_enlist(ch, &o->in_list)) {
         w.tc->ops->release(w.tc);
-        return csvc__rpc_outcome(rpc, CSVC_CANCELLED, "the channel is being freed");
+        w.code = CSVC_CANCELLED;
+        w.text = "the channel is being freed";
+        return settle(&w, rpc, seen);
     }
-    start.path = method->path;
-    start.deadline = csvc__rpc_deadline(rpc);
-    start.retry = csvc__retry_for(ch, method, &retry);
-    start.wait_for_ready = rpc->wait_for_ready;
+    csvc__seen_sent(seen, request);
     (void)pthread_mutex_init(&w.lock, NULL);
     (void)pthread_cond_init(&w.ended, NULL);
     run_call(&w, rpc, &start);
     (void)pthread_cond_destroy(&w.ended);
     (void)pthread_mutex_destroy(&w.lock);
+    if (seen != NULL && w.code == CSVC_OK) {
+        w.code = csvc__seen_received(seen, w.reply);
+        if (w.code != CSVC_OK) {
+            w.text = csvc_arena_strdup(&rpc->result->arena, csvc__seen_text(seen, w.code));
+            w.text = w.text != NULL ? w.text : "out of memory";
+        }
+    }
     if (w.code == CSVC_OK) {
         *ret_reply = w.reply;
     }
-    return csvc__rpc_outcome(rpc, w.code, w.text);
+    return settle(&w, rpc, seen);
 }

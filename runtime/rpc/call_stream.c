@@ -9,6 +9,7 @@
 #include <codec/codec.h>
 #include <csvc/alloc.h>
 #include <rpc/calling.h>
+#include <rpc/seen.h>
 #include <rpc/stream.h>
 
 #include <string.h>
@@ -27,6 +28,7 @@ struct csvc_call {
     csvc_channel *ch;
     csvc_tcall *tc; /* the loop's, until it has given it back */
     const csvc_method *method;
+    csvc__seen *seen; /* NULL: the channel has no interceptors */
     csvc_stream stream;
     csvc_events events;
     csvc_relay_fn *relay; /* of an asynchronous unary call */
@@ -44,9 +46,10 @@ struct csvc_call {
     /* under the stream's lock */
     bool asynchronous;
     bool cancel_wanted;
-    bool discards;   /* messages that come are nobody's */
-    bool over;       /* the status has come */
-    bool given_back; /* and the transport's call has gone */
+    const char *refusal; /* an interceptor's, of a message; NULL: there was none */
+    bool discards;       /* messages that come are nobody's */
+    bool over;           /* the status has come */
+    bool given_back;     /* and the transport's call has gone */
 
     /* on the loop */
     bool cancelled, closed, told_end;
@@ -76,6 +79,8 @@ csvc_call *csvc_call_ref(csvc_call *call)
 csvc_call *csvc_call_unref(csvc_call *call)
 {
     if (call != NULL && atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) == 1) {
+        csvc__seen_end(call->seen, call->code, call->text != NULL ? call->text : "");
+        csvc__seen_free(call->seen);
         csvc_rpc_clear(&call->outcome);
         csvc__stream_release(&call->stream);
         csvc__arena_release(&call->arena);
@@ -145,6 +150,32 @@ static void give_back_if_over(csvc_call *call)
     }
 }
 
+/* The next message, and what interceptors say of it. False: there is none; err is as it was, or the
+ * call is cancelled and err says why. */
+static bool receive(csvc_call *call, const void **ret_message, csvc_error *err)
+{
+    csvc_code code;
+
+    err->code = CSVC_OK;
+    if (!csvc__stream_receive(&call->stream, ret_message, err)) {
+        if (err->code != CSVC_OK) {
+            csvc_call_cancel(call);
+        }
+        return false;
+    }
+    code = csvc__seen_received(call->seen, *ret_message);
+    if (code == CSVC_OK) {
+        return true;
+    }
+    (void)csvc_error_set(err, code, "%s", csvc__seen_text(call->seen, code));
+    (void)pthread_mutex_lock(&call->stream.lock);
+    call->refusal = csvc__seen_text(call->seen, code);
+    (void)pthread_mutex_unlock(&call->stream.lock);
+    csvc__stream_refuse(&call->stream, code);
+    csvc_call_cancel(call);
+    return false;
+}
+
 static bool next_event(csvc_call *call)
 {
     csvc_stream *st = &call->stream;
@@ -170,9 +201,8 @@ static void tell(csvc_call *call)
 
     while (next_event(call)) {
         message = NULL;
-        if (!call->told_end && !csvc__stream_receive(st, &message, &err)) {
-            csvc_call_cancel(call); /* the outcome says that it does not parse */
-            return;
+        if (!call->told_end && !receive(call, &message, &err)) {
+            return; /* the outcome says why */
         }
         if (call->events.on_message != NULL) {
             call->events.on_message(call->events.self, message);
@@ -289,10 +319,13 @@ static void take_reply(csvc_call *call, csvc_payload *message)
     } else {
         call->code = csvc_decode_pieces(&call->outcome.result->arena, call->method->reply,
                                         message->pieces, message->n_pieces, NULL, &reply, &err);
-        if (call->code == CSVC_OK) {
-            call->reply = reply;
-        } else {
+        if (call->code != CSVC_OK) {
             call->text = csvc_arena_printf(&call->arena, "the reply does not parse: %s", err.text);
+        } else if (call->seen != NULL &&
+                   (call->code = csvc__seen_received(call->seen, reply)) != CSVC_OK) {
+            call->text = csvc__seen_text(call->seen, call->code);
+        } else {
+            call->reply = reply;
         }
     }
     call->has_reply = true;
@@ -334,7 +367,7 @@ static void conclude(csvc_call *call, csvc_code code, csvc_bytes text)
 
     if (in_code != CSVC_OK) {
         call->code = in_code;
-        call->text = "a message does not parse";
+        call->text = call->refusal != NULL ? call->refusal : "a message does not parse";
     } else if (code != CSVC_OK) {
         call->code = (unsigned)code <= CSVC_UNAUTHENTICATED ? code : CSVC_UNKNOWN;
         call->text = csvc_arena_strndup(&call->arena, (const char *)text.data, text.len);
@@ -371,6 +404,7 @@ static void end(csvc_call *call)
     (void)pthread_mutex_unlock(&call->stream.lock);
     csvc__stream_end(&call->stream, call->code != CSVC_OK ? call->code : CSVC_CANCELLED, false);
     if (call->asynchronous) {
+        csvc__seen_end(call->seen, call->code, call->text);
         fill_outcome(call);
         if (call->relay != NULL) {
             call->relay(call->done_fn, call->done_self, &call->outcome,
@@ -442,6 +476,7 @@ static csvc_call *call_new(csvc_channel *ch, const csvc_method *method)
 /* Never started: nobody else knows of it. */
 static csvc_call *abandon(csvc_call *call, csvc_rpc *rpc, csvc_code code, const char *text)
 {
+    csvc__seen_end(call->seen, code, text);
     call->tc->ops->release(call->tc);
     (void)csvc_call_unref(call);
     (void)csvc__rpc_outcome(rpc, code, text);
@@ -502,6 +537,13 @@ static csvc_call *prepare(csvc_channel *ch, const csvc_method *method, csvc_rpc 
     start.path = method->path;
     start.deadline = csvc__rpc_deadline(rpc);
     start.retry = csvc__retry_for(ch, method, &to->retry);
+    code = csvc__seen_begin(ch, method, &rpc->result->arena, &start, &call->seen, &text);
+    if (code != CSVC_OK) {
+        return abandon(call, rpc, code, text);
+    }
+    if (request != NULL) {
+        csvc__seen_sent(call->seen, request);
+    }
     start.wait_for_ready = rpc->wait_for_ready;
     call->stream.packing = rpc->compress;
     start.announce = call->stream.sends != NULL && csvc__stream_announces(&call->stream);
@@ -605,6 +647,7 @@ csvc_code csvc_call_send(csvc_call *call, const void *message)
     }
     switch (csvc__stream_push(st, payload, &why)) {
     case CSVC__PUSHED:
+        csvc__seen_sent(call->seen, message);
         code = CSVC_OK;
         break;
     case CSVC__PUSH_ENDED:
@@ -658,14 +701,7 @@ bool csvc_call_recv(csvc_call *call, const void **ret_message)
     if (call == NULL || call->asynchronous || csvc__loop_current() != NULL) {
         return false;
     }
-    err.code = CSVC_OK;
-    if (csvc__stream_receive(&call->stream, ret_message, &err)) {
-        return true;
-    }
-    if (err.code != CSVC_OK) {
-        csvc_call_cancel(call);
-    }
-    return false;
+    return receive(call, ret_message, &err);
 }
 
 void csvc_call_more(csvc_call *call)
@@ -691,16 +727,16 @@ static csvc_code sole_reply(csvc_call *call, csvc_rpc *rpc, const void **ret_rep
     const void *first, *second;
     csvc_error err;
 
-    err.code = CSVC_OK;
     call->stream.into = &rpc->result->arena;
-    if (!csvc__stream_receive(&call->stream, &first, &err)) {
+    if (!receive(call, &first, &err)) {
         if (err.code == CSVC_OK) {
             *ret_text = "the server sent no reply";
             return CSVC_UNIMPLEMENTED;
         }
         *ret_text =
-            csvc_arena_printf(&rpc->result->arena, "the reply does not parse: %s", err.text);
-        csvc_call_cancel(call);
+            call->refusal != NULL
+                ? csvc_arena_strdup(&rpc->result->arena, call->refusal)
+                : csvc_arena_printf(&rpc->result->arena, "the reply does not parse: %s", err.text);
         *ret_settled = true;
         return err.code;
     }
@@ -749,6 +785,7 @@ csvc_code csvc_call_finish(csvc_call *call, csvc_rpc *rpc, const void **ret_repl
     if (!csvc__rpc_fresh(rpc)) {
         csvc_call_cancel(call);
         await_over(call);
+        csvc__seen_end(call->seen, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         (void)csvc_call_unref(call);
         return csvc__rpc_outcome(rpc, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
@@ -762,6 +799,10 @@ csvc_code csvc_call_finish(csvc_call *call, csvc_rpc *rpc, const void **ret_repl
     if (call->code != CSVC_OK && !settled) {
         code = call->code;
         text = csvc_arena_strdup(&rpc->result->arena, call->text);
+    } else if (code == CSVC_OK && call->stream.in_code != CSVC_OK) {
+        code = call->stream.in_code; /* of a message taken out when the status had come already */
+        text = call->refusal != NULL ? csvc_arena_strdup(&rpc->result->arena, call->refusal)
+                                     : "a message does not parse";
     } else if (code == CSVC_OK && !copied) {
         code = CSVC_RESOURCE_EXHAUSTED;
         text = NULL;
@@ -769,8 +810,10 @@ csvc_code csvc_call_finish(csvc_call *call, csvc_rpc *rpc, const void **ret_repl
     if (code == CSVC_OK && ret_reply != NULL) {
         *ret_reply = reply;
     }
+    text = text != NULL ? text : "out of memory";
+    csvc__seen_end(call->seen, code, text);
     (void)csvc_call_unref(call);
-    return csvc__rpc_outcome(rpc, code, text != NULL ? text : "out of memory");
+    return csvc__rpc_outcome(rpc, code, text);
 }
 
 const csvc_rpc *csvc_call_outcome(const csvc_call *call)

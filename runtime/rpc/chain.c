@@ -1,4 +1,4 @@
-/* rpc/chain.c: the interceptors of a server, in the order they run. */
+/* rpc/chain.c: the interceptors of a server or a channel, in the order they run. */
 #include <rpc/chain.h>
 #include <rpc/ctx.h>
 

@@ -1,4 +1,4 @@
-/* rpc/chain.h: the interceptors of a server, in the order they run. */
+/* rpc/chain.h: the interceptors of a server or a channel, in the order they run. */
 #ifndef CSVC_RPC_CHAIN_H
 #define CSVC_RPC_CHAIN_H
 

@@ -1,6 +1,7 @@
 /* rpc/channel.c: a channel from new to free. How it calls is in call.c. */
 #include <base/arena.h>
 #include <csvc/alloc.h>
+#include <rpc/chain.h>
 #include <rpc/channel.h>
 #include <rpc/ctx.h>
 #include <rpc/resolve.h>
@@ -23,6 +24,8 @@ static void release(csvc_channel *ch)
         csvc__free(ch->forward[i]);
     }
     csvc__free(ch->forward);
+    csvc__free(ch->chain);
+    csvc__free(ch->target);
     csvc__free(ch);
 }
 
@@ -127,8 +130,11 @@ csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *o
     ch->max_message_bytes = config.max_message_bytes;
     ch->compress_bytes = o.compress_bytes != 0 ? o.compress_bytes : UINT32_MAX;
     ch->max_request_bytes = o.max_request_bytes != 0 ? o.max_request_bytes : DEFAULT_REQUEST_BYTES;
-    if ((o.retry == NULL || csvc__retry_read(o.retry, &ch->retry, err) == CSVC_OK) &&
-        copy_forward(ch, o.forward, err) == CSVC_OK) {
+    ch->target = csvc__strdup(target);
+    if (ch->target == NULL) {
+        (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    } else if ((o.retry == NULL || csvc__retry_read(o.retry, &ch->retry, err) == CSVC_OK) &&
+               copy_forward(ch, o.forward, err) == CSVC_OK) {
         ch->tch = connect_to(ch->transport, &config, err);
     }
     if (ch->tch == NULL) {
@@ -159,4 +165,13 @@ csvc_channel *csvc_channel_free(csvc_channel *ch)
     (void)pthread_mutex_destroy(&ch->lock);
     release(ch);
     return NULL;
+}
+
+csvc_code csvc_channel_intercept(csvc_channel *ch, const csvc_interceptor *interceptor, void *self)
+{
+    if (ch->chain == NULL) {
+        ch->chain = csvc__calloc(1, sizeof(*ch->chain));
+    }
+    return ch->chain != NULL ? csvc__chain_add(ch->chain, interceptor, self)
+                             : CSVC_RESOURCE_EXHAUSTED;
 }

@@ -20,7 +20,9 @@ struct csvc_channel {
     uint32_t compress_bytes; /* UINT32_MAX: none */
     char **forward;          /* keys of the parent's metadata that go on */
     size_t n_forward;
-    csvc_tretry retry; /* max_attempts 0: none was asked for */
+    struct csvc__chain *chain; /* NULL: no interceptors */
+    char *target;              /* for them: as it was asked for */
+    csvc_tretry retry;         /* max_attempts 0: none was asked for */
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t quiet; /* no call is under way any more */

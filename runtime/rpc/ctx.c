@@ -29,6 +29,7 @@ void csvc__ctx_init(csvc_ctx *ctx, void *first, size_t first_size, size_t max_me
     atomic_init(&ctx->headers_gone, false);
     ctx->deadline = INT64_MAX;
     ctx->tc = NULL;
+    ctx->outgoing = false;
     ctx->path = NULL;
     ctx->method = NULL;
     ctx->peer = NULL;

@@ -47,6 +47,7 @@ struct csvc_ctx {
     csvc_code fail_code;              /* of fail_text; OK: there is none */
     bool may_block;                   /* the thread that works on it now may wait */
     bool kept;                        /* detached: any thread may work on it, and wait */
+    bool outgoing;                    /* interceptors of a call that is made may set headers */
     bool answered;                    /* too late for headers and trailers */
     atomic_int packing;               /* a csvc_compression: what csvc_compress has said */
     bool was_packed;                  /* the message received last */

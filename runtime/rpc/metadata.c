@@ -122,7 +122,7 @@ static csvc_code append(csvc_ctx *ctx, csvc__md_out *out, const char *key, csvc_
     const size_t key_len = strlen(key);
     uint8_t *bytes;
 
-    if (ctx->tc == NULL) {
+    if (ctx->tc == NULL && !ctx->outgoing) {
         return csvc_fail(ctx, CSVC_FAILED_PRECONDITION, "%s: no rpc is being served", key);
     }
     if (ctx->answered ||

@@ -93,9 +93,13 @@ CSVC_API csvc_metrics *csvc_app_metrics(csvc_app *app);
  * all the same, once something has failed. health.md. */
 CSVC_API csvc_health *csvc_app_health(csvc_app *app);
 
-/* A channel over the app's transport, freed with it. NULL when it cannot be; csvc_app_run says why.
- */
+/* A channel over the app's transport, freed with it; its calls are counted, as grpc_client_...
+ * (metrics.md). NULL when it cannot be; csvc_app_run says why. */
 CSVC_API csvc_channel *csvc_app_channel(csvc_app *app, const char *target);
+
+/* The same with options: TLS, limits, retries. Without a transport it is the app's. */
+CSVC_API csvc_channel *csvc_app_channel_with(csvc_app *app, const char *target,
+                                             const csvc_channel_options *options);
 
 /*
  * Serves, besides what was registered, health and reflection (csvc/std.h), until SIGTERM or SIGINT.

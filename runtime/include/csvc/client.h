@@ -18,6 +18,7 @@
 #define CSVC_CLIENT_H
 
 #include <csvc/ctx.h>
+#include <csvc/interceptor.h>
 #include <csvc/service.h>
 #include <csvc/stream.h>
 #include <csvc/transport.h>
@@ -74,6 +75,20 @@ typedef struct csvc_channel_options {
  */
 CSVC_API csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *options,
                                         csvc_error *err) CSVC_MUST_CHECK;
+
+/*
+ * Adds an interceptor (csvc/interceptor.h), copied, for all calls on the channel; before its first
+ * call. `self` lives until the channel is freed. Begins run on the thread that calls, in the order
+ * of their phases, and may add headers to the call (csvc_set_header); anything but OK is what the
+ * caller gets, without a call. The ctx is the outgoing call's own: csvc_metadata has nothing,
+ * csvc_peer is the target. `sent` and `received` hear of each message, where it is queued and where
+ * it is decoded; ends run once for each begin, when the call's outcome is known: on the thread that
+ * waits for it, else on the call's loop before the caller's own event, and if nobody finishes a
+ * call that has a stream, when the last reference to it goes. `serves` is not called.
+ * INVALID_ARGUMENT, RESOURCE_EXHAUSTED as csvc_server_intercept.
+ */
+CSVC_API csvc_code csvc_channel_intercept(csvc_channel *ch, const csvc_interceptor *interceptor,
+                                          void *self);
 
 /* Ends the channel; calls still under way on other threads end with CANCELLED first, no new one may
  * begin. Takes NULL; returns NULL. Blocks for that. */

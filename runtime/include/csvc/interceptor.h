@@ -103,6 +103,10 @@ extern CSVC_API const csvc_interceptor csvc_measuring;
 
 /* Its series live in `m`, which must outlive it. NULL with err set. */
 CSVC_API csvc_call_metrics *csvc_call_metrics_new(csvc_metrics *m, csvc_error *err) CSVC_MUST_CHECK;
+/* For channels (csvc_channel_intercept), any number of them: the same series with grpc_client_ in
+ * place of grpc_server_, each rpc's from its first call on, up to 512 rpcs. */
+CSVC_API csvc_call_metrics *csvc_call_metrics_new_client(csvc_metrics *m,
+                                                         csvc_error *err) CSVC_MUST_CHECK;
 CSVC_API csvc_call_metrics *csvc_call_metrics_free(csvc_call_metrics *cm); /* takes NULL */
 
 /*

@@ -1,0 +1,32 @@
+/* rpc/seen.h: an outgoing call as the interceptors of its channel see it. Calls on a channel
+ * without any have none of this. */
+#ifndef CSVC_RPC_SEEN_H
+#define CSVC_RPC_SEEN_H
+
+#include <rpc/channel.h>
+#include <rpc/ctx.h>
+
+typedef struct csvc__seen csvc__seen;
+
+/*
+ * The begins, on the thread that calls, once nothing but the start is to be done; what they add to
+ * the headers is appended to start->metadata. *ret_seen is NULL when the channel has no
+ * interceptors. When one refuses, all ends have run: the code, and a text in the arena.
+ */
+csvc_code csvc__seen_begin(const csvc_channel *ch, const csvc_method *method, csvc_arena *a,
+                           csvc_start *start, csvc__seen **ret_seen,
+                           const char **ret_text) CSVC_MUST_CHECK;
+
+/* Messages, one at a time, on whatever thread; all take NULL for the call. A received one may be
+ * refused: the text is csvc__seen_text. */
+csvc_code csvc__seen_received(csvc__seen *seen, const void *message) CSVC_MUST_CHECK;
+void csvc__seen_sent(csvc__seen *seen, const void *message);
+const char *csvc__seen_text(const csvc__seen *seen, csvc_code code); /* as long as the call */
+
+/* The ends, the first time only. */
+void csvc__seen_end(csvc__seen *seen, csvc_code code, const char *text);
+
+/* Behind the ends. */
+void csvc__seen_free(csvc__seen *seen);
+
+#endif /* CSVC_RPC_SEEN_H */
