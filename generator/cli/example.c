@@ -154,6 +154,7 @@ static void add_crud(flags *f, const gen_crud *crud)
         }
         break;
     case GEN_CRUD_LIST:
+    case GEN_CRUD_STREAM:
         break;
     }
 }

@@ -24,7 +24,8 @@ const char *project_test_path(csvc_arena *a, const gen_rpc *rpc)
 const char *project_served(csvc_arena *a, const gen_rpc *rpc)
 {
     const gen_crud *crud = rpc->crud;
-    bool many = crud != NULL && (crud->role == GEN_CRUD_LIST || crud->role == GEN_CRUD_BATCH_GET);
+    bool many = crud != NULL && (crud->role == GEN_CRUD_LIST || crud->role == GEN_CRUD_BATCH_GET ||
+                                 crud->role == GEN_CRUD_STREAM);
 
     if (crud == NULL) {
         return "yours to write";

@@ -54,6 +54,7 @@ typedef enum gen_crud_role {
     GEN_CRUD_DELETE,
     GEN_CRUD_LIST,
     GEN_CRUD_BATCH_GET,
+    GEN_CRUD_STREAM, /* list, a row a message */
 } gen_crud_role;
 
 /* A request field whose value goes into a column (create, update) or must equal it (list). */
@@ -97,7 +98,7 @@ struct gen_crud {
 /* Adds entities and roles to the model. False when memory is short. */
 bool gen_infer(gen_model *model, gen_diag *diag);
 
-/* "create", "get", "update", "delete", "list", "batch get". */
+/* "create", "get", "update", "delete", "list", "batch get", "stream". */
 const char *gen_crud_role_name(gen_crud_role role);
 
 #endif /* GEN_INFER_H */

@@ -13,6 +13,7 @@ static const struct {
 } verbs[] = {
     {"BatchGet", GEN_CRUD_BATCH_GET}, {"Create", GEN_CRUD_CREATE}, {"Get", GEN_CRUD_GET},
     {"Update", GEN_CRUD_UPDATE},      {"Delete", GEN_CRUD_DELETE}, {"List", GEN_CRUD_LIST},
+    {"Stream", GEN_CRUD_STREAM},
 };
 
 /* An rpc under its noun. `many`: the noun may be the plural of the entity's name. */
@@ -53,7 +54,8 @@ static void put_rpc(gen_inference *in, gen_rpc *rpc, uint32_t order)
         if (strncmp(rpc->name, verbs[i].verb, n) == 0 &&
             !(rpc->name[n] >= 'a' && rpc->name[n] <= 'z')) {
             noun = rpc->name + n;
-            many = verbs[i].role == GEN_CRUD_LIST || verbs[i].role == GEN_CRUD_BATCH_GET;
+            many = verbs[i].role == GEN_CRUD_LIST || verbs[i].role == GEN_CRUD_BATCH_GET ||
+                   verbs[i].role == GEN_CRUD_STREAM;
             break;
         }
     }

@@ -407,6 +407,21 @@ static void find_rows(shape *s)
     }
 }
 
+/* Fields of the request that ask for some rows only. */
+static void find_filters(shape *s)
+{
+    gen_crud *crud = s->crud;
+
+    crud->keyword_field = plain_named(s->in, s->rpc->request, keyword_names, CSVC_KIND_STRING);
+    if (crud->keyword_field != NULL && column_of(s->in, s->entity, crud->keyword_field) != NULL) {
+        crud->keyword_field = NULL; /* a column of that name is meant */
+    }
+    if (s->rpc->request != s->entity->message) {
+        find_assigns(s);
+        keep_comparable(s);
+    }
+}
+
 static void shape_list(shape *s)
 {
     const gen_message *request = s->rpc->request, *reply = s->rpc->reply;
@@ -417,15 +432,20 @@ static void shape_list(shape *s)
     crud->page_field = number_named(s->in, request, page_names);
     crud->page_size_field = number_named(s->in, request, page_size_names);
     crud->page_token_field = plain_named(s->in, request, page_token_names, CSVC_KIND_STRING);
-    crud->keyword_field = plain_named(s->in, request, keyword_names, CSVC_KIND_STRING);
-    if (crud->keyword_field != NULL && column_of(s->in, s->entity, crud->keyword_field) != NULL) {
-        crud->keyword_field = NULL; /* a column of that name is meant */
-    }
     crud->total_field = number_named(s->in, reply, total_names);
     crud->next_token_field = plain_named(s->in, reply, next_token_names, CSVC_KIND_STRING);
-    if (request != s->entity->message) {
-        find_assigns(s);
-        keep_comparable(s);
+    find_filters(s);
+}
+
+/* Each message is a row, or holds one. */
+static void shape_stream(shape *s)
+{
+    no_parent(s);
+    find_filters(s);
+    find_reply_entity(s);
+    if (!replies_entity(s)) {
+        not_so(s, gen_infer_printf(s->in, "its reply %s holds no %s", s->rpc->reply->name,
+                                   s->entity->message->name));
     }
 }
 
@@ -477,7 +497,11 @@ gen_crud *gen_infer_crud(gen_inference *in, const gen_rpc *rpc, gen_crud_role ro
     if (crud == NULL) {
         return NULL;
     }
-    if (rpc->kind != CSVC_RPC_UNARY) {
+    if (role == GEN_CRUD_STREAM && rpc->kind != CSVC_RPC_SERVER_STREAM) {
+        *ret_reason = "its reply is no stream";
+        return NULL;
+    }
+    if (role != GEN_CRUD_STREAM && rpc->kind != CSVC_RPC_UNARY) {
         *ret_reason = "it streams";
         return NULL;
     }
@@ -505,6 +529,9 @@ gen_crud *gen_infer_crud(gen_inference *in, const gen_rpc *rpc, gen_crud_role ro
         break;
     case GEN_CRUD_BATCH_GET:
         shape_batch_get(&s);
+        break;
+    case GEN_CRUD_STREAM:
+        shape_stream(&s);
         break;
     }
     if (s.reason != NULL) {

@@ -176,24 +176,30 @@ static void find_abouts(gen_inference *in, csvc__map *abouts)
 
 static void give_role(gen_inference *in, gen_rpc *rpc, const about *found)
 {
+    gen_crud_role role = found != NULL ? found->role : GEN_CRUD_CREATE;
     const gen_message *message = found != NULL ? found->message : NULL;
     const char *reason = NULL;
     size_t i;
 
-    if (rpc->kind != CSVC_RPC_UNARY) {
-        rpc->crud_reason = "it streams";
+    if ((rpc->kind & CSVC_RPC_CLIENT_STREAM) != 0) {
+        rpc->crud_reason = "its request is a stream";
         return;
     }
     if (message == NULL) {
-        rpc->crud_reason = "its name is none of create, get, update, delete, list or batch get "
-                           "with an entity's name";
+        rpc->crud_reason = rpc->kind == CSVC_RPC_UNARY
+                               ? "its name is none of create, get, update, delete, list or batch "
+                                 "get with an entity's name"
+                               : "its name is neither stream nor list with an entity's name";
         return;
     }
     if (message->entity == NULL) {
         rpc->crud_reason = message->entity_reason;
         return;
     }
-    rpc->crud = gen_infer_crud(in, rpc, found->role, message->entity, &reason);
+    if (role == GEN_CRUD_LIST && rpc->kind == CSVC_RPC_SERVER_STREAM) {
+        role = GEN_CRUD_STREAM; /* here, where the entity is known: a stream makes no message one */
+    }
+    rpc->crud = gen_infer_crud(in, rpc, role, message->entity, &reason);
     rpc->crud_reason = rpc->crud != NULL ? "by its name and the fields of its messages" : reason;
     if (rpc->crud == NULL) {
         return;

@@ -140,6 +140,8 @@ const char *gen_crud_role_name(gen_crud_role role)
         return "list";
     case GEN_CRUD_BATCH_GET:
         return "batch get";
+    case GEN_CRUD_STREAM:
+        return "stream";
     }
     return "";
 }

@@ -438,14 +438,10 @@ static bool is_unpaged(const gen_crud *crud)
            crud->page_size_field == NULL && crud->page_token_field == NULL;
 }
 
-static void set_list(csvc_arena *a, gen_value *scope, const gen_crud *crud)
+/* What rows have to match. */
+static gen_value *filters_of(csvc_arena *a, const gen_crud *crud)
 {
-    const char *paged_items[] = {"svc->db", "ctx", "&page", "&rows"};
-    const char *all_items[] = {"svc->db", "ctx", "&page", "MAX_ROWS", "&rows"};
-    gen_value *members = page_members(a, crud);
     gen_value *filters = gen_list(a);
-    gen_value *lines = gen_list(a);
-    bool unused;
 
     for (size_t i = 0; i < crud->n_assigns; i++) {
         const gen_assign *assign = &crud->assigns[i];
@@ -456,6 +452,46 @@ static void set_list(csvc_arena *a, gen_value *scope, const gen_crud *crud)
         push(a, set, bit != NULL ? csvc_arena_printf(a, "page.match_set |= %s;", bit) : NULL);
         push_step(a, filters, gen_nonzero(a, "req->", assign->from), set);
     }
+    return filters;
+}
+
+/* A row a message: what is sent is the row, or holds it. */
+static void set_stream(csvc_arena *a, gen_value *scope, const gen_rpc *rpc)
+{
+    const gen_crud *crud = rpc->crud;
+    const char *row = gen_row_name(a, crud->entity);
+    const char *items[] = {"out", crud->reply_is_entity ? row : "&rsp"};
+    const char *head =
+        csvc_arena_printf(a, "code = %s_%s_send(", rpc->service->prefix, rpc->c_name);
+    gen_value *members = page_members(a, crud);
+    gen_value *fill = gen_list(a);
+
+    if (!crud->reply_is_entity) {
+        gen_put_field(a, fill, "rsp.", crud->reply_field,
+                      csvc_arena_printf(a, "(%s *)%s", crud->entity->message->c_type, row));
+    }
+    gen_set_text(a, scope, "page", page_text(a, members));
+    gen_set_truth(a, scope, "unused_request",
+                  crud->n_assigns == 0 && crud->n_refused == 0 && gen_length(members) == 0);
+    gen_set_text(a, scope, "init_match", gen_init_statement(a, crud->entity->message, "match"));
+    gen_set_text(a, scope, "init_reply",
+                 crud->reply_is_entity ? "" : gen_init_statement(a, rpc->reply, "rsp"));
+    gen_set(a, scope, "filters", filters_of(a, crud));
+    gen_set(a, scope, "fill", fill);
+    gen_set_text(a, scope, "call_send",
+                 head != NULL && row != NULL ? gen_layout(a, 2 * INDENT, head, items, 2, ");")
+                                             : NULL);
+}
+
+static void set_list(csvc_arena *a, gen_value *scope, const gen_crud *crud)
+{
+    const char *paged_items[] = {"svc->db", "ctx", "&page", "&rows"};
+    const char *all_items[] = {"svc->db", "ctx", "&page", "MAX_ROWS", "&rows"};
+    gen_value *members = page_members(a, crud);
+    gen_value *filters = filters_of(a, crud);
+    gen_value *lines = gen_list(a);
+    bool unused;
+
     set_rows(a, lines, crud);
     if (is_unpaged(crud)) {
         set_call(a, scope, crud, "list_all", all_items, 5);
@@ -520,6 +556,9 @@ static gen_value *scope_crud(csvc_arena *a, const gen_rpc *rpc)
     case GEN_CRUD_BATCH_GET:
         set_batch(a, scope, crud);
         break;
+    case GEN_CRUD_STREAM:
+        set_stream(a, scope, rpc);
+        break;
     }
     gen_scope_crud_test(a, scope, rpc);
     return scope;
@@ -528,7 +567,8 @@ static gen_value *scope_crud(csvc_arena *a, const gen_rpc *rpc)
 /* What the handler does, in words. */
 static const char *what_it_does(csvc_arena *a, const gen_crud *crud)
 {
-    bool many = crud->role == GEN_CRUD_LIST || crud->role == GEN_CRUD_BATCH_GET;
+    bool many = crud->role == GEN_CRUD_LIST || crud->role == GEN_CRUD_BATCH_GET ||
+                crud->role == GEN_CRUD_STREAM;
     const char *name = many ? gen_plural(a, crud->entity->name) : crud->entity->name;
     const char *words = name != NULL ? words_of(a, name) : NULL;
 
@@ -548,6 +588,8 @@ static const char *what_it_does(csvc_arena *a, const gen_crud *crud)
         return csvc_arena_printf(a, "lists %s", words);
     case GEN_CRUD_BATCH_GET:
         return csvc_arena_printf(a, "reads several %s", words);
+    case GEN_CRUD_STREAM:
+        return csvc_arena_printf(a, "streams %s", words);
     }
     return "";
 }
@@ -597,7 +639,8 @@ gen_value *gen_scope_handler(csvc_arena *a, const gen_model *model, const gen_rp
         gen_crud_role role;
     } roles[] = {{"create", GEN_CRUD_CREATE}, {"get", GEN_CRUD_GET},
                  {"update", GEN_CRUD_UPDATE}, {"delete", GEN_CRUD_DELETE},
-                 {"list", GEN_CRUD_LIST},     {"batch_get", GEN_CRUD_BATCH_GET}};
+                 {"list", GEN_CRUD_LIST},     {"batch_get", GEN_CRUD_BATCH_GET},
+                 {"stream", GEN_CRUD_STREAM}};
     const char *what = rpc->crud != NULL ? what_it_does(a, rpc->crud) : "not written yet";
     gen_value *scope = gen_object(a);
 

@@ -133,9 +133,10 @@ const char *gen_init_statement(csvc_arena *a, const gen_message *message, const 
 
 const char *gen_row_name(csvc_arena *a, const gen_entity *entity)
 {
-    static const char *const taken[] = {
-        "svc", "ctx", "req",   "rsp",   "page", "rows", "match", "set",  "code",   "stored", "i",
-        "t",   "n",   "state", "tests", "id",   "last", "first", "main", "wanted", "row"};
+    static const char *const taken[] = {"svc",   "ctx",    "req",   "rsp",    "page", "rows",
+                                        "match", "set",    "code",  "stored", "i",    "t",
+                                        "n",     "state",  "tests", "id",     "last", "first",
+                                        "main",  "wanted", "row",   "scan",   "out",  "call"};
 
     for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
         if (strcmp(entity->name, taken[i]) == 0) {

@@ -347,6 +347,8 @@ gen_value *gen_scope_rpc(csvc_arena *a, const gen_rpc *rpc)
     gen_set_text(a, scope, "kebab", gen_kebab(a, rpc->c_name));
     gen_set_text(a, scope, "member", rpc->member);
     gen_set_text(a, scope, "symbol", symbol);
+    gen_set_text(a, scope, "service_client",
+                 csvc_arena_printf(a, "%s_client_%s", prefix, rpc->c_name));
     gen_set_text(a, scope, "path", rpc->path);
     gen_set_text(a, scope, "in", receives_stream(rpc) ? "in" : "req");
     gen_set_text(a, scope, "out", sends_stream(rpc) ? "out" : "rsp");

@@ -444,6 +444,8 @@ static void set_tests(csvc_arena *a, gen_value *test, const gen_crud *crud, bool
             "goes_on_behind_a_page");
     push_if(a, tests, list && rows_can_be && gen_length(gen_get(test, "found")) > 0,
             "finds_by_keyword");
+    push_if(a, tests, crud->role == GEN_CRUD_STREAM && rows_can_be, "streams_all");
+    push_if(a, tests, crud->role == GEN_CRUD_STREAM && !rows_can_be, "streams_none");
     push_if(a, tests, crud->role == GEN_CRUD_BATCH_GET && rows_can_be, "reads_several");
     push_if(a, tests, crud->role == GEN_CRUD_BATCH_GET, "refuses_too_many");
     gen_set(a, test, "tests", tests);
@@ -545,6 +547,8 @@ void gen_scope_crud_test(csvc_arena *a, gen_value *scope, const gen_rpc *rpc)
         break;
     case GEN_CRUD_BATCH_GET:
         set_batch(a, test, crud);
+        break;
+    case GEN_CRUD_STREAM:
         break;
     }
     set_layouts(a, test, rpc, row);

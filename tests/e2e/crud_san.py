@@ -33,6 +33,10 @@ class Client:
         done = e2e.run(self.program, "--addr", self.server.address, *arguments)
         return json.loads(done.stdout)
 
+    def lines(self, *arguments):
+        done = e2e.run(self.program, "--addr", self.server.address, *arguments)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def fails(self, code, text, *arguments):
         global checks
         done = e2e.run(self.program, "--addr", self.server.address, *arguments, check=64 + code)
@@ -168,6 +172,14 @@ with serve(accounts) as server:
     c.fails(3, "id must be positive", "get-user", "--id", "0")
     c.fails(5, "user 9 not found", "update-user", "--id", "9", "--username", "x", "--email", "y")
     same([u["username"] for u in c.ok("batch-get-users", "--ids", "9", "--ids", "1")["users"]], ["ada"], "several")
+    c.ok("create-user", "--username", "bob", "--email", "bob@example.org")
+    c.ok("create-user", "--username", "cy", "--email", "cy@example.com")
+    stream = lambda *arguments: c.lines("stream-users", *arguments)
+    same([u["username"] for u in stream()], ["ada", "bob", "cy"], "a stream of rows")
+    same([u["username"] for u in stream("--keyword", "example.org")], ["ada", "bob"], "by keyword")
+    same(stream("--status", "ACTIVE"), [], "by status")
+    same([u["user"]["username"] for u in c.lines("list-user")], ["ada", "bob", "cy"], "a list that is a stream, rows in a message")
+    c.fails(12, "page_size is not served", "stream-users", "--page-size", "2")
 legacy = project_of("legacy")
 with serve(legacy) as server:
     c = Client(legacy, server)
