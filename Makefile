@@ -184,7 +184,7 @@ $(WKT_SRC) &: $(STAGE)/bin/protoc-gen-c-svc
 # ---- the stage: what `make install` copies, usable where it is ----------------------------------
 
 # what headers and `c-svc explain` refer to
-DOCS        := tutorial.md inference.md limits.md deviations.md streaming.md tls.md metrics.md internals/store.md CHANGELOG.md
+DOCS        := tutorial.md inference.md limits.md deviations.md streaming.md health.md tls.md metrics.md internals/store.md CHANGELOG.md
 HEADERS     := $(wildcard runtime/include/csvc/*.h)
 WKT_HEADERS := $(WKT_SRC:.c=.h)
 STAGED      := $(HEADERS:runtime/include/%=$(STAGE)/include/%) \
@@ -269,14 +269,17 @@ PEERS     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/c-svc/peers
 PEERS_PIP := grpcio==1.85.1 grpcio-tools==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1
 PEERS_NPM := @bufbuild/buf@1.75.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1
 PEERS_GO  := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+# the kubelet's own prober, in a module of ours
+KUBE_PROBE := tests/e2e/support/kube_probe
 # the tag is new when a version is
 peers_tag  = $(PEERS)/$(1)-$(firstword $(shell echo '$(2)' | cksum)).done
 
-peers: peers-pip peers-npm peers-go
+peers: peers-pip peers-npm peers-go peers-kube
 peers-pip: $(call peers_tag,pip,$(PEERS_PIP))
 peers-npm: $(call peers_tag,npm,$(PEERS_NPM))
 peers-go:  $(call peers_tag,go,$(PEERS_GO))
-.PHONY: peers-pip peers-npm peers-go
+peers-kube: $(call peers_tag,kube,$(shell cat $(KUBE_PROBE)/* | cksum))
+.PHONY: peers-pip peers-npm peers-go peers-kube
 
 $(call peers_tag,pip,$(PEERS_PIP)):
 	@mkdir -p $(PEERS)
@@ -294,6 +297,10 @@ $(call peers_tag,go,$(PEERS_GO)):
 	@mkdir -p $(PEERS)/go
 	@if ! command -v go > /dev/null; then echo 'NOT TRIED: peers written in Go: there is no go'; else set -ex; \
 	    for m in $(PEERS_GO); do GOBIN=$(PEERS)/go GOFLAGS=-trimpath go install $$m; done; touch $@; fi
+$(call peers_tag,kube,$(shell cat $(KUBE_PROBE)/* | cksum)):
+	@mkdir -p $(PEERS)/go
+	@if ! command -v go > /dev/null; then echo 'NOT TRIED: the prober of Kubernetes: there is no go'; else set -ex; \
+	    (cd $(KUBE_PROBE) && GOFLAGS=-trimpath go build -o $(abspath $(PEERS))/go/kube-probe .); touch $@; fi
 .PHONY: deps-npm
 deps-npm:
 	$(call apt_install,npm)

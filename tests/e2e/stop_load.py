@@ -4,6 +4,7 @@
 No call is lost: those in flight finish, those that meet the stop go to the other instance (a retry policy of the client), each instance
 exits with 0 in time. STOP_ROUNDS=50 is the long run.
 """
+import json
 import os
 import pathlib
 import signal
@@ -97,14 +98,8 @@ import collections, json, sys, threading, time
 import grpc
 import load_pb2 as pb, load_pb2_grpc as rpc
 
-retries = len(sys.argv) > 2 and sys.argv[2] == "retry"
-config = {"loadBalancingConfig": [{"round_robin": {}}]}
-if retries:
-    config["methodConfig"] = [{"name": [{}], "retryPolicy": {
-        "maxAttempts": 5, "initialBackoff": "0.01s", "maxBackoff": "0.2s", "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]}}]
 channel = grpc.insecure_channel(sys.argv[1], options=[
-    ("grpc.service_config", json.dumps(config)), ("grpc.min_reconnect_backoff_ms", 20), ("grpc.initial_reconnect_backoff_ms", 20),
+    ("grpc.service_config", sys.argv[2]), ("grpc.min_reconnect_backoff_ms", 20), ("grpc.initial_reconnect_backoff_ms", 20),
     ("grpc.max_reconnect_backoff_ms", 100)])
 stub = rpc.LoadServiceStub(channel)
 grpc.channel_ready_future(channel).result(30)
@@ -189,9 +184,12 @@ def instance(address="127.0.0.1:0"):
 
 
 servers = [instance(), instance()]
+guide = (e2e.SOURCE / "docs/health.md").read_text()
+policy = guide[guide.index("```json\n") + len("```json\n"):]
+policy = policy[:policy.index("```")]
 slowest = 0
 targets = "ipv4:" + ",".join(s.address for s in servers)
-client = subprocess.Popen([python, "client.py", targets, "retry"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+client = subprocess.Popen([python, "client.py", targets, policy], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 try:
     e2e.equal(client.stdout.readline(), "calling\n", "the client")
     for n in range(ROUNDS):
@@ -202,7 +200,6 @@ try:
         slowest = max(slowest, time.monotonic() - began)
         servers[n % 2] = instance(old.address)
         time.sleep(.3)  # for clients to find it again
-    import json
     out, _ = client.communicate("over\n", timeout=120)
     result = json.loads(out)
     print(f"{ROUNDS} stops, the longest {slowest:.2f} s; calls: {result['good']}")

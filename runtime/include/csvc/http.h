@@ -6,9 +6,9 @@
  *
  *     /metrics        all series of csvc_app_metrics, for Prometheus
  *     /healthz        200 while the process runs
- *     /readyz         200 while it serves; 503 before, and from the signal to stop on
- *     /debug/config   the settings, where each came from; passwords are hidden
- *     /debug/calls    the calls in flight: method, peer, age, deadline
+ *     /readyz         200 while it serves ("" of csvc_app_health); 503 before, and from the signal
+ * to stop on /debug/config   the settings, where each came from; passwords are hidden /debug/calls
+ * the calls in flight: method, peer, age, deadline
  *
  * It has no password: it belongs on loopback or a network of operators.
  */
