@@ -373,14 +373,14 @@ check-e2e: all bench-programs interop peers
 # The same tests built with sanitizers; end to end those that are marked as worth it, by name.
 E2E_SAN := $(filter %_san.sh %_san.py,$(E2E))
 check-asan:
-	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined all unit interop
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined all unit interop torture-programs
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined run-asan
 check-tsan:
-	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread all unit interop
+	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread all unit interop torture-programs
 	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread run-tsan
 .PHONY: run-asan run-tsan
 run-asan run-tsan: run-%:
-	@$(call runner,$*) --timeout 600 $(UNIT_BIN) $(E2E_SAN)
+	@$(call runner,$*) --timeout 600 $(UNIT_BIN) $(E2E_SAN) $(TORTURE_SAN)
 
 # Tests that fail each allocation in turn; a subset of the unit tests, by name.
 OOM_BIN := $(filter %_oom_test,$(UNIT_BIN))
@@ -412,7 +412,8 @@ check: deps peers
 # Faults and loads, tests/torture/index names each: programs tests/torture/tNN_NAME.py around one server, short here, long by
 # `make torture`; those named *_san.py run under the sanitizers, too.
 TORTURE      := $(B)/torture
-TORTURE_TEST := $(sort $(wildcard tests/torture/t*.py))
+TORTURE_TEST := tests/torture/index.py $(sort $(wildcard tests/torture/t*.py))
+TORTURE_SAN  := $(filter %_san.py,$(TORTURE_TEST))
 TORTURE_GEN  := $(addprefix $(TORTURE)/gen/torture,.pb-c.c .csvc.c)
 TORTURE_OBJ  := $(TORTURE_GEN:.c=.o)
 TORTURE_BIN  := $(TORTURE)/server $(TORTURE)/load

@@ -457,7 +457,7 @@ int main(int argc, char **argv)
         pad[i] = (uint8_t)(i * 31);
     }
     for (long i = 0; i < set.connections; i++) {
-        char authority[32]; /* channels that differ in nothing share a connection */
+        char authority[48]; /* channels that differ in nothing share a connection */
         csvc_error err = {CSVC_ERROR_INIT};
 
         snprintf(authority, sizeof(authority), "connection-%ld.test", i);

@@ -52,22 +52,25 @@ def message(data=b"", flag=0, length=None):
     return struct.pack(">BI", flag, len(data) if length is None else length) + data
 
 
-class Closed(Exception):
-    pass
+def readable(s, timeout):
+    """As select() says it, for any number of descriptors."""
+    poll = select.poll()
+    poll.register(s, select.POLLIN)
+    return bool(poll.poll(timeout * 1000))
 
 
 class Connection:
     """One connection. What comes is kept by stream; the connection's own business (settings, pings) is done unless
-    `silent`."""
+    `silent`, and its windows are kept open when it `reads`."""
 
-    def __init__(self, address, settings=(), silent=False, receive_buffer=None, preface=PREFACE):
+    def __init__(self, address, settings=(), silent=False, reads=True, receive_buffer=None, preface=PREFACE):
         host, port = address.rsplit(":", 1)
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(30)
         self.socket.connect((host, int(port)))
-        self.silent = silent
+        self.silent, self.reads = silent, reads
         self.buffer = b""
         self.table = []
         self.streams = {}
@@ -121,7 +124,7 @@ class Connection:
         st = self.stream(stream)
         while at < len(body):
             room = min(16384, self.window, self.initial + st["window"] - at, len(body) - at)
-            if room <= 0 or select.select([self.socket], [], [], 0)[0]:
+            if room <= 0 or readable(self.socket, 0):
                 self.read(0.1)
             if st["ended"] or self.closed or time.monotonic() > until:
                 return False
@@ -138,7 +141,7 @@ class Connection:
 
     def read(self, timeout):
         """What has come within the time; False when nothing did."""
-        if self.closed or not select.select([self.socket], [], [], timeout)[0]:
+        if self.closed or not readable(self.socket, timeout):
             return False
         try:
             got = self.socket.recv(1 << 20)
@@ -183,6 +186,9 @@ class Connection:
                 st["headers"].update(self.headers(payload))
             elif kind == DATA:
                 st["data"] += payload
+                if payload and self.reads:
+                    more = struct.pack(">I", len(payload))
+                    self.send(frame(WINDOW_UPDATE, 0, 0, more) + frame(WINDOW_UPDATE, 0, number, more))
             elif kind == RST_STREAM:
                 st["reset"] = struct.unpack(">I", payload)[0]
                 st["ended"] = True

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""T6: who writes a byte a second, on the gRPC port and on the admin one: let go when the time for beginning is up, or
+cancelled at the deadline of its call; no worker is held by a request that has not come yet; others are served meanwhile."""
+import os
+import socket
+import sys
+import time
+sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/torture/support")
+import h2
+import torture
+from torture import e2e, DEADLINE
+
+WRITERS = torture.short_or_long(60, 400)
+HANDSHAKE = 4
+
+# what a writer says, byte by byte, and what comes of it
+SLOW = {
+    "a preface": (b"", h2.PREFACE),
+    "settings": (h2.PREFACE, h2.frame(h2.SETTINGS, 0, 0, b"\0\3\0\0\0\x64" * 20)),
+    "headers": (h2.PREFACE + h2.frame(h2.SETTINGS, 0, 0), h2.frame(h2.HEADERS, 4, 1, h2.request(torture.SERVICE + "Echo"))),
+    "a message": (h2.PREFACE + h2.frame(h2.SETTINGS, 0, 0) +
+                  h2.frame(h2.HEADERS, 4, 1, h2.request(torture.SERVICE + "Echo", ("grpc-timeout", "6S"))),
+                  h2.frame(h2.DATA, 1, 1, h2.message(b"\x1a\x7f" + b"x" * 127))),
+    "messages of a stream": (h2.PREFACE + h2.frame(h2.SETTINGS, 0, 0) +
+                             h2.frame(h2.HEADERS, 4, 1, h2.request(torture.SERVICE + "BothDetached", ("grpc-timeout", "6S"))),
+                             h2.frame(h2.DATA, 0, 1, h2.message(b"\x08\x01")) * 20),
+    "a request over HTTP": (None, b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nx-a: b\r\n\r\n"),
+}
+ENDS = {"a preface", "settings", "headers", "a request over HTTP"}  # those that must be closed; the others' calls end
+
+
+def connect(address):
+    host, port = address.rsplit(":", 1)
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def dawdle(server):
+    writers = []
+    each = WRITERS // len(SLOW)
+    for what, (first, rest) in SLOW.items():
+        for _ in range(each):
+            s = connect(server.admin if first is None else server.address)
+            s.sendall(first or b"")
+            s.setblocking(False)
+            writers.append({"what": what, "socket": s, "rest": rest, "at": 0, "closed": None, "heard": b""})
+    threads = server.usage()["threads"]
+    began = time.monotonic()
+    while time.monotonic() < began + 14:
+        for w in writers:
+            if w["closed"] is None:
+                try:
+                    w["socket"].send(w["rest"][w["at"]:w["at"] + 1])
+                    w["at"] += 1
+                    if w["socket"].recv(65536) == b"":
+                        w["closed"] = time.monotonic() - began
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    w["closed"] = time.monotonic() - began
+        torture.only_ok(torture.load("unary", server.address, calls=100, streams=1), 100, "others' calls")
+        server.metrics()
+        time.sleep(max(0, 1 - (time.monotonic() - began) % 1))
+        if all(w["closed"] is not None for w in writers if w["what"] in ENDS):
+            if time.monotonic() > began + 8:
+                break
+    most = server.usage()["threads"]
+    for what in SLOW:
+        ends = [w["closed"] for w in writers if w["what"] == what]
+        if what in ENDS and None in ends:
+            e2e.fail(f"{what}, a byte a second: {ends.count(None)} of {len(ends)} connections are still open")
+        print(f"{what}: {'closed after ' + str(round(max(ends), 1)) + ' s' if what in ENDS else 'its call ends'}")
+    server.quiet()  # and the calls of those that have begun have ended at their deadline
+    for w in writers:
+        w["socket"].close()
+    late = server.total("grpc_server_handled_total", grpc_method="BothDetached", grpc_code="DeadlineExceeded")
+    if late < each:
+        e2e.fail(f"{late} calls ended at their deadline, of {each}")
+    if most > threads + 4:
+        e2e.fail(f"{most - threads} more threads for {WRITERS} slow writers")
+
+
+with torture.Server("--grpc-handshake-timeout", f"{HANDSHAKE}s", "--grpc-max-idle", "6s") as server:
+    torture.load("unary", server.address, calls=100, streams=4)
+    server.warm()
+    dawdle(server)

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""T11: the server behind is killed with -9 in the middle of calls, 20 times (5 short): the calls that were on it end with 14
+and no others, those of the server in front that need nothing of it go on, and it is found again when it is back."""
+import os
+import pathlib
+import signal
+import sys
+import time
+sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/torture/support")
+import h2
+import torture
+from torture import e2e, OK, UNAVAILABLE
+
+KILLS = torture.short_or_long(5, 20)
+CALLS = 10
+
+
+def fields(ms):
+    out, n = b"\x08", ms
+    while n > 0x7f:
+        out, n = out + bytes([n & 0x7f | 0x80]), n >> 7
+    return out + bytes([n])
+
+
+def kill(back, front, address):
+    """One round; the next server behind."""
+    with h2.Connection(front.address) as c:
+        for i in range(CALLS):  # waits, and streams without end
+            c.call(4 * i + 1, torture.SERVICE + "Front", h2.message(fields(60_000)))
+            c.call(4 * i + 3, torture.SERVICE + "FrontDown", h2.message(b"\x10\x64"))
+        torture.wait_until("calls behind", lambda: back.total("grpc_server_started_total", grpc_method="Wait") >= CALLS
+                           and back.total("grpc_server_started_total", grpc_method="Down") >= CALLS)
+        with torture.Load("unary", front.address, calls=2000) as bystander:
+            back.process.send_signal(signal.SIGKILL)
+            back.process.wait()
+            for n in range(1, 4 * CALLS, 2):
+                e2e.equal(c.finish(n)[0], UNAVAILABLE, f"call {n}, whose server was killed")
+            torture.only_ok(bystander.outcome(), 2000, "calls that need nothing of it")
+        c.call(1001, torture.SERVICE + "Front", h2.message(fields(0)))
+        e2e.equal(c.finish(1001)[0], UNAVAILABLE, "a call while it is away")
+    back = torture.Server("--grpc-addr", address)
+    back.start()
+    began = time.monotonic()
+    def answers():
+        with h2.Connection(front.address) as c:
+            c.call(1, torture.SERVICE + "Front", h2.message(fields(0)))
+            status = c.finish(1)[0]
+        if status not in (OK, UNAVAILABLE):
+            e2e.fail(f"a call while it comes back: {status}")
+        return status == OK
+    torture.wait_until("it is found again", answers, 5)
+    return back, time.monotonic() - began
+
+
+back = torture.Server()
+back.start()
+address = back.address
+found = []
+try:
+    with torture.Server(env={"BACK": address}) as front:
+        def again():
+            global back
+            back, seconds = kill(back, front, address)
+            found.append(seconds)
+        front.warm_by(again)
+        while len(found) < KILLS:
+            again()
+        print(f"{len(found)} kills; found again after at most {max(found):.2f} s")
+    back.stop()
+finally:
+    back.kill()
