@@ -173,8 +173,10 @@ static void served_finish(csvc_tcall *tc, const csvc_ending *finish)
         }
         call->has_message = true;
         call->len = bytes.len;
-        memcpy(call->message, bytes.data,
-               bytes.len < sizeof(call->message) ? bytes.len : sizeof(call->message));
+        if (bytes.len > 0) {
+            memcpy(call->message, bytes.data,
+                   bytes.len < sizeof(call->message) ? bytes.len : sizeof(call->message));
+        }
     }
     call->n_headers = finish->headers.n_entries;
     call->n_trailers = finish->trailers.n_entries;
