@@ -184,7 +184,7 @@ $(WKT_SRC) &: $(STAGE)/bin/protoc-gen-c-svc
 # ---- the stage: what `make install` copies, usable where it is ----------------------------------
 
 # what headers and `c-svc explain` refer to
-DOCS        := tutorial.md inference.md limits.md deviations.md streaming.md health.md tls.md metrics.md internals/store.md CHANGELOG.md
+DOCS        := tutorial.md inference.md limits.md deviations.md streaming.md clients.md health.md tls.md metrics.md internals/store.md CHANGELOG.md
 HEADERS     := $(wildcard runtime/include/csvc/*.h)
 WKT_HEADERS := $(WKT_SRC:.c=.h)
 STAGED      := $(HEADERS:runtime/include/%=$(STAGE)/include/%) \
