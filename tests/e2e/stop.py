@@ -21,7 +21,8 @@ service StopService {
 }
 """
 
-HANDLER = """#include "services.h"
+HANDLER = """#define _DEFAULT_SOURCE /* usleep */
+#include "services.h"
 #include <stdlib.h>
 #include <unistd.h>
 %s

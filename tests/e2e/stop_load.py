@@ -28,7 +28,8 @@ service LoadService {
 }
 """
 
-HANDLER = """#include "services.h"
+HANDLER = """#define _DEFAULT_SOURCE /* usleep */
+#include "services.h"
 #include <stdlib.h>
 #include <unistd.h>
 %s

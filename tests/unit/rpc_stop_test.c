@@ -492,6 +492,141 @@ static void waiting_handlers_are_calls_in_flight(void **state)
     }
 }
 
+/* ---- all at once, for ThreadSanitizer ---- */
+
+enum {
+    SEATS = 24,
+    ROUNDS = 8
+};
+
+typedef struct seat {
+    struct seat *next;
+    struct crowd *crowd;
+    csvc_ctx *ctx;
+    csvc_stream *out;
+    int number;
+} seat;
+
+typedef struct crowd {
+    pthread_mutex_t lock;
+    seat *seats;
+    atomic_int came, left;
+    atomic_bool over;
+} crowd;
+
+static void stands_up(void *self, csvc_code code)
+{
+    seat *st = self;
+    crowd *cr = st->crowd;
+    seat **at = &cr->seats;
+
+    (void)code;
+    pthread_mutex_lock(&cr->lock);
+    while (*at != st) {
+        at = &(*at)->next;
+    }
+    *at = st->next;
+    pthread_mutex_unlock(&cr->lock);
+    csvc_ctx_unref(st->ctx);
+    free(st);
+    atomic_fetch_add(&cr->left, 1);
+}
+
+static bool hears(void *self)
+{
+    seat *st = self;
+    Codec3__Inner bye = CODEC3__INNER__INIT;
+
+    if (csvc_stream_send(st->out, &bye) == CSVC_FAILED_PRECONDITION) {
+        fail_msg("a keeper that has not finished did nothing wrong");
+    }
+    if (st->number % 3 == 1) {
+        assert_int_equal(CSVC_OK, csvc_finish(st->ctx, CSVC_OK));
+    }
+    return st->number % 3 == 1;
+}
+
+static csvc_code sits_down(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                           csvc_stream *out)
+{
+    crowd *cr = peer->data;
+    seat *st = calloc(1, sizeof(*st));
+
+    (void)req;
+    st->crowd = cr;
+    st->out = out;
+    st->number = atomic_fetch_add(&cr->came, 1);
+    st->ctx = csvc_detach(ctx, &(csvc_events){CSVC_EVENTS_INIT, .self = st,
+                                              .on_stop = st->number % 3 == 0 ? NULL : hears,
+                                              .on_done = stands_up});
+    pthread_mutex_lock(&cr->lock);
+    st->next = cr->seats;
+    cr->seats = st;
+    pthread_mutex_unlock(&cr->lock);
+    return CSVC_OK;
+}
+
+static void *talks(void *self)
+{
+    crowd *cr = self;
+    Codec3__Inner word = CODEC3__INNER__INIT;
+
+    while (!atomic_load(&cr->over)) {
+        csvc_frame *frame = csvc_frame_new(&codec3__inner__type, &word);
+
+        pthread_mutex_lock(&cr->lock);
+        for (seat *st = cr->seats; st != NULL; st = st->next) {
+            /* refused, ended, or, by one who has finished, behind the end */
+            if (csvc_stream_send_frame(st->out, frame) != CSVC_OK) {
+                (void)csvc_stopping(st->ctx);
+            }
+        }
+        pthread_mutex_unlock(&cr->lock);
+        csvc_frame_unref(frame);
+        sched_yield();
+    }
+    return NULL;
+}
+
+static void a_stop_races_keepers_senders_and_callers(void **state)
+{
+    (void)state;
+    log_catch(CSVC_LOG_ERROR);
+    for (int round = 0; round < ROUNDS; round++) {
+        scene sc;
+        crowd cr = {.lock = PTHREAD_MUTEX_INITIALIZER};
+        caller c[SEATS];
+        pthread_t talkers[2];
+
+        scene_start(&sc, (stream_peer){.down = sits_down, .data = &cr});
+        for (int i = 0; i < SEATS; i++) {
+            call(&sc, &c[i], i % 2 == 0 ? STREAM_DOWN : STREAM_INLINE, true);
+        }
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(0, pthread_create(&talkers[i], NULL, talks, &cr));
+        }
+        while (atomic_load(&cr.came) < (round % 2 == 0 ? SEATS : SEATS / 2)) {
+            sched_yield();
+        }
+        stop_begins(&sc);
+        for (int i = 0; i < SEATS; i += 4) {
+            csvc_call_cancel(c[i].call);
+        }
+        for (int i = 0; i < SEATS; i++) {
+            await_value(&c[i].done, 1);
+            csvc_call_unref(c[i].call);
+        }
+        stop_ends(&sc, CSVC_OK);
+        await_value(&cr.left, atomic_load(&cr.came));
+        atomic_store(&cr.over, true);
+        for (int i = 0; i < 2; i++) {
+            pthread_join(talkers[i], NULL);
+        }
+        scene_end(&sc);
+    }
+    log_let_go();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,6 +639,7 @@ int main(void)
         cmocka_unit_test(who_detaches_late_is_told_too),
         cmocka_unit_test(a_handler_asks_whether_to_go_on),
         cmocka_unit_test(waiting_handlers_are_calls_in_flight),
+        cmocka_unit_test(a_stop_races_keepers_senders_and_callers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

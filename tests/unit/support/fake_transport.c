@@ -220,10 +220,11 @@ static void served_send(csvc_tcall *tc, const csvc_outgoing *message, bool more)
     }
 }
 
-static void served_send_headers(csvc_tcall *tc, csvc_md_list headers)
+static void served_send_headers(csvc_tcall *tc, csvc_md_list headers, bool announce)
 {
     fake_call *call = served_of(tc)->call;
 
+    (void)announce;
     if (call->headers || call->finished) {
         die("headers twice, or after the end");
     }
