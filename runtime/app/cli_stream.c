@@ -29,6 +29,7 @@ typedef struct streaming {
     char *sole;    /* the reply of a client-streaming rpc, as JSON; printed once all is well */
     size_t n_replies;
     const char *output; /* what went wrong with it */
+    bool unread;        /* nobody reads it any more */
 } streaming;
 
 /* ---- sending ---- */
@@ -120,6 +121,7 @@ static void *sender(void *self)
 static bool put_line(streaming *s, const char *json)
 {
     if (printf("%s\n", json) < 0 || fflush(stdout) != 0) {
+        s->unread = errno == EPIPE;
         s->output = "cannot write to standard output";
         return false;
     }
@@ -304,7 +306,10 @@ int csvc__cli_stream(const csvc__cli_call *c, csvc_channel *ch, int *ret_signal)
         (void)csvc_call_finish(s.call, &rpc, NULL);
     }
     *ret_signal = watches ? csvc__cli_watch_end(&watch) : 0;
-    if (*ret_signal != 0 && rpc.code == CSVC_CANCELLED) {
+    if (s.unread) {
+        *ret_signal = SIGPIPE; /* seen here before the watch saw it */
+    }
+    if (*ret_signal != 0 && (rpc.code == CSVC_CANCELLED || s.unread)) {
         exit_code = 0; /* the signal says it all */
     } else if (err.code != CSVC_OK) {
         exit_code =
