@@ -215,6 +215,35 @@ seconds = took(server)
 e2e.equal(c.communicate()[0], """{"('UNAVAILABLE', 'the server is stopping')"} True [1, 2, 3, 4]\n""", "what the callers saw")
 e2e.equal(seconds < 10, True, f"it took {seconds} s")
 
+# ten thousand who watch need no thread, are told in time, and hold nothing up
+WATCHERS = r'''
+import asyncio, sys, grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+async def main():
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    stubs = [health_pb2_grpc.HealthStub(grpc.aio.insecure_channel(sys.argv[1], options=options)) for _ in range(12)]
+    calls = [stubs[i % 12].Watch(health_pb2.HealthCheckRequest(service="")) for i in range(10_000)]
+    print({(await c.read()).status for c in calls}, flush=True)
+    print({(await c.read()).status for c in calls}, flush=True)
+    print({(await c.code()).name for c in calls}, flush=True)
+asyncio.run(main())
+'''
+
+
+def threads(server):
+    return len(os.listdir(f"/proc/{server.process.pid}/task"))
+
+
+server = start("--shutdown-delay=1s")
+before = threads(server)
+c = subprocess.Popen([e2e.PEERS / "python/bin/python", "-c", WATCHERS, server.address], stdout=subprocess.PIPE, text=True)
+e2e.equal(c.stdout.readline(), "{1}\n", "ten thousand watches")
+e2e.equal(threads(server) < before + 10, True, f"{threads(server)} threads, {before} before")
+seconds = took(server)
+e2e.equal(c.communicate()[0].split(), ["{2}", "{'UNAVAILABLE'}"], "what they were told")
+e2e.equal(seconds < 20, True, f"it took {seconds} s")
+
 # a call that would not end is cancelled when the grace is over, and that is no orderly stop
 server = start("--shutdown-grace=500ms")
 c = client(server, 'print("calling", flush=True); print(outcome(lambda: stub.One(pb.Num(id=0), timeout=60))[0], flush=True)')
