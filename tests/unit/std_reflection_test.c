@@ -316,6 +316,36 @@ static void memory_may_be_short(void **state)
     } while (asked >= n);
 }
 
+static void a_server_may_lack_memory_for_them(void **state)
+{
+    const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core};
+    size_t n = 0;
+    size_t asked;
+
+    (void)state;
+    do {
+        csvc_error err = {CSVC_ERROR_INIT};
+        csvc_code code = CSVC_RESOURCE_EXHAUSTED;
+        csvc_server *srv;
+        csvc_health *h;
+
+        failing_alloc_begin(++n);
+        h = csvc_health_new();
+        srv = csvc_server_new(&options, &err);
+        if (srv != NULL && h != NULL) {
+            code = csvc_health_register(srv, h);
+        }
+        if (code == CSVC_OK) {
+            code = csvc_reflection_register(srv);
+        }
+        csvc_server_free(srv);
+        csvc_health_free(h);
+        asked = failing_alloc_end();
+        assert_int_equal(asked >= n ? CSVC_RESOURCE_EXHAUSTED : CSVC_OK, code);
+        assert_int_equal(0, failing_alloc_live());
+    } while (asked >= n);
+}
+
 static void broken_descriptors_are_noticed_or_harmless(void **state)
 {
     static const csvc_file *const no_imports[] = {NULL};
@@ -348,6 +378,7 @@ int main(void)
         cmocka_unit_test(a_question_that_asks_nothing_is_an_answer_too),
         cmocka_unit_test(many_questions_before_the_first_answer_is_read),
         cmocka_unit_test(memory_may_be_short),
+        cmocka_unit_test(a_server_may_lack_memory_for_them),
         cmocka_unit_test(broken_descriptors_are_noticed_or_harmless),
     };
 
