@@ -416,7 +416,7 @@ TORTURE_TEST := tests/torture/index.py $(sort $(wildcard tests/torture/t*.py))
 TORTURE_SAN  := $(filter %_san.py,$(TORTURE_TEST))
 TORTURE_GEN  := $(addprefix $(TORTURE)/gen/torture,.pb-c.c .csvc.c)
 TORTURE_OBJ  := $(TORTURE_GEN:.c=.o)
-TORTURE_BIN  := $(TORTURE)/server $(TORTURE)/load
+TORTURE_BIN  := $(TORTURE)/server $(TORTURE)/load $(TORTURE)/races
 TORTURE_PROTO := tests/torture/server/torture.proto
 TORTURE_PROTOC = protoc -Itests/torture/server -Iruntime/proto
 
@@ -428,9 +428,10 @@ $(TORTURE_OBJ): %.o: %.c $(WKT_HEADERS)
 	$(say) CC $<
 	$(Q)$(CC) $(CSVC_CFLAGS) -Wno-pedantic -Wno-overlength-strings -I$(B)/wkt $(CFLAGS) -c -o $@ $<
 $(B)/obj/tests/torture/%.o: CSVC_CFLAGS += -I$(TORTURE)/gen -I$(B)/wkt
-$(B)/obj/tests/torture/load.o $(B)/obj/tests/torture/server/server.o: $(TORTURE_GEN)
+$(addprefix $(B)/obj/tests/torture/,load.o races.o server/server.o): $(TORTURE_GEN)
 $(TORTURE)/server: $(B)/obj/tests/torture/server/server.o
 $(TORTURE)/load:   $(B)/obj/tests/torture/load.o
+$(TORTURE)/races:  $(B)/obj/tests/torture/races.o $(B)/obj/tests/unit/support/certs.o
 $(TORTURE_BIN): $(TORTURE_OBJ) $(UNIT_LIBS) $(STAGE)/lib/libcsvc-wkt.a
 	$(say) LD $@
 	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STAGE)/lib/libcsvc-wkt.a $(UNIT_LIBS) $(TEST_LIBS)
