@@ -2,7 +2,7 @@
  * Load on the server under torture, by our own client; the outcome is a line of JSON.
  *
  *     load unary ADDR [--calls N] [--connections N] [--streams N] [--rpc echo|fast] [--pad BYTES]
- *     load streams ADDR [--streams N] [--connections N] [--seconds N]
+ *     load streams ADDR [--streams N] [--connections N] [--seconds N] [--keepalive MS]
  *     load storm ADDR [--calls N] [--streams N] [--connections N] [--rpc wait|front]
  *
  * unary: `streams` calls at a time on each connection; every reply is compared with its request.
@@ -28,7 +28,7 @@ enum {
 typedef struct settings {
     const char *address;
     const char *rpc;
-    long calls, connections, streams, seconds, pad;
+    long calls, connections, streams, seconds, pad, keepalive;
 } settings;
 
 /* What happened, of all calls. */
@@ -275,7 +275,7 @@ static int streams(void)
             all.begun++;
         }
     }
-    for (long round = 1; fine && round <= set.seconds; round++) {
+    for (long round = 1; fine && unsent == 0 && round <= set.seconds; round++) {
         const int64_t next = now() + 1000000000;
 
         for (long i = 0; i < set.streams; i++) {
@@ -406,11 +406,9 @@ static int read_settings(int argc, char **argv)
     const struct {
         const char *name;
         long *to;
-    } numbers[] = {{"--calls", &set.calls},
-                   {"--connections", &set.connections},
-                   {"--streams", &set.streams},
-                   {"--seconds", &set.seconds},
-                   {"--pad", &set.pad}};
+    } numbers[] = {{"--calls", &set.calls},     {"--connections", &set.connections},
+                   {"--streams", &set.streams}, {"--seconds", &set.seconds},
+                   {"--pad", &set.pad},         {"--keepalive", &set.keepalive}};
 
     set = (settings){.rpc = "echo", .calls = 1000, .connections = 1, .streams = 4, .seconds = 5};
     if (argc < 3) {
@@ -445,7 +443,7 @@ int main(int argc, char **argv)
 
     if (rc != 0) {
         fprintf(stderr, "usage: load unary|streams|storm ADDR [--calls N] [--connections N] "
-                        "[--streams N] [--seconds N] [--pad N] [--rpc NAME]\n");
+                        "[--streams N] [--seconds N] [--pad N] [--rpc NAME] [--keepalive MS]\n");
         return rc;
     }
     pad = malloc((size_t)set.pad + 1);
@@ -461,11 +459,12 @@ int main(int argc, char **argv)
         csvc_error err = {CSVC_ERROR_INIT};
 
         snprintf(authority, sizeof(authority), "connection-%ld.test", i);
-        channels[i] = csvc_channel_new(set.address,
-                                       &(csvc_channel_options){CSVC_CHANNEL_OPTIONS_INIT,
-                                                               .transport = &csvc_grpc_core,
-                                                               .authority = authority},
-                                       &err);
+        channels[i] = csvc_channel_new(
+            set.address,
+            &(csvc_channel_options){CSVC_CHANNEL_OPTIONS_INIT, .transport = &csvc_grpc_core,
+                                    .authority = authority, .keepalive_ms = set.keepalive,
+                                    .keepalive_timeout_ms = set.keepalive},
+            &err);
         if (channels[i] == NULL) {
             fprintf(stderr, "%s\n", err.text);
             return 1;

@@ -8,7 +8,7 @@ sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/torture/support")
 import torture
 from torture import e2e
 
-for what, short in (("shutdown", 60), ("cancel", 1000), ("reload", 60)):
+for what, short in (("shutdown", 100), ("cancel", 1000), ("reload", 100)):
     done = e2e.run(torture.BUILD / "races", what, torture.short_or_long(short, 1000), check=None, timeout=3000)
     if done.returncode != 0 or "Sanitizer" in done.stderr:
         e2e.fail(f"races {what}: {done.returncode}\n{done.stdout}{done.stderr[:20_000]}")

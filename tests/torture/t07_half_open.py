@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""T7: the other side stops in the middle of streams, without a word: a caller that is stopped, a server that is stopped, a line
+that carries nothing any more. Whoever is left ends its calls with 14 within the keepalive time and its timeout, or with 4 at the
+deadline; nothing is left behind, and whoever comes back is told."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/torture/support")
+import h2
+import torture
+from torture import e2e, DEADLINE
+
+KEEPALIVE = 1  # seconds, and as many for the answer
+PATIENCE = 2 * KEEPALIVE + torture.short_or_long(4, 2)  # a busy machine's share
+STREAMS = 100
+QUICK = ("--grpc-keepalive", f"{KEEPALIVE}s", "--grpc-keepalive-timeout", f"{KEEPALIVE}s", "--grpc-min-ping-interval", "100ms")
+
+
+def streams(address, **more):
+    load = torture.Load("streams", address, streams=STREAMS, connections=4, seconds=600, **more)
+    e2e.equal(load.process.stdout.readline(), "open\n", "the streams answer")
+    return load
+
+
+def outcome(load):
+    """What became of its streams; it ends with 1, for they were to last."""
+    out, _ = load.process.communicate(timeout=60)
+    return json.loads(out)["outcome"]["codes"]
+
+
+def a_caller_stops(server):
+    with streams(server.address) as load:
+        e2e.equal(server.total("torture_detached"), STREAMS, "streams that are open")
+        load.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        torture.wait_until("the server lets them go", lambda: server.total("torture_detached") == 0, PATIENCE)
+        print(f"a caller stopped: its calls ended after {time.monotonic() - began:.1f} s")
+        load.process.send_signal(signal.SIGCONT)
+        e2e.equal(outcome(load), {"14": STREAMS}, "what the caller is told when it goes on")
+
+
+def a_server_stops(server):
+    with streams(server.address, keepalive=1000 * KEEPALIVE) as load, h2.Connection(server.address) as late:
+        os.kill(server.process.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            e2e.equal(outcome(load), {"14": STREAMS}, "what callers of a stopped server are told")
+            seconds = time.monotonic() - began
+            codes = torture.load("storm", server.address, calls=50, streams=25)["codes"]
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        if seconds > PATIENCE:
+            e2e.fail(f"they were told after {seconds} s")
+        if set(codes) - {"1", "4"}:
+            e2e.fail(f"calls with a deadline to a stopped server: {codes}")
+        print(f"a server stopped: its callers were told after {seconds:.1f} s; with a deadline: {codes}")
+    torture.wait_until("it ends what was", lambda: server.total("torture_detached") == 0)
+
+
+with torture.Server(*QUICK) as server:
+    server.warm_by(lambda: a_caller_stops(server))
+    a_server_stops(server)
+
+# A line that carries nothing: a network of our own, of which one end is taken down. Its packets are lost in silence.
+NET = """
+set -e
+ip link set lo up
+ip link add here type veth peer name there
+unshare --net sleep 600 & other=$!
+trap 'kill $other' EXIT
+until ip link set there netns $other 2> /dev/null; do :; done
+ip addr add 10.9.8.1/24 dev here && ip link set here up
+in_other() { nsenter --net=/proc/$other/ns/net "$@"; }
+in_other ip link set lo up
+in_other ip addr add 10.9.8.2/24 dev there
+in_other ip link set there up
+in_other "$SERVER" --grpc-addr 10.9.8.2:7000 --admin-addr 127.0.0.1:7001 $QUICK > server.log 2>&1 & server=$!
+trap 'kill $other $server' EXIT
+"$LOAD" streams 10.9.8.2:7000 --streams 100 --connections 4 --seconds 600 --keepalive $KEEPALIVE > load.out 2>&1 & load=$!
+until grep -q open load.out; do kill -0 $load; sleep 0.1; done
+detached() { in_other "$PYTHON" -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:7001/metrics").read().decode())' |
+    sed -n 's/^torture_detached //p'; }
+echo "open $(detached)"
+in_other ip link set there down
+sleep $PATIENCE
+echo "left $(detached)"
+if kill -0 $load 2> /dev/null; then echo 'load still runs'; kill $load; fi
+wait $load || true
+tail -1 load.out | tr -d '\\n'; cat load.out | grep outcome
+kill $server; wait $server; echo "exit $?"
+trap 'kill $other' EXIT
+"""
+
+
+def a_line_is_dead():
+    ways = [["unshare", "--net"], ["unshare", "--net", "--map-root-user"]]
+    probe = "ip link add a type veth peer name b && unshare --net true"
+    ways = [w for w in ways if subprocess.run([*w, "sh", "-c", probe], capture_output=True, check=False).returncode == 0]
+    if not ways:
+        e2e.not_tried("a line that carries nothing any more", "no network namespace of one's own, or no veth")
+        return
+    done = e2e.run(*ways[0], "bash", "-c", NET, check=None, timeout=120, env={
+        **e2e.environment(), **torture.STEADY, "SERVER": str(torture.BUILD / "server"), "LOAD": str(torture.LOAD), "QUICK": " ".join(QUICK),
+        "KEEPALIVE": str(1000 * KEEPALIVE), "PATIENCE": str(PATIENCE), "PYTHON": sys.executable})
+    said = done.stdout
+    for words in (f"open {STREAMS}", "left 0", f'"codes": {{"14": {STREAMS}}}', "exit 0"):
+        if words not in said:
+            e2e.fail(f"no {words!r} in\n{said}\n{done.stderr}")
+    print("a dead line: both sides ended their calls, 14, within the keepalive time and its timeout")
+
+
+a_line_is_dead()
