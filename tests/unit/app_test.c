@@ -63,8 +63,8 @@ typedef struct program {
     const csvc_migrations *const *sets;
     echo_handler *handle;
     bool twice;
-    const char *env[4][2];
-    char *argv[8];
+    const char *env[8][2];
+    char *argv[12];
 } program;
 
 static csvc_code run_handler(void *self, csvc_ctx *ctx, const Codec3__Inner *req,
@@ -86,7 +86,7 @@ static int program_main(void *arg)
     while (p->argv[argc] != NULL) {
         argc++;
     }
-    for (size_t i = 0; i < 4 && p->env[i][0] != NULL; i++) {
+    for (size_t i = 0; i < 8 && p->env[i][0] != NULL; i++) {
         setenv(p->env[i][0], p->env[i][1], 1);
     }
     app = csvc_app_new(p->info, argc, (char **)(uintptr_t)p->argv);
@@ -248,10 +248,13 @@ static void every_limit_has_a_flag(void **state)
                  .env = {{"GRPC_MAX_BUFFERED_BYTES", "1000000"},
                          {"MAX_WORKERS", "1"},
                          {"MAX_QUEUED", "1"},
+                         {"GRPC_MAX_SEND_QUEUE", "1"},
+                         {"GRPC_MAX_SEND_QUEUE_BYTES", "1"},
                          {"SLOW_CALL", "0s"}},
                  .argv = ARGV(A("--grpc-addr=127.0.0.1:0"), A("--grpc-loops=1"),
                               A("--grpc-max-streams=1"), A("--grpc-max-message-bytes=1"),
-                              A("--grpc-max-metadata-bytes=1"), A("--max-call-memory=1"))};
+                              A("--grpc-max-metadata-bytes=1"), A("--max-call-memory=1"),
+                              A("--grpc-max-connections=1"))};
     child c;
 
     (void)state;

@@ -62,10 +62,18 @@ static csvc_code keeps_unary(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inn
     return keep(peer->data, ctx);
 }
 
+static csvc_code refuses(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, Codec3__Inner *rsp)
+{
+    (void)peer;
+    (void)in;
+    (void)rsp;
+    return csvc_fail(ctx, CSVC_NOT_FOUND, "no");
+}
+
 static void scene_start(scene *sc)
 {
     memset(sc, 0, sizeof(*sc));
-    sc->peer = (stream_peer){.down = keeps_down, .keep = keeps_unary, .data = sc};
+    sc->peer = (stream_peer){.down = keeps_down, .up = refuses, .keep = keeps_unary, .data = sc};
     sc->t = csvc_testing_new(&csvc_grpc_core);
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     sc->ch = csvc_testing_channel(sc->t);
@@ -105,11 +113,12 @@ static csvc_call *open_call(scene *sc, int which, int64_t timeout_ms, listener *
                                 .auto_more = true};
     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = timeout_ms};
     Codec3__Inner req = CODEC3__INNER__INIT;
+    const bool down = which == STREAM_DOWN || which == STREAM_INLINE;
     csvc_call *call;
 
     call = which == STREAM_INLINE_KEEP || which == STREAM_KEEP
                ? csvc_call_async(sc->ch, &stream_methods[which], &rpc, &req, relay, NULL, l)
-               : csvc_call_start(sc->ch, &stream_methods[which], &rpc, &req, &events);
+               : csvc_call_start(sc->ch, &stream_methods[which], &rpc, down ? &req : NULL, &events);
     assert_non_null(call);
     csvc_rpc_clear(&rpc);
     return call;
@@ -214,6 +223,31 @@ static void finish_against_deadline(void **state)
     log_let_go();
 }
 
+/* The status may come before the client's core has said that the headers have gone. */
+static void calls_that_are_refused_at_once(void **state)
+{
+    enum {
+        SERVERS = 40,
+        TIMES = 10
+    };
+
+    (void)state;
+    for (int k = 0; k < SERVERS; k++) {
+        scene sc;
+
+        scene_start(&sc);
+        for (int i = 0; i < TIMES; i++) {
+            listener l = {0};
+            csvc_call *call = open_call(&sc, STREAM_UP, 0, &l);
+
+            await_value(&l.done, 1);
+            assert_int_equal(CSVC_NOT_FOUND, l.code);
+            csvc_call_unref(call);
+        }
+        (void)csvc_testing_free(sc.t);
+    }
+}
+
 /* Many threads finish the same call: one is the first, the others are told. */
 static void *finishes(void *arg)
 {
@@ -264,6 +298,7 @@ int main(void)
         cmocka_unit_test(cancel_against_finish),
         cmocka_unit_test(finish_against_deadline),
         cmocka_unit_test(one_finish_is_the_first),
+        cmocka_unit_test(calls_that_are_refused_at_once),
     };
 
     return cmocka_run_group_tests_name("rpc_race", tests, NULL, NULL);

@@ -799,6 +799,7 @@ static void limits_reach_the_transport(void **state)
     assert_int_equal(4 << 20, config->max_message_bytes);
     assert_int_equal(16 << 10, config->max_metadata_bytes);
     assert_int_equal(1000, config->max_streams);
+    assert_int_equal(16384, config->max_connections);
     assert_int_equal(512 << 20, config->max_buffered_bytes);
     scene_end(&sc);
 
@@ -806,12 +807,14 @@ static void limits_reach_the_transport(void **state)
                                                 .max_message_bytes = 5,
                                                 .max_metadata_bytes = 6,
                                                 .max_streams = 7,
+                                                .max_connections = 9,
                                                 .max_buffered_bytes = 8});
     config = fake_config(sc.ts);
     assert_int_equal(3, config->loops);
     assert_int_equal(5, config->max_message_bytes);
     assert_int_equal(6, config->max_metadata_bytes);
     assert_int_equal(7, config->max_streams);
+    assert_int_equal(9, config->max_connections);
     assert_int_equal(8, config->max_buffered_bytes);
     assert_null(config->tls);
     assert_int_equal(10000, config->times.handshake);

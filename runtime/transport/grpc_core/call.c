@@ -263,6 +263,8 @@ static void send_done(gc_tag *tag, bool ok)
     if (writable) {
         gc->want_writable = false;
         gc->side->writable(gc);
+    } else if (gc->side->sent != NULL) {
+        gc->side->sent(gc);
     }
 }
 

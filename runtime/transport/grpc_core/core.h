@@ -150,6 +150,8 @@ typedef struct gc_side {
     /* The batch that ends sending is back. */
     void (*send_ended)(gc_call *gc, bool ok);
     void (*writable)(gc_call *gc);
+    /* A batch that nobody waits for, headers alone, is back. May be NULL. */
+    void (*sent)(gc_call *gc);
     void (*message)(gc_call *gc, csvc_payload *payload); /* NULL: the peer has sent its last */
     /* There is none because something went wrong: the end follows, as an event of its own. */
     void (*read_failed)(gc_call *gc);

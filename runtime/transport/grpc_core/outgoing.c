@@ -146,6 +146,12 @@ static void send_ended(gc_call *gc, bool ok)
     end_if_over((gc_outgoing *)gc);
 }
 
+/* The headers; a call that was refused at once may have its status before them. */
+static void sent(gc_call *gc)
+{
+    end_if_over((gc_outgoing *)gc);
+}
+
 static void message(gc_call *gc, csvc_payload *payload)
 {
     gc_outgoing *oc = (gc_outgoing *)gc;
@@ -207,6 +213,7 @@ static const gc_side outgoing_side = {
     .end_ops = end_ops,
     .send_ended = send_ended,
     .writable = writable,
+    .sent = sent,
     .message = message,
     .read_failed = read_failed,
 };
