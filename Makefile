@@ -184,7 +184,7 @@ $(WKT_SRC) &: $(STAGE)/bin/protoc-gen-c-svc
 # ---- the stage: what `make install` copies, usable where it is ----------------------------------
 
 # what headers and `c-svc explain` refer to
-DOCS        := tutorial.md inference.md limits.md deviations.md streaming.md clients.md health.md tls.md metrics.md internals/store.md CHANGELOG.md
+DOCS        := interop.md tutorial.md inference.md limits.md deviations.md streaming.md clients.md health.md tls.md metrics.md internals/store.md CHANGELOG.md
 HEADERS     := $(wildcard runtime/include/csvc/*.h)
 WKT_HEADERS := $(WKT_SRC:.c=.h)
 STAGED      := $(HEADERS:runtime/include/%=$(STAGE)/include/%) \
@@ -266,7 +266,8 @@ deps deps-check:
 
 # Real clients and servers of other makers, pinned, kept in a cache folder; a folder and a tag for each way to get them.
 PEERS     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/c-svc/peers
-PEERS_PIP := grpcio==1.85.1 grpcio-tools==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1
+PEERS_PIP := grpcio==1.85.1 grpcio-tools==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 \
+             h2==4.3.0
 PEERS_NPM := @bufbuild/buf@1.75.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1
 PEERS_GO  := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 # the kubelet's own prober, in a module of ours
@@ -367,7 +368,7 @@ unit: $(UNIT_BIN) $(LOCALE)
 check-unit: unit
 	@$(call runner,unit) $(UNIT_BIN)
 
-check-e2e: all bench-programs interop peers
+check-e2e: all bench-programs interop interop-peers peers
 	@$(call runner,e2e) --timeout 600 $(E2E)
 
 # The same tests built with sanitizers; end to end those that are marked as worth it, by name.
@@ -511,8 +512,17 @@ $(INTEROP): $(B)/interop_%: $(B)/obj/tests/interop/%.o $(INTEROP_OBJ) $(STAGE)/l
 	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,--libs,$(PKGS_GRPC) $(PKGS_BASE) libcrypto) -lm
 -include $(wildcard $(B)/obj/tests/interop/*.d $(B)/obj/interop/*.d)
 
-.PHONY: interop
+# the same on C++'s library, for the tests of it
+$(B)/interop/cpp_peer: tests/interop/cpp/peer.cc tests/interop/proto/interop.proto
+	@mkdir -p $(@D)/cpp
+	$(say) CXX $<
+	$(Q)protoc -I tests/interop/proto --cpp_out=$(@D)/cpp --grpc_out=$(@D)/cpp \
+	    --plugin=protoc-gen-grpc="$$(command -v grpc_cpp_plugin)" interop.proto
+	$(Q)$(CXX) -std=c++17 -O0 -I$(@D)/cpp -o $@ $< $(call pkg,--cflags --libs,grpc++ grpc protobuf) -pthread
+
+.PHONY: interop interop-peers
 interop: $(INTEROP)
+interop-peers: $(B)/interop/cpp_peer
 
 .PHONY: bench bench-programs clean
 bench-programs: $(BENCH_BIN)

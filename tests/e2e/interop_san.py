@@ -11,6 +11,10 @@ import interop
 PYTHON_CANNOT = ("client_compressed_unary", "client_compressed_streaming")
 
 interop.certificates()
+page = (e2e.SOURCE / "docs/interop.md").read_text()
+for case in interop.cases_of_ours():
+    if f"`{case}`" not in page:
+        e2e.fail(f"docs/interop.md does not say that there is {case}")
 pathlib.Path("stubs").mkdir()
 python = e2e.python_stubs(interop.PROTO, "stubs")
 for tls in (False, True):

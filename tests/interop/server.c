@@ -40,7 +40,8 @@ typedef Grpc__Testing__StreamingOutputCallResponse output_response;
 
 /* ---- what the rpcs share ---- */
 
-/* Sends back the metadata that a caller wants to see again, also when the call fails later. */
+/* Sends back the metadata that a caller wants to see again, also when the call fails later. What
+ * came may be what may not be sent: that is left out. */
 static csvc_code echo_metadata(csvc_ctx *ctx)
 {
     csvc_bytes value;
@@ -48,6 +49,7 @@ static csvc_code echo_metadata(csvc_ctx *ctx)
 
     for (size_t n = 0; code == CSVC_OK && csvc_metadata_value(ctx, INITIAL, n, &value); n++) {
         code = csvc_set_header_bytes(ctx, INITIAL, value);
+        code = code == CSVC_INVALID_ARGUMENT ? CSVC_OK : code;
     }
     for (size_t n = 0; code == CSVC_OK && csvc_metadata_value(ctx, TRAILING, n, &value); n++) {
         code = csvc_set_trailer_bytes(ctx, TRAILING, value);

@@ -309,6 +309,35 @@ static void a_cancelled_stream_is_no_half_close(void **state)
     assert_int_not_equal(-CSVC_OK, atomic_load(&seen)); /* CANCELLED, or UNAVAILABLE at the stop */
 }
 
+/* Both sides may send before they have received anything. */
+static csvc_code speaks_first(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out)
+{
+    const csvc_code code = send_id(out, 7, "good morning");
+
+    return code == CSVC_OK ? echoes(peer, ctx, in, out) : code;
+}
+
+static void a_server_may_speak_first(void **state)
+{
+    scene sc;
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
+    const void *message;
+    csvc_call *call;
+
+    (void)state;
+    scene_start(&sc);
+    sc.peer.both = speaks_first;
+    call = start(&sc, STREAM_BOTH, &rpc, 0);
+    assert_true(csvc_call_recv(call, &message));
+    assert_int_equal(7, ((const Codec3__Inner *)message)->id);
+    assert_int_equal(CSVC_OK, call_id(call, 8, "good morning"));
+    assert_true(csvc_call_recv(call, &message));
+    assert_int_equal(8, ((const Codec3__Inner *)message)->id);
+    assert_int_equal(CSVC_OK, csvc_call_finish(call, &rpc, NULL));
+    csvc_rpc_clear(&rpc);
+    scene_end(&sc);
+}
+
 /* ---- what may not be ---- */
 
 static csvc_code tries_to_send(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
@@ -616,6 +645,7 @@ int main(void)
         cmocka_unit_test(a_sender_waits_and_hears_that_the_caller_has_gone),
         cmocka_unit_test(a_deadline_wakes_both_sides),
         cmocka_unit_test(a_cancelled_stream_is_no_half_close),
+        cmocka_unit_test(a_server_may_speak_first),
         cmocka_unit_test(an_inline_handler_may_not_wait),
         cmocka_unit_test(handlers_that_misbehave),
         cmocka_unit_test(calls_that_cannot_be),

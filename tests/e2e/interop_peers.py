@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""gRPC's interoperability tests against the libraries of others: Ruby's own test client and server, C++, JavaScript; each
+over plain text and TLS, and all through nginx. Our two programs are in the middle of each."""
+import os
+import pathlib
+import subprocess
+import sys
+import time
+sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
+import e2e
+import interop
+
+ROUNDS = int(os.environ.get("CSVC_INTEROP_ROUNDS", "3"))
+RUBY_CASES = ("empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
+              "client_compressed_unary", "client_compressed_streaming", "status_code_and_message", "custom_metadata",
+              "cancel_after_begin", "cancel_after_first_response", "timeout_on_sleeping_server",
+              "unimplemented_method", "unimplemented_service")
+# Ruby's server has no CacheableUnaryCall, does not look at compression, takes 8 KiB of metadata and 30 calls at a time
+RUBY_CANNOT = ("cacheable_unary", "client_compressed_unary", "client_compressed_streaming", "server_compressed_unary",
+               "server_compressed_streaming", "long_metadata", "concurrent_large_unary")
+OURS = interop.cases_of_ours()
+CPP = interop.BUILD / "interop/cpp_peer"
+NODE = {**e2e.environment(), "NODE_PATH": str(e2e.PEERS / "node/node_modules")}
+
+
+def passes(what, *command, env=None):
+    done = e2e.run(*command, env=env, timeout=120, check=None)
+    if done.returncode != 0 or "failed" in done.stdout:
+        e2e.fail(f"{what}:\n{done.stdout}{done.stderr}")
+
+
+def cpp_and_js(address, tls, how):
+    files = ("ca.pem", interop.NAME) if tls else ()
+    passes(f"C++'s client, {how}", CPP, "client", address, *files)
+    interop.step(f"C++'s client, {how}")
+    passes(f"JavaScript's client, {how}", "node", interop.SOURCES / "js/client.js", interop.PROTO, address, *files, env=NODE)
+    interop.step(f"JavaScript's client, {how}")
+
+
+# ---- Ruby: the test programs of its own package, and its own certificates ----
+found = e2e.run("dpkg", "-L", "ruby-grpc").stdout.split()
+ruby_client = next(f for f in found if f.endswith("/pb/test/client.rb"))
+ruby_tests = pathlib.Path(ruby_client).parent
+ruby_certs = next((pathlib.Path(f).parent for f in found if f.endswith("/testdata/server1.pem")), None)
+
+
+def ruby_client_passes(address, tls):
+    host, port = address.rsplit(":", 1)
+    flags = ("--use_tls", "true", "--use_test_ca", "true", "--server_host_override", "foo.test.google.fr") if tls else ()
+    waiting = [(case, subprocess.Popen(["ruby", ruby_client, "--server_host", host, "--server_port", port, *flags,
+                                        "--test_case", case], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, text=True, env=e2e.environment()))
+               for case in RUBY_CASES]
+    for case, process in waiting:
+        said, _ = process.communicate(timeout=120)
+        if process.returncode != 0:
+            e2e.fail(f"Ruby's client, {case}, {'TLS' if tls else 'plain'}: {process.returncode}\n{said}")
+
+
+def ruby_server(tls):
+    """It wants a port by number, so one is looked for."""
+    for port in range(21000 + os.getpid() % 5000, 32000):
+        log = open("ruby.log", "w+")
+        process = subprocess.Popen(["ruby", str(ruby_tests / "server.rb"), "--port", str(port), "--use_tls",
+                                    "true" if tls else "false"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   env={**e2e.environment(), "GRPC_VERBOSITY": "ERROR"})
+        until = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < until:
+            client = subprocess.run(["bash", "-c", f": < /dev/tcp/127.0.0.1/{port}"], capture_output=True, check=False)
+            if client.returncode == 0:
+                return process, f"127.0.0.1:{port}"
+            time.sleep(0.1)
+        process.kill()
+        process.wait()
+    e2e.fail("Ruby's server does not start: " + pathlib.Path("ruby.log").read_text())
+
+
+interop.certificates()
+with interop.ours(False) as server:
+    ruby_client_passes(server.address, False)
+    interop.step("Ruby's client, our server, plain")
+process, address = ruby_server(False)
+interop.our_client(address, False, *(c for c in OURS if c not in RUBY_CANNOT))
+process.terminate()
+process.wait(20)
+interop.step("our client, Ruby's server, plain")
+if ruby_certs is None:
+    e2e.not_tried("Ruby's programs over TLS", "ruby-grpc comes without the certificates that they load")
+else:
+    with interop.e2e.Server(interop.SERVER, "--port", 0, "--use_tls", "true", "--tls_cert_file", ruby_certs / "server1.pem",
+                            "--tls_key_file", ruby_certs / "server1.key") as server:
+        ruby_client_passes(server.address, True)
+        interop.step("Ruby's client, our server, TLS")
+
+# ---- C++ and JavaScript ----
+for tls in (False, True):
+    how = "TLS" if tls else "plain"
+    with interop.ours(tls) as server:
+        cpp_and_js(server.address, tls, f"our server, {how}")
+    cpp = subprocess.Popen([CPP, "server", *(("server.pem", "server.key") if tls else ())], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, text=True, env=e2e.environment())
+    address = cpp.stdout.readline().strip().split("=")[1]
+    # its limit of metadata is what a server of C++ sets; all cases
+    interop.our_client(address, tls)
+    cpp.stdin.close()
+    cpp.wait(20)
+    interop.step(f"our client, C++'s server, {how}")
+
+
+# ---- through nginx ----
+def nginx(port, inside, tls):
+    """One that hands calls on to `inside`; plain text or TLS outside, plain text inside."""
+    here = pathlib.Path.cwd()
+    outside = f"ssl http2; ssl_certificate {here}/server.pem; ssl_certificate_key {here}/server.key" if tls else "http2"
+    folders = "".join(f"{f}_temp_path {here}/nginx-{f};" for f in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    pathlib.Path("nginx.conf").write_text(f"""
+daemon off; master_process off; pid {here}/nginx.pid; error_log stderr warn;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off; {folders}
+    client_max_body_size 0; large_client_header_buffers 4 128k; keepalive_requests 100000;
+    server {{
+        listen 127.0.0.1:{port} {outside};
+        location / {{ grpc_pass grpc://{inside}; grpc_buffer_size 128k; }}
+    }}
+}}
+""")
+    log = open("nginx.log", "w")
+    return subprocess.Popen(["/usr/sbin/nginx", "-e", "stderr", "-c", f"{here}/nginx.conf"], stdin=subprocess.DEVNULL,
+                            stdout=log, stderr=log, env=e2e.environment())
+
+
+def through(inside, tls, use):
+    """Starts one in front of `inside`, on the first port that is free."""
+    for port in range(20000 + os.getpid() % 5000, 32000):
+        proxy = nginx(port, inside, tls)
+        until = time.monotonic() + 20
+        while proxy.poll() is None and time.monotonic() < until:
+            probe = subprocess.run(["bash", "-c", f": < /dev/tcp/127.0.0.1/{port}"], capture_output=True, check=False)
+            # somebody else may listen there, and then nginx ends
+            if probe.returncode == 0 and pathlib.Path("nginx.pid").exists():
+                use(f"127.0.0.1:{port}")
+                proxy.terminate()
+                proxy.wait(20)
+                return
+            time.sleep(0.05)
+        proxy.kill()
+        proxy.wait()
+    e2e.fail("nginx does not start: " + pathlib.Path("nginx.log").read_text())
+
+
+for tls in (False, True):
+    how = "TLS" if tls else "plain"
+
+    def use(address):
+        for _ in range(ROUNDS):
+            interop.our_client(address, tls)
+        interop.step(f"our client, our server through nginx, {how}, {ROUNDS} rounds")
+        cpp_and_js(address, tls, f"our server through nginx, {how}")
+    with interop.ours(False) as server:
+        through(server.address, tls, use)
