@@ -329,7 +329,7 @@ static void a_late_call_ends_once(void **state)
     wire w = wire_open(srv->port);
     request late = {.path = "/t.T/Hold", .timeout = "30m", .data = MESSAGE};
     request good = {.data = MESSAGE};
-    static frame fr;
+    static wire_frame fr;
     int headers = 0;
 
     for (uint32_t stream = 1; stream < 20; stream += 4) {
@@ -337,9 +337,9 @@ static void a_late_call_ends_once(void **state)
         peer_server_wait(srv, &srv->closed, (int)stream / 2 + 1);
         send_request(&w, stream + 2, &good);
         do {
-            assert_true(next_frame(&w, &fr));
-            headers += fr.type == HEADERS && fr.stream == stream;
-        } while (fr.stream != stream + 2 || (fr.flags & END_STREAM) == 0);
+            assert_true(wire_next_frame(&w, &fr));
+            headers += fr.type == H2_HEADERS && fr.stream == stream;
+        } while (fr.stream != stream + 2 || (fr.flags & H2_END_STREAM) == 0);
         assert_int_equal(stream / 4 + 1, headers);
         peer_server_wait(srv, &srv->closed, (int)stream / 2 + 2);
     }
