@@ -69,7 +69,7 @@ with torture.Server(*QUICK) as server:
 NET = """
 set -e
 ip link set lo up
-ip link add here type veth peer name there
+ip link add name here type veth peer name there
 unshare --net sleep 600 & other=$!
 trap 'kill $other' EXIT
 until ip link set there netns $other 2> /dev/null; do :; done
@@ -78,7 +78,7 @@ in_other() { nsenter --net=/proc/$other/ns/net "$@"; }
 in_other ip link set lo up
 in_other ip addr add 10.9.8.2/24 dev there
 in_other ip link set there up
-in_other "$SERVER" --grpc-addr 10.9.8.2:7000 --admin-addr 127.0.0.1:7001 $QUICK > server.log 2>&1 & server=$!
+nsenter --net=/proc/$other/ns/net "$SERVER" --grpc-addr 10.9.8.2:7000 --admin-addr 127.0.0.1:7001 $QUICK > server.log 2>&1 & server=$!
 trap 'kill $other $server' EXIT
 "$LOAD" streams 10.9.8.2:7000 --streams 100 --connections 4 --seconds 600 --keepalive $KEEPALIVE > load.out 2>&1 & load=$!
 until grep -q open load.out; do kill -0 $load; sleep 0.1; done
@@ -91,14 +91,14 @@ echo "left $(detached)"
 if kill -0 $load 2> /dev/null; then echo 'load still runs'; kill $load; fi
 wait $load || true
 tail -1 load.out | tr -d '\\n'; cat load.out | grep outcome
-kill $server; wait $server; echo "exit $?"
+kill $server; code=0; wait $server || code=$?; echo "exit $code"
 trap 'kill $other' EXIT
 """
 
 
 def a_line_is_dead():
     ways = [["unshare", "--net"], ["unshare", "--net", "--map-root-user"]]
-    probe = "ip link add a type veth peer name b && unshare --net true"
+    probe = "ip link add name v0 type veth peer name v1 && unshare --net true"
     ways = [w for w in ways if subprocess.run([*w, "sh", "-c", probe], capture_output=True, check=False).returncode == 0]
     if not ways:
         e2e.not_tried("a line that carries nothing any more", "no network namespace of one's own, or no veth")
