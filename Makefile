@@ -244,7 +244,7 @@ uninstall:
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
         libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
 DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
-        nghttp2-client valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx
+        nghttp2-client libnghttp2-dev valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
 define apt_install
@@ -476,7 +476,7 @@ run-fuzz:
 
 # ---- benchmarks -------------------------------------------------------------------------------
 
-# tests/bench/NAME.c is a program; peers/ holds those of other makers' libraries.
+# tests/bench/NAME.c is a program; peers/ holds those of other makers' libraries, which `make bench` measures, too.
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%) $(B)/bench/codec_bench_cpp
 $(B)/bench/codec_bench_cpp: tests/bench/peers/codec_bench_cpp.cc tests/bench/support/codec_bench.proto
@@ -484,11 +484,37 @@ $(B)/bench/codec_bench_cpp: tests/bench/peers/codec_bench_cpp.cc tests/bench/sup
 	$(say) CXX $<
 	$(Q)protoc -I tests/bench/support --cpp_out=$(B)/bench codec_bench.proto
 	$(Q)$(CXX) -O2 -I$(B)/bench -o $@ $< $(B)/bench/codec_bench.pb.cc $(call pkg,--cflags --libs,protobuf)
+$(B)/bench/stream_load: BENCH_LIBS = $(call pkg,--libs,libnghttp2)
 $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LIBS) $(TEST_LIBS) $(BENCH_LIBS)
 -include $(patsubst %.c,$(B)/obj/%.d,$(BENCH_SRC))
+
+$(B)/bench/cpp_server: tests/bench/peers/cpp_server.cc tests/bench/peers/calc.proto
+	@mkdir -p $(@D)
+	$(say) CXX $<
+	$(Q)protoc -I tests/bench/peers --cpp_out=$(B)/bench --grpc_out=$(B)/bench \
+	    --plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin) calc.proto
+	$(Q)$(CXX) -O2 -I$(B)/bench -o $@ $< $(B)/bench/calc.pb.cc $(B)/bench/calc.grpc.pb.cc \
+	    $(call pkg,--cflags --libs,grpc++ protobuf)
+
+# grpc-go, as its go.mod pins it; without a go that can build it the tables lack that row, and say so.
+GO_PEER := $(B)/bench/go
+$(B)/bench/go_server: tests/bench/peers/calc.proto $(wildcard tests/bench/peers/go/*)
+	@mkdir -p $(GO_PEER)/calc $(GO_PEER)/bin
+	$(say) GO $@
+	$(Q)cp tests/bench/peers/go/* $(GO_PEER)/
+	$(Q)cd $(GO_PEER) && export GOFLAGS=-mod=mod GOBIN=$$PWD/bin PATH="$$PWD/bin:$$PATH" && \
+	    go install google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc && \
+	    protoc -I $(CURDIR)/tests/bench/peers --go_out=. --go_opt=module=csvc.test/bench --go-grpc_out=. \
+	        --go-grpc_opt=module=csvc.test/bench calc.proto && go build -o $(abspath $@) .
+
+.PHONY: bench-peers
+bench-peers:
+	-@$(MAKE) --no-print-directory $(B)/bench/cpp_server || echo 'NOT TRIED: grpc++ could not be built'
+	-@if command -v go > /dev/null; then $(MAKE) --no-print-directory $(B)/bench/go_server; else false; fi || \
+	    echo 'NOT TRIED: grpc-go could not be built'
 
 # ---- interop ----------------------------------------------------------------------------------
 
@@ -526,7 +552,7 @@ interop-peers: $(B)/interop/cpp_peer
 
 .PHONY: bench bench-programs clean
 bench-programs: $(BENCH_BIN)
-bench: all bench-programs
+bench: all bench-programs bench-peers
 	@tests/bench/run.py
 
 clean:

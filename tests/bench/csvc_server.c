@@ -14,62 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- what the plugin emits for  message SumRequest { int32 a = 1; int32 b = 2; } ... ---- */
+#include "calc_tables.h"
 
-typedef struct SumRequest {
-    ProtobufCMessage base;
-    int32_t a, b;
-} SumRequest;
-
-typedef struct SumReply {
-    ProtobufCMessage base;
-    int32_t sum;
-} SumReply;
-
-static const ProtobufCMessageDescriptor request_descriptor = {
-    .magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-    .name = "bench.SumRequest",
-    .short_name = "SumRequest",
-    .sizeof_message = sizeof(SumRequest),
-};
-static const ProtobufCMessageDescriptor reply_descriptor = {
-    .magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-    .name = "bench.SumReply",
-    .short_name = "SumReply",
-    .sizeof_message = sizeof(SumReply),
-};
-
-static const SumRequest request_initial = {.base = {.descriptor = &request_descriptor}};
-static const SumReply reply_initial = {.base = {.descriptor = &reply_descriptor}};
-
-static const csvc_field request_fields[] = {
-    {1, offsetof(SumRequest, a), 0, CSVC_KIND_INT32, CSVC_LABEL_IMPLICIT, 0, NULL},
-    {2, offsetof(SumRequest, b), 0, CSVC_KIND_INT32, CSVC_LABEL_IMPLICIT, 0, NULL},
-};
-static const csvc_field reply_fields[] = {
-    {1, offsetof(SumReply, sum), 0, CSVC_KIND_INT32, CSVC_LABEL_IMPLICIT, 0, NULL},
-};
-
-static const csvc_message_type request_type = {
-    .struct_size = sizeof(csvc_message_type),
-    .size = sizeof(SumRequest),
-    .n_fields = 2,
-    .n_dense = 2,
-    .syntax = 3,
-    .descriptor = &request_descriptor,
-    .initial = &request_initial,
-    .fields = request_fields,
-};
-static const csvc_message_type reply_type = {
-    .struct_size = sizeof(csvc_message_type),
-    .size = sizeof(SumReply),
-    .n_fields = 1,
-    .n_dense = 1,
-    .syntax = 3,
-    .descriptor = &reply_descriptor,
-    .initial = &reply_initial,
-    .fields = reply_fields,
-};
+/* ---- what the plugin emits ---- */
 
 typedef struct calc_ops {
     size_t struct_size;

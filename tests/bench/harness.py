@@ -1,0 +1,94 @@
+"""What the sections of run.py share: servers on their CPU, tables of what was measured."""
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("CSVC_BUILD", SOURCE / "build"))
+STAGE = BUILD / "stage"
+BENCH = BUILD / "bench"
+
+CPUS = sorted(os.sched_getaffinity(0))
+SERVER_CPU, CLIENT_CPU = CPUS[0], CPUS[-1]
+
+
+def pinned(cpu, *command):
+    return ["taskset", "-c", str(cpu), *map(str, command)]
+
+
+class Server:
+    """A bench server on its CPU; prints `listening PORT` when it is ready."""
+
+    def __init__(self, *command, cpu=SERVER_CPU):
+        started = time.monotonic()
+        self.process = subprocess.Popen(pinned(cpu, *command), stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        self.start_ms = (time.monotonic() - started) * 1000
+        found = re.search(r"listening (\d+)", line)
+        if not found:
+            raise SystemExit(f"{command}: said {line!r} instead of its port")
+        self.port = int(found.group(1))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(30)
+
+    def cpu_seconds(self):
+        """Of all its threads, those that have ended too."""
+        return time.clock_gettime((~self.process.pid << 3) | 2)
+
+    def resident_kib(self):
+        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text).group(1))
+
+
+def exists(peers):
+    """Those of the peers that could be built; says aloud which could not."""
+    have = {}
+    for name, command in peers.items():
+        if pathlib.Path(command[0]).exists():
+            have[name] = command
+        else:
+            print(f"NOT TRIED: {name}: {command[0]} was not built")
+    return have
+
+
+class Best:
+    """The best of several rounds for each peer: the highest rate, the least CPU time."""
+
+    def __init__(self, names):
+        self.rate = dict.fromkeys(names, 0.0)
+        self.cpu = dict.fromkeys(names, float("inf"))
+
+    def add(self, name, rate, cpu):
+        self.rate[name] = max(self.rate[name], rate)
+        self.cpu[name] = min(self.cpu[name], cpu)
+
+
+class Report:
+    """Markdown, printed as it comes and kept for a file."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, line=""):
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def table(self, title, heads, rows):
+        self.say(f"\n**{title}**\n")
+        widths = [max(len(str(r[i])) for r in [heads, *rows]) for i in range(len(heads))]
+        for row in [heads, ["-" * w for w in widths], *rows]:
+            first = str(row[0]).ljust(widths[0])
+            self.say("| " + " | ".join([first] + [str(c).rjust(w) for c, w in zip(row[1:], widths[1:])]) + " |")
+
+    def rates(self, title, best, unit, base):
+        """One row a peer: rate, its ratio to the base's, CPU."""
+        rows = [(name, f"{best.rate[name]:,.0f}", f"{best.rate[name] / best.rate[base]:.2f}",
+                 f"{best.cpu[name] * 1e6:.2f}") for name in best.rate]
+        self.table(title, ("", f"{unit}s/s", f"of {base}", f"CPU µs a {unit}"), rows)

@@ -1,0 +1,91 @@
+"""Instructions a call or message, by callgrind: what a busy machine cannot change, so make check holds them."""
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+
+from harness import BENCH, Server
+from calls import h2load, sum_request
+
+KEPT = pathlib.Path(__file__).with_name("instructions.json")
+TOLERANCE = 0.03  # of what is kept
+
+FEW, MANY = 2000, 12000
+RAW_STREAMS = [BENCH / "raw_stream_server"]
+OURS = [BENCH / "csvc_stream_server"]
+DETACHED = [BENCH / "csvc_stream_server", "--detached"]
+
+
+def unary(server, n):
+    with tempfile.NamedTemporaryFile() as body:
+        body.write(sum_request())
+        body.flush()
+        h2load(server.port, 8, 32, n, body.name)
+
+
+def stream(mode, connections=1, streams=1, each=1):
+    """A load of n messages by stream_load; `each`: deliveries of one."""
+    def load(server, n):
+        subprocess.run([BENCH / "stream_load", "--port", str(server.port), "--mode", mode, "--connections", str(connections),
+                        "--streams", str(streams), "--messages", str(n // (connections * streams))],
+                       input="go\n", text=True, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    return load
+
+
+# what: (load, raw, {name: (command, the most it may be of raw; None: not held)})
+CASES = {
+    "unary": (unary, [BENCH / "raw_server"], {
+        "inline": ([BENCH / "csvc_server", "--inline"], 1.05),
+        "built_in": ([BENCH / "csvc_server", "--inline", "--built-in"], 1.10)}),
+    "count": (stream("count"), RAW_STREAMS, {"pool": (OURS, None), "detached": (DETACHED, None)}),
+    "add": (stream("add"), RAW_STREAMS, {"detached": (DETACHED, None)}),
+    "echo": (stream("echo", 8, 8), RAW_STREAMS, {"detached": (DETACHED, None)}),
+    "watch": (stream("watch", 2, 100), RAW_STREAMS, {"shared": (OURS, None)}),
+}
+
+
+def total(command, load, n):
+    """Of a server that was started, served n and ended; a client's program does so by itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder) / "callgrind"
+        with Server("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", *command) as server:
+            load(server, n)
+        return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.M).group(1))
+
+
+def measure(cases):
+    """{what: {name: instructions}}: the difference of two runs that differ in nothing but how much was asked."""
+    wanted = [(what, name, command) for what, (_, raw, ours) in cases.items()
+              for name, command in [("raw", raw), *((k, c) for k, (c, _) in ours.items())]]
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        runs = [(what, name, [pool.submit(total, command, cases[what][0], n) for n in (FEW, MANY)])
+                for what, name, command in wanted]
+        got = {what: {} for what in cases}
+        for what, name, (few, many) in runs:
+            got[what][name] = round((many.result() - few.result()) / (MANY - FEW))
+    return got
+
+
+def instructions(report, mode=None, names=()):
+    cases = {k: v for k, v in CASES.items() if not names or k in names}
+    got = measure(cases)
+    rows = [(what, name, f"{n:,}", f"{n / one['raw']:.3f}") for what, one in got.items() for name, n in one.items()]
+    report.table("instructions a call or message", ("", "", "instructions", "of raw"), rows)
+    if mode == "--write":
+        KEPT.write_text(json.dumps(got, indent=4) + "\n")
+    failed = 0
+    if mode == "--check":
+        kept = json.loads(KEPT.read_text())
+        # the library under both may differ between machines, what we add to it may not
+        for what, (_, _, ours) in cases.items():
+            for name, (_, most) in ours.items():
+                ratio = got[what][name] / got[what]["raw"]
+                before = kept[what][name] / kept[what]["raw"]
+                if ratio > before * (1 + TOLERANCE) or (most is not None and ratio > most):
+                    print(f"FAILED: {what} {name} {ratio:.3f} of raw; kept {before:.3f}"
+                          + (f", and at most {most}" if most is not None else ""))
+                    failed = 1
+    return failed
