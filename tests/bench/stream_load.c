@@ -359,6 +359,20 @@ static void watch_socket(int epoll, connection *c, int op)
     }
 }
 
+/* Whether it is flow control that holds the first stream. */
+static void say_stalled(void)
+{
+    nghttp2_session *session = connections[0]->session;
+
+    fprintf(stderr,
+            "stream 1: %llu bytes not sent, its window %d, the connection's %d, initial %u\n",
+            (unsigned long long)connections[0]->streams[0].left,
+            (int)nghttp2_session_get_stream_remote_window_size(session, 1),
+            (int)nghttp2_session_get_remote_window_size(session),
+            (unsigned)nghttp2_session_get_remote_settings(session,
+                                                          NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE));
+}
+
 /* Serves the connections until as many messages have come and all calls that end have ended. */
 static void run(int epoll, uint64_t until)
 {
@@ -368,6 +382,7 @@ static void run(int epoll, uint64_t until)
         const int n = epoll_wait(epoll, events, 64, 30000);
 
         if (n == 0) {
+            say_stalled();
             die("nothing has come for 30 s");
         }
         for (int i = 0; i < n; i++) {
