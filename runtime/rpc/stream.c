@@ -15,9 +15,12 @@ enum {
 
 /* ---- life ---- */
 
+static void tell_waiting(csvc_late *late);
+
 void csvc__stream_init(csvc_stream *st, csvc_tcall *tc, void (*run)(csvc_task *task))
 {
-    *st = (csvc_stream){.tc = tc, .task.run = run, .queue_size = CSVC__STREAM_SMALL};
+    *st = (csvc_stream){
+        .tc = tc, .task.run = run, .tell.run = tell_waiting, .queue_size = CSVC__STREAM_SMALL};
     st->queue = st->small;
     (void)pthread_mutex_init(&st->lock, NULL);
     (void)pthread_cond_init(&st->moved, NULL);
@@ -61,16 +64,16 @@ void csvc__stream_release(csvc_stream *st)
 
 /* ---- waiting and waking; with the lock ---- */
 
-static void wait_here(csvc_stream *st)
+static void wait_here(csvc_stream *st, uint32_t *waiting)
 {
-    st->waiting++;
+    ++*waiting;
     (void)pthread_cond_wait(&st->moved, &st->lock);
-    st->waiting--;
+    --*waiting;
 }
 
 static void wake(csvc_stream *st)
 {
-    if (st->waiting > 0) {
+    if (st->waiting_out + st->waiting_in > 0) {
         (void)pthread_cond_broadcast(&st->moved);
     }
 }
@@ -201,7 +204,7 @@ static csvc__pushed push(csvc_stream *st, csvc_payload *payload, bool wait)
             st->refused = !st->may_wait;
             return CSVC__PUSH_FULL;
         }
-        wait_here(st);
+        wait_here(st, &st->waiting_out);
     }
     if (st->n_queued == st->queue_size && !grow(st)) {
         return CSVC__PUSH_NO_MEMORY;
@@ -250,22 +253,22 @@ bool csvc__stream_await_room(csvc_stream *st, size_t len)
     (void)pthread_mutex_lock(&st->lock);
     waits = st->may_wait;
     while (waits && !st->shut && !st->ended && !has_room(st, len)) {
-        wait_here(st);
+        wait_here(st, &st->waiting_out);
     }
     (void)pthread_mutex_unlock(&st->lock);
     return waits;
 }
 
-static csvc__queued take_queued(csvc_stream *st)
+/* *ret_wake: somebody waits for the room, and is to be woken once the lock is open; under the lock
+ * it would wake up only to wait for that. */
+static csvc__queued take_queued(csvc_stream *st, bool *ret_wake)
 {
     const csvc__queued message = st->queue[st->queue_first];
 
     st->queue_first = (st->queue_first + 1) % st->queue_size;
     st->n_queued--;
     st->queued_bytes -= message.payload->len;
-    if (st->n_queued <= st->max_queued / 2) {
-        wake(st);
-    }
+    *ret_wake = st->waiting_out > 0 && st->n_queued <= st->max_queued / 2;
     return message;
 }
 
@@ -284,7 +287,7 @@ static csvc_payload *take_ahead(csvc_stream *st, bool *ret_owed)
     csvc_payload *payload;
 
     while (st->n_ahead == 0 && !st->at_end && !st->ended && st->may_wait) {
-        wait_here(st);
+        wait_here(st, &st->waiting_in);
     }
     if (st->n_ahead == 0 || st->in_code != CSVC_OK) {
         return NULL;
@@ -436,10 +439,11 @@ void csvc__stream_move(csvc_stream *st)
     csvc__queued next = {0};
     bool more = false;
     bool read = false;
+    bool wakes = false;
 
     (void)pthread_mutex_lock(&st->lock);
     if (!st->sending && st->n_queued > 0 && !st->ended) {
-        next = take_queued(st);
+        next = take_queued(st, &wakes);
         more = st->n_queued > 0;
         st->sending = true;
     }
@@ -455,10 +459,30 @@ void csvc__stream_move(csvc_stream *st)
     if (read) {
         st->tc->ops->read(st->tc);
     }
+    if (wakes) {
+        (void)pthread_cond_broadcast(&st->moved);
+    }
 }
 
+static void tell_waiting(csvc_late *late)
+{
+    csvc_stream *st = (csvc_stream *)((uint8_t *)late - offsetof(csvc_stream, tell));
+
+    bool wakes;
+
+    (void)pthread_mutex_lock(&st->lock);
+    wakes = st->waiting_in > 0;
+    (void)pthread_mutex_unlock(&st->lock);
+    if (wakes) {
+        (void)pthread_cond_broadcast(&st->moved);
+    }
+}
+
+/* Messages come in bursts: a worker that was woken for each would sleep again after each. */
 void csvc__stream_message(csvc_stream *st, csvc_payload *message)
 {
+    bool late = false;
+
     (void)pthread_mutex_lock(&st->lock);
     st->reading = false;
     if (st->ended || st->in_code != CSVC_OK) {
@@ -467,9 +491,15 @@ void csvc__stream_message(csvc_stream *st, csvc_payload *message)
         st->ahead[(st->ahead_first + st->n_ahead) % CSVC__STREAM_AHEAD] = message;
         st->n_ahead++;
         st->ahead_bytes += message->len;
-        wake(st);
+        late = st->waiting_in > 0 && st->n_ahead < CSVC__STREAM_AHEAD / 2;
+        if (!late) {
+            wake(st);
+        }
     }
     (void)pthread_mutex_unlock(&st->lock);
+    if (late) {
+        csvc__late_set(st->tc->loop, &st->tell);
+    }
 }
 
 void csvc__stream_at_end(csvc_stream *st)
@@ -490,6 +520,7 @@ void csvc__stream_writable(csvc_stream *st)
 
 void csvc__stream_end(csvc_stream *st, csvc_code why, bool drop_received)
 {
+    csvc__late_stop(&st->tell);
     (void)pthread_mutex_lock(&st->lock);
     if (!st->ended) {
         st->ended = true;
@@ -530,13 +561,17 @@ void csvc__stream_own(csvc_stream *st)
 bool csvc__stream_drained(csvc_stream *st, csvc__queued *ret_last)
 {
     bool drained;
+    bool wakes = false;
 
     *ret_last = (csvc__queued){0};
     (void)pthread_mutex_lock(&st->lock);
     drained = st->ended || (!st->sending && st->n_queued <= 1);
     if (drained && st->n_queued == 1) {
-        *ret_last = take_queued(st);
+        *ret_last = take_queued(st, &wakes);
     }
     (void)pthread_mutex_unlock(&st->lock);
+    if (wakes) {
+        (void)pthread_cond_broadcast(&st->moved);
+    }
     return drained;
 }

@@ -22,8 +22,8 @@
 #include <pthread.h>
 
 enum {
-    CSVC__STREAM_SMALL = 4, /* messages that can wait to be sent without memory of their own */
-    CSVC__STREAM_AHEAD = 8, /* messages read before somebody asks for them */
+    CSVC__STREAM_SMALL = 4,  /* messages that can wait to be sent without memory of their own */
+    CSVC__STREAM_AHEAD = 32, /* messages read before somebody asks for them */
     CSVC__STREAM_FIRST_CHUNK = 2048, /* of the scratch arena, from the first message on */
 };
 #define CSVC__STREAM_AHEAD_BYTES ((size_t)64 << 10) /* once more are here, no more are read */
@@ -41,6 +41,7 @@ struct csvc_stream {
     const csvc_message_type *receives; /* the same */
     csvc_ctx *ctx;                     /* of a served call */
     csvc_task task;
+    csvc_late tell;     /* who waits, of messages that have come; the loop's */
     csvc_arena scratch; /* of the message received last; whoever receives */
     void *scratch_first;
     uint8_t *stale;   /* with CSVC_DEBUG: the chunk of the message before, overwritten */
@@ -54,7 +55,8 @@ struct csvc_stream {
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t moved; /* there is room, a message, or an end */
-    uint32_t waiting;     /* threads that wait for it */
+    uint32_t waiting_out; /* threads that wait for room */
+    uint32_t waiting_in;  /* and for a message */
     bool posted;
     bool may_wait;     /* send and recv do: on a worker, until it is detached */
     bool shut;         /* its own side has said that it sends no more */

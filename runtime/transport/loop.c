@@ -113,6 +113,47 @@ void csvc__loop_run_posted(csvc_loop *loop)
     }
 }
 
+/* ---- late work ---- */
+
+void csvc__late_set(csvc_loop *loop, csvc_late *late)
+{
+    if (late->at != NULL) {
+        return;
+    }
+    if (!loop->runs_late) {
+        late->run(late);
+        return;
+    }
+    late->next = loop->late;
+    late->at = &loop->late;
+    if (late->next != NULL) {
+        late->next->at = &late->next;
+    }
+    loop->late = late;
+}
+
+void csvc__late_stop(csvc_late *late)
+{
+    if (late->at == NULL) {
+        return;
+    }
+    *late->at = late->next;
+    if (late->next != NULL) {
+        late->next->at = late->at;
+    }
+    late->at = NULL;
+}
+
+void csvc__loop_run_late(csvc_loop *loop)
+{
+    while (loop->late != NULL) {
+        csvc_late *late = loop->late;
+
+        csvc__late_stop(late);
+        late->run(late);
+    }
+}
+
 /* ---- timers ---- */
 
 static void place(csvc_loop *loop, csvc_timer *timer, size_t slot)

@@ -115,6 +115,13 @@ typedef struct csvc_timer {
     void (*run)(struct csvc_timer *timer);
 } csvc_timer;
 
+/* Work that waits until a loop has nothing else at hand: waking a thread once for a burst of
+ * messages. In a list; set and stopped on the loop's thread only. */
+typedef struct csvc_late {
+    struct csvc_late *next, **at; /* at NULL: not set */
+    void (*run)(struct csvc_late *late);
+} csvc_late;
+
 /* The part of a loop that is the same for every transport; transports embed it first. */
 struct csvc_loop {
     const csvc_transport *transport;
@@ -122,7 +129,9 @@ struct csvc_loop {
     atomic_uint posters;         /* threads in csvc__loop_post now */
     csvc_timer **timers;         /* 1-based heap */
     size_t n_timers, max_timers;
-    void *upper; /* what rpc/ keeps for this loop; its thread's; NULL at first */
+    csvc_late *late;
+    bool runs_late; /* set by transports that call csvc__loop_run_late */
+    void *upper;    /* what rpc/ keeps for this loop; its thread's; NULL at first */
 };
 
 /* Any thread, its own too. Wakes the loop only when its queue was empty. A server's loop may be
@@ -147,6 +156,12 @@ CSVC_API void csvc__loop_settle(csvc_loop *loop); /* waits until no thread is po
 CSVC_API void csvc__loop_run_posted(csvc_loop *loop);
 CSVC_API void csvc__loop_run_timers(csvc_loop *loop);
 CSVC_API int64_t csvc__loop_next_due(const csvc_loop *loop); /* INT64_MAX when there is none */
+
+/* Before the loop waits, or after a few events at most; at once where the transport does not run
+ * late work. One that is set stays where it is. */
+CSVC_API void csvc__late_set(csvc_loop *loop, csvc_late *late);
+CSVC_API void csvc__late_stop(csvc_late *late);
+CSVC_API void csvc__loop_run_late(csvc_loop *loop); /* for transports */
 
 CSVC_API csvc_code csvc__timer_set(csvc_loop *loop, csvc_timer *timer, int64_t due) CSVC_MUST_CHECK;
 CSVC_API void csvc__timer_stop(csvc_loop *loop, csvc_timer *timer);

@@ -5,7 +5,8 @@
 #include <base/banned.h>
 
 enum {
-    TURNS_PER_LOOK = 16 /* events between two looks at the clock, while there are timers */
+    TURNS_PER_LOOK = 16,  /* events between two looks at the clock, while there are timers */
+    TURNS_TILL_LATE = 256 /* events that late work may have to wait for */
 };
 
 static void woken(gc_tag *tag, bool ok)
@@ -18,6 +19,7 @@ bool csvc__gc_loop_init(gc_loop *loop)
 {
     *loop = (gc_loop){.kick_tag.run = woken};
     csvc__loop_init(&loop->base, &csvc_grpc_core);
+    loop->base.runs_late = true;
     loop->cq = grpc_completion_queue_create_for_next(NULL);
     loop->lame = grpc_lame_client_channel_create("wake", GRPC_STATUS_UNAVAILABLE, "");
     if (loop->cq != NULL && loop->lame != NULL) {
@@ -78,6 +80,7 @@ void csvc__gc_wake(csvc_loop *base)
 void csvc__gc_loop_run(gc_loop *loop)
 {
     unsigned turns = 0;
+    unsigned till_late = 0;
 
     csvc__loop_enter(&loop->base);
     for (;;) {
@@ -93,8 +96,9 @@ void csvc__gc_loop_run(gc_loop *loop)
             }
             continue;
         }
-        if (atomic_load_explicit(&loop->base.posted, memory_order_relaxed) != NULL) {
-            due = 0; /* what ran has posted more: look, but do not wait */
+        if (atomic_load_explicit(&loop->base.posted, memory_order_relaxed) != NULL ||
+            loop->base.late != NULL) {
+            due = 0; /* what ran has posted more, or left it for later: look, but do not wait */
         } else {
             due = csvc__loop_next_due(&loop->base);
         }
@@ -105,6 +109,12 @@ void csvc__gc_loop_run(gc_loop *loop)
             GC_ACQUIRE(tag);
             tag->run(tag, event.success != 0);
             turns++;
+            till_late++;
+        }
+        if (loop->base.late != NULL &&
+            (event.type != GRPC_OP_COMPLETE || till_late >= TURNS_TILL_LATE)) {
+            till_late = 0;
+            csvc__loop_run_late(&loop->base);
         }
         if (event.type != GRPC_OP_COMPLETE || turns >= TURNS_PER_LOOK) {
             turns = 0;
