@@ -1,4 +1,5 @@
 """Sections of run.py that call servers: unary, streams, fan-out, start."""
+import os
 import re
 import struct
 import subprocess
@@ -109,6 +110,29 @@ def fan_out(report, connections=20, n_streams=500, rounds=20):
              f"{best.cpu[name] * 1e6:.2f}", f"{memory[name]:.1f}") for name in peers]
     report.table(f"fan-out of 100 bytes to {n:,} streams", ("", "deliveries/s", f"of {RAW}", "CPU µs a delivery",
                                                         "KiB an idle stream"), rows)
+
+
+def client(report):
+    """The same server for all; the client's CPU is what is looked at."""
+    for title, calls, ours, theirs in (
+            ("one thread that calls and waits", 20_000,
+             {"c-svc client": []}, {RAW: [], f"{RAW}, a thread for its queue": ["--thread"]}),
+            ("64 calls at a time", 60_000, {"c-svc client": ["--async", 64]}, {RAW: ["--async", 64]})):
+        peers = {**{name: [BENCH / "raw_client", *flags] for name, flags in theirs.items()},
+                 **{name: [BENCH / "csvc_client", *flags] for name, flags in ours.items()}}
+        best = Best(peers)
+        for _ in range(ROUNDS):
+            for name, command in peers.items():
+                with Server(BENCH / "raw_server") as server:
+                    load = subprocess.Popen(pinned(CLIENT_CPU, *command, "--port", server.port, "--calls", calls),
+                                            stdout=subprocess.PIPE, text=True)
+                    out = load.stdout.read()
+                    _, status, usage = os.wait4(load.pid, 0)
+                    if status != 0:
+                        raise SystemExit(f"{name}: a call failed")
+                    best.add(name, int(out.split()[1]) / float(out.split()[0]),
+                             (usage.ru_utime + usage.ru_stime) / calls)
+        report.rates(f"calls of a client, {title}", best, "call", RAW)
 
 
 def start(report):

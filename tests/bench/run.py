@@ -80,7 +80,7 @@ def program(name):
     return call
 
 
-SECTIONS = {"unary": calls.unary, "streams": calls.streams, "fan_out": calls.fan_out, "start": calls.start,
+SECTIONS = {"unary": calls.unary, "streams": calls.streams, "fan_out": calls.fan_out, "client": calls.client, "start": calls.start,
             "store": program("store_bench"), "codec": program("codec_bench"), "generator": generator,
             "instructions": instructions}
 
