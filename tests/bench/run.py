@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """make bench: ratios from one run, peers interleaved, best of several; never a verdict by the clock.
 
-    tests/bench/run.py [SECTION...]             unary streams fan_out client start store codec generator instructions
+    tests/bench/run.py [SECTION...]             unary streams fan_out client start store codec generator
+                                                instructions layers
     tests/bench/run.py all                      all of them, and writes docs/internals/performance-figures.md
     tests/bench/run.py instructions --check     compares with tests/bench/instructions.json
     tests/bench/run.py instructions --write     writes that file, on purpose
@@ -19,7 +20,7 @@ import time
 
 import calls
 from harness import BENCH, SOURCE, STAGE, Report
-from instructions import instructions
+from instructions import instructions, layers
 
 FIGURES = SOURCE / "docs/internals/performance-figures.md"
 ROUNDS = 5
@@ -82,7 +83,7 @@ def program(name):
 
 SECTIONS = {"unary": calls.unary, "streams": calls.streams, "fan_out": calls.fan_out, "client": calls.client, "start": calls.start,
             "store": program("store_bench"), "codec": program("codec_bench"), "generator": generator,
-            "instructions": instructions}
+            "instructions": instructions, "layers": layers}
 
 
 def write_figures(report):

@@ -33,6 +33,7 @@ enum {
     MAX_KEPT = 16, /* bytes of a message that are looked at */
     MAX_CONNECTIONS = 1000,
     WINDOW = 64 << 20,
+    STALLED_MS = 10000,
 };
 
 typedef enum mode {
@@ -379,11 +380,11 @@ static void run(int epoll, uint64_t until)
     struct epoll_event events[64];
 
     while (n_received < until || n_open > 0) {
-        const int n = epoll_wait(epoll, events, 64, 30000);
+        const int n = epoll_wait(epoll, events, 64, STALLED_MS);
 
         if (n == 0) {
             say_stalled();
-            die("nothing has come for 30 s");
+            die("nothing has come for a while");
         }
         for (int i = 0; i < n; i++) {
             connection *c = events[i].data.ptr;

@@ -97,6 +97,52 @@ static void the_loops_own_thread_does_not_wake_it(void **state)
     csvc__loop_release(&loop);
 }
 
+typedef struct late_work {
+    csvc_late late; /* first */
+    int ran;
+    struct late_work *stops;
+} late_work;
+
+static void run_late(csvc_late *late)
+{
+    late_work *work = (late_work *)(void *)late;
+
+    work->ran++;
+    if (work->stops != NULL) {
+        csvc__late_stop(&work->stops->late);
+    }
+}
+
+static void late_work_waits_for_its_time(void **state)
+{
+    csvc_loop loop;
+    late_work work[3] = {{.late.run = run_late}, {.late.run = run_late}, {.late.run = run_late}};
+
+    (void)state;
+    csvc__loop_init(&loop, &fake);
+    csvc__late_set(&loop, &work[0].late);
+    assert_int_equal(1, work[0].ran); /* a transport that runs no late work */
+    loop.runs_late = true;
+    for (int i = 0; i < 3; i++) {
+        csvc__late_set(&loop, &work[i].late);
+        csvc__late_set(&loop, &work[i].late);
+    }
+    csvc__loop_run_posted(&loop);
+    assert_int_equal(1, work[0].ran);
+    csvc__late_stop(&work[1].late);
+    csvc__late_stop(&work[1].late);
+    work[2].stops = &work[0]; /* the newest runs first */
+    csvc__loop_run_late(&loop);
+    assert_int_equal(1, work[0].ran);
+    assert_int_equal(0, work[1].ran);
+    assert_int_equal(1, work[2].ran);
+    csvc__late_set(&loop, &work[1].late);
+    csvc__loop_run_late(&loop);
+    csvc__loop_run_late(&loop);
+    assert_int_equal(1, work[1].ran);
+    csvc__loop_release(&loop);
+}
+
 enum {
     N_THREADS = 4,
     N_EACH = 20000
@@ -339,6 +385,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tasks_run_in_order_and_wake_once),
         cmocka_unit_test(the_loops_own_thread_does_not_wake_it),
+        cmocka_unit_test(late_work_waits_for_its_time),
         cmocka_unit_test(many_threads_post),
         cmocka_unit_test(timers_run_when_due_and_by_time),
         cmocka_unit_test(a_timer_that_sets_itself_lets_the_loop_go_on),
