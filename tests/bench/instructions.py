@@ -11,7 +11,7 @@ from harness import BENCH, Server
 from calls import h2load, sum_request
 
 KEPT = pathlib.Path(__file__).with_name("instructions.json")
-TOLERANCE = 0.03  # of what is kept
+TOLERANCE, BY_TURNS = 0.03, 0.08  # of what is kept; where threads or many streams take turns it varies more
 
 FEW, MANY = 1000, 6000
 RAW_STREAMS = [BENCH / "raw_stream_server"]
@@ -48,8 +48,8 @@ CASES = {
     "add": (stream("add"), RAW_STREAMS, {"detached": (DETACHED, None)}),
     "echo": (stream("echo", 8, 8), RAW_STREAMS, {"detached": (DETACHED, None)}),
     "watch": (stream("watch", 2, 100), RAW_STREAMS, {"shared": (OURS, None)}),
-    "client": (client, [BENCH / "raw_client", "--thread"], {"blocking": ([BENCH / "csvc_client"], None)}),
-    "client_async": (client, [BENCH / "raw_client", "--async", "64"], {"async": ([BENCH / "csvc_client", "--async", "64"], None)}),
+    "client": (client, [BENCH / "raw_client", "--thread"], {"blocking": ([BENCH / "csvc_client"], 1.10)}),
+    "client_async": (client, [BENCH / "raw_client", "--async", "64"], {"async": ([BENCH / "csvc_client", "--async", "64"], 1.10)}),
 }
 
 
@@ -103,7 +103,8 @@ def instructions(report, mode=None, names=()):
             for name, (_, most) in ours.items():
                 ratio = got[what][name] / got[what]["raw"]
                 before = kept[what][name] / kept[what]["raw"]
-                if ratio > before * (1 + TOLERANCE) or (most is not None and ratio > most):
+                tolerance = TOLERANCE if what == "unary" else BY_TURNS
+                if ratio > before * (1 + tolerance) or (most is not None and ratio > most):
                     print(f"FAILED: {what} {name} {ratio:.3f} of raw; kept {before:.3f}"
                           + (f", and at most {most}" if most is not None else ""))
                     failed = 1
@@ -117,10 +118,10 @@ LAYERS = (("runtime/base", "base"), ("runtime/codec", "codec"), ("runtime/transp
 
 def by_layer(out):
     """{layer: instructions} of one callgrind file."""
-    text = subprocess.run(["callgrind_annotate", "--threshold=100", str(out)], stdout=subprocess.PIPE,
+    text = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", str(out)], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True, check=True).stdout
     got = {}
-    for count, where in re.findall(r"^ *([\d,]+) \([^)]*\)  (\S.*)$", text, re.M):
+    for count, where in re.findall(r"^ *([\d,]+) \([^)]*\)  (\S.*:.*)$", text, re.M):
         library = re.search(r"\[.*/(lib[a-z_]+|ld)[^/]*\]$", where)
         layer = next((name for prefix, name in LAYERS if where.startswith(prefix)), None)
         layer = layer or (library.group(1) if library else "")
