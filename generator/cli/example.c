@@ -1,5 +1,5 @@
 /* example.c: a command of the client to try, for `Next:` and the README. */
-#include "project.h"
+#include "example.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
  *
  * Sorted, so that two people's runs give the same bytes. JSON is YAML, so libyaml reads it.
  */
-#include "project.h"
+#include "lock.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* migrations.c: the steps of the schema, from migrations/sqlite/ into gen/migrations.c. */
-#include "project.h"
+#include "migrations.h"
 
 #include <string.h>
 

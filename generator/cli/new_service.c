@@ -2,7 +2,8 @@
 #include "cli.h"
 #include "files.h"
 #include "names/names.h"
-#include "project.h"
+#include "compose.h"
+#include "example.h"
 #include "protos.h"
 
 #include <stdio.h>
@@ -309,12 +310,12 @@ static csvc_code plan(const request *r, pipeline *p, project *pr, csvc_error *er
             (void)cli_must(copies[n_copies - 1].path);
         }
     }
-    code = project_plan_sources(pr, copies, n_copies, err);
+    code = compose_sources(pr, copies, n_copies, err);
     if (code == CSVC_OK && r->n_protos == 0) {
         project_add(pr, pr->config.protos.items[0], GEN_BORN_ONCE, first_proto);
     }
-    code = code == CSVC_OK ? project_plan_own(pr, err) : code;
-    return code == CSVC_OK ? project_plan_gen(pr, err) : code;
+    code = code == CSVC_OK ? compose_own(pr, err) : code;
+    return code == CSVC_OK ? compose_gen(pr, err) : code;
 }
 
 /* The order a reader wants: what was asked for, what came of it, the rest. */

@@ -1,10 +1,12 @@
 /* project_scope.c: a project as its templates see it. */
-#include "project.h"
+#include "project_scope.h"
 
 #include <string.h>
 
+#include "example.h"
 #include "names/names.h"
 #include "scope/scope.h"
+#include "strays.h"
 
 #include "base/banned.h"
 

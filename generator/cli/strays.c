@@ -1,5 +1,5 @@
 /* strays.c: handlers and tests whose rpc is gone. */
-#include "project.h"
+#include "strays.h"
 
 #include <string.h>
 

@@ -4,7 +4,8 @@
  * The steps run as the server runs them, on a database in memory; what stands there then is
  * compared with the columns of the entities. So no step is taken on trust, however it is written.
  */
-#include "project.h"
+#include "migrations.h"
+#include "tables.h"
 
 #include <csvc/ctx.h>
 #include <csvc/store.h>

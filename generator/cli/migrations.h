@@ -1,0 +1,15 @@
+/*
+ * migrations.h: the steps of a database.
+ */
+#ifndef CLI_MIGRATIONS_H
+#define CLI_MIGRATIONS_H
+
+#include "project.h"
+
+/* The steps in migrations/sqlite/, from 1 without gaps; INVALID_ARGUMENT when they are not. */
+csvc_code migrations_list(project *p, cli_list *ret_paths, csvc_error *err);
+csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err);
+/* The first steps: a table for each entity. */
+csvc_code migrations_plan_first(project *p, csvc_error *err);
+
+#endif /* CLI_MIGRATIONS_H */

@@ -1,0 +1,15 @@
+/*
+ * open.h: the project that a command was started in.
+ */
+#ifndef CLI_OPEN_H
+#define CLI_OPEN_H
+
+#include "project.h"
+
+/* Fills project and pipeline from the c-svc.yaml here or above. */
+csvc_code project_open(csvc_arena *a, project *p, pipeline *pipeline, csvc_error *err);
+
+/* Finds the protos that the configuration lists. */
+csvc_code project_name_protos(project *p, csvc_error *err);
+
+#endif /* CLI_OPEN_H */
