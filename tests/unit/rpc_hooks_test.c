@@ -347,6 +347,7 @@ static void an_interceptor_ends_a_stream(void **state)
     const void *reply;
 
     (void)state;
+    log_catch(CSVC_LOG_INFO);
     scene_start(&sc, 0);
     atomic_store(&sc.counted.refuse_id, 13);
     for (int which = STREAM_DOWN; which <= STREAM_BOTH; which++) {
@@ -363,6 +364,18 @@ static void an_interceptor_ends_a_stream(void **state)
     }
     csvc_rpc_clear(&rpc);
     scene_end(&sc);
+    /* streams are logged like other calls, once each */
+    for (int which = STREAM_DOWN; which <= STREAM_BOTH; which++) {
+        char line[128];
+        const char *at;
+
+        (void)snprintf(line, sizeof(line), "method=%s code=OUT_OF_RANGE",
+                       stream_methods[which].path);
+        at = strstr(log_caught(), line);
+        assert_non_null(at);
+        assert_null(strstr(at + 1, line));
+    }
+    log_let_go();
 }
 
 /* ---- all the ways in which a call ends ---- */
