@@ -3,11 +3,12 @@
  *
  *     csvc_server [--inline | --pool] [--built-in] [--loops N] [--port N]
  *
- * Beside raw_server.c it says what the runtime costs. --built-in adds the interceptors that a
- * csvc_app has: metrics, logging, limits. Prints "listening PORT"; serves until it is killed.
+ * Beside raw_server.c it says what the runtime costs. --built-in adds what a csvc_app has:
+ * health, reflection, metrics, logging, limits. Prints "listening PORT"; serves until it is killed.
  */
 #include <csvc/interceptor.h>
 #include <csvc/server.h>
+#include <csvc/std.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,11 @@ static bool add_built_in(csvc_server *srv, csvc_error *err)
     csvc_call_metrics *calls = metrics != NULL ? csvc_call_metrics_new(metrics, err) : NULL;
     csvc_limits *limits = csvc_limits_new(&options, err);
 
-    return calls != NULL && limits != NULL &&
+    csvc_health *health = csvc_health_new();
+
+    return calls != NULL && limits != NULL && health != NULL &&
+           csvc_health_register(srv, health) == CSVC_OK &&
+           csvc_reflection_register(srv) == CSVC_OK &&
            csvc_server_intercept(srv, &csvc_measuring, calls) == CSVC_OK &&
            csvc_server_intercept(srv, &csvc_logging, NULL) == CSVC_OK &&
            csvc_server_intercept(srv, &csvc_limiting, limits) == CSVC_OK;
