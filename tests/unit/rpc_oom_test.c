@@ -298,6 +298,17 @@ static void refuses_at_length(void *self, fake_out *out)
     fake_out_status(out, CSVC_ABORTED, text, "x-tail", "last");
 }
 
+static csvc_code adding_begin(void *self, csvc_ctx *ctx, void *state)
+{
+    (void)self;
+    (void)state;
+    return csvc_set_header(ctx, "x-added", "1");
+}
+
+static const csvc_interceptor adding = {CSVC_INTERCEPTOR_INIT, .name = "adding",
+                                        .phase = CSVC_PHASE_USER, .state_size = 16,
+                                        .begin = adding_begin};
+
 /* A channel's life with two calls, one of them large both ways. */
 static bool call_one(fake_script *script, csvc_code expected)
 {
@@ -315,6 +326,11 @@ static bool call_one(fake_script *script, csvc_code expected)
     ch = csvc_channel_new("fake", &options, &err);
     if (ch == NULL) {
         assert_int_equal(CSVC_RESOURCE_EXHAUSTED, err.code);
+        return false;
+    }
+    /* its state, its ctx, a header of its own */
+    if (csvc_channel_intercept(ch, &adding, NULL) != CSVC_OK) {
+        csvc_channel_free(ch);
         return false;
     }
     memset(name, 'x', 2000);
