@@ -72,7 +72,8 @@ ip link set lo up
 ip link add name here type veth peer name there
 unshare --net sleep 600 & other=$!
 trap 'kill $other' EXIT
-until ip link set there netns $other 2> /dev/null; do :; done
+until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.05; done
+ip link set there netns $other
 ip addr add 10.9.8.1/24 dev here && ip link set here up
 in_other() { nsenter --net=/proc/$other/ns/net "$@"; }
 in_other ip link set lo up

@@ -5,6 +5,7 @@ are those behind a call that has ended; the counters are exact."""
 import os
 import sys
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/torture/support")
+import h2
 import torture
 from torture import e2e
 
@@ -18,9 +19,13 @@ def storm(server, rpc, calls):
         e2e.fail(f"codes {codes}")
     e2e.equal((outcome["calls"], outcome["ended"], sum(codes.values()), outcome["not_started"]), (calls, calls, calls, 0),
               "each call ends once")
-    for code in (torture.OK, torture.CANCELLED, torture.DEADLINE):
-        if not codes.get(code):
-            e2e.fail(f"no call ended with {code}: {codes}")
+    if not codes.get(torture.CANCELLED) or not codes.get(torture.DEADLINE):
+        e2e.fail(f"no storm: {codes}")
+    # how many were in time depends on the machine; behind the storm all are
+    with h2.Connection(server.address) as c:
+        for n in (1, 3, 5):
+            c.call(n, torture.SERVICE + rpc.capitalize(), h2.message(b""))
+            e2e.equal(c.finish(n)[0], torture.OK, "a call behind the storm")
     return codes
 
 
@@ -32,8 +37,8 @@ def counted(server, method, what, codes, reached=None):
     by_code = {c: server.total("grpc_server_handled_total", grpc_method=method, grpc_code=c) for c in
                ("OK", "Canceled", "Cancelled", "DeadlineExceeded")}
     e2e.equal(sum(by_code.values()), started, f"{what}: outcomes in /metrics {by_code}")
-    if codes and not codes[torture.OK] <= by_code["OK"]:
-        e2e.fail(f"{what}: callers saw {codes[torture.OK]} OK, the server counts {by_code}")
+    if codes and not codes.get(torture.OK, 0) <= by_code["OK"]:
+        e2e.fail(f"{what}: callers saw {codes}, the server counts {by_code}")
     return started
 
 
