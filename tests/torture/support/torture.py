@@ -22,7 +22,7 @@ MIB = 1 << 20
 OK, CANCELLED, INVALID, DEADLINE, EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 0, 1, 3, 4, 8, 12, 13, 14
 
 # What a process may have more of than when it was warm: a twentieth, and never less than this.
-SLACK = {"fds": 2, "threads": 2, "rss": 2 * MIB}
+SLACK = {"fds": 2, "threads": 2, "rss": 4 * MIB}
 
 
 # One arena of malloc that gives back at once: else what a process holds says more of malloc than of us. It costs time:
