@@ -299,6 +299,7 @@ static csvc_code make_transport(csvc_server *srv, csvc_error *err)
                 .path = sm->method->path,
                 .reads_first = sm->method->kind == CSVC_RPC_UNARY ||
                                sm->method->kind == CSVC_RPC_SERVER_STREAM,
+                .rare = strncmp(sm->method->path, "/grpc.", 6) == 0, /* health, reflection */
                 .method = sm,
             };
         }

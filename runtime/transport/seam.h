@@ -275,6 +275,7 @@ typedef struct csvc_tmethod {
     const char *path;
     bool reads_first; /* unary and server streaming: the request comes with `started` */
     const void *method;
+    bool rare; /* no crowd will call it, so nothing need be kept ready for one */
 } csvc_tmethod;
 
 /* How long connections may do what, in milliseconds; as in csvc_server_options. 0: the transport's

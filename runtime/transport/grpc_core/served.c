@@ -181,14 +181,19 @@ static bool post(gc_server_loop *loop, const gc_method *method)
     return true;
 }
 
+/* For a method that is not rare; one of those has a single one. */
 static size_t posted_each(const csvc_tserver *ts)
 {
+    size_t n_rare = 0;
     size_t each = 0;
 
-    if (ts->n_methods == 0) {
-        return 0;
+    for (size_t i = 0; i < ts->n_methods; i++) {
+        n_rare += ts->methods[i].rare;
     }
-    each = GC_MAX_POSTED / ts->n_methods;
+    if (ts->n_methods == n_rare) {
+        return 1;
+    }
+    each = (GC_MAX_POSTED - n_rare) / (ts->n_methods - n_rare);
     return each > GC_POSTED_EACH ? GC_POSTED_EACH : each;
 }
 
@@ -200,12 +205,13 @@ static size_t posted_catch_all(const csvc_tserver *ts)
 void csvc__gc_served_begin(gc_server_loop *loop)
 {
     const csvc_tserver *ts = loop->ts;
+    const size_t each = posted_each(ts);
 
     for (size_t n = posted_catch_all(ts); n > 0; n--) {
         (void)post(loop, NULL);
     }
     for (size_t i = 0; i < ts->n_methods && !ts->generic; i++) {
-        for (size_t n = posted_each(ts); n > 0; n--) {
+        for (size_t n = ts->methods[i].rare ? 1 : each; n > 0; n--) {
             (void)post(loop, &ts->methods[i]);
         }
     }

@@ -127,6 +127,7 @@ static bool copy_methods(csvc_tserver *ts, const csvc_tserver_config *config)
         ts->n_methods++;
         method->path_len = strlen(from->path);
         method->reads_first = from->reads_first;
+        method->rare = from->rare;
         method->method = from->method;
     }
     return true;

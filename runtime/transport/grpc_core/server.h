@@ -36,6 +36,7 @@ typedef struct gc_method {
     char *path;
     size_t path_len;
     bool reads_first;
+    bool rare;
     const void *method;
     void *registered; /* the core's handle; NULL: through the catch-all */
 } gc_method;
