@@ -147,7 +147,11 @@ class Server(e2e.Server):
 
     def stop(self, how=signal.SIGTERM):
         if self.process.poll() is None and how == signal.SIGTERM:
-            self.check()
+            try:
+                self.check()
+            except BaseException:
+                self.kill()
+                raise
         code = super().stop(how)
         self.reports()
         return code
