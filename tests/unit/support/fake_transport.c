@@ -172,6 +172,8 @@ static void served_finish(csvc_tcall *tc, const csvc_ending *finish)
             die("the message is not in the memory reserved");
         }
         call->has_message = true;
+        call->compress = finish->message->compress;
+        call->announce = finish->message->announce;
         call->len = bytes.len;
         if (bytes.len > 0) {
             memcpy(call->message, bytes.data,
@@ -209,6 +211,8 @@ static void served_send(csvc_tcall *tc, const csvc_outgoing *message, bool more)
     }
     call->sending = true;
     call->n_sent++;
+    call->compress = message->compress;
+    call->announce = message->announce;
     call->len = message->payload->len;
     for (size_t i = 0; i < message->payload->n_pieces; i++) {
         const csvc_bytes piece = message->payload->pieces[i];
@@ -674,6 +678,8 @@ static void call_start(csvc_tcall *tc, const csvc_start *start)
     ot->out.wait_for_ready = start->wait_for_ready;
     ot->out.len = bytes.len;
     memcpy(ot->out.message, bytes.data, bytes.len);
+    ot->out.compress = start->message->compress;
+    ot->out.announce = start->message->announce;
     ot->out.n_metadata = start->metadata.n_entries;
     describe(ot->out.first_metadata, sizeof(ot->out.first_metadata), start->metadata);
     ot->out.events = start->events;

@@ -36,6 +36,7 @@ typedef struct fake_call {
     bool has_message;
     size_t len;
     uint8_t message[4096];
+    bool compress, announce; /* as the message sent last said */
     size_t n_headers, n_trailers;
     char first_header[128], first_trailer[128]; /* "key=value" */
     int n_cancels;                              /* `cancel` asked for */
@@ -86,6 +87,7 @@ typedef struct fake_out {
     bool wait_for_ready;
     size_t len;
     uint8_t message[4096];
+    bool compress, announce;
     size_t n_metadata;
     char first_metadata[128];
     const csvc_outgoing_events *events;
