@@ -81,3 +81,13 @@ bool csvc__utf8_text(const void *data, size_t len)
     return csvc__utf8_plain(data, len, true) ||
            (memchr(data, 0, len) == NULL && csvc__utf8_valid(data, len) == len);
 }
+
+int csvc__utf8_cut(const char *text, int max)
+{
+    int len = (int)strnlen(text, (size_t)max);
+
+    while (len > 0 && is_tail((uint8_t)text[len])) {
+        len--;
+    }
+    return len;
+}

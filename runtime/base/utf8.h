@@ -12,6 +12,10 @@ CSVC_API size_t csvc__utf8_valid(const void *data, size_t len);
 /* The same, and no NUL within: what a protobuf string in C must be. */
 CSVC_API bool csvc__utf8_text(const void *data, size_t len);
 
+/* How many bytes of a text to show where there is room for `max`, for "%.*s": none of a character
+ * that has not all its bytes there. */
+CSVC_API int csvc__utf8_cut(const char *text, int max);
+
 #define CSVC__UTF8_ONES  UINT64_C(0x0101010101010101)
 #define CSVC__UTF8_HIGHS UINT64_C(0x8080808080808080)
 

@@ -55,7 +55,8 @@ static void put_key(path *t, const step *at)
     case CSVC_KIND_STRING: {
         const char *key = csvc__get_pointer(at->entry, offset);
 
-        put(t, "[\"%.60s\"]", key != NULL ? key : "");
+        key = key != NULL ? key : "";
+        put(t, "[\"%.*s\"]", csvc__utf8_cut(key, 60), key);
         break;
     }
     case CSVC_KIND_BOOL:

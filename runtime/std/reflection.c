@@ -6,6 +6,7 @@
  * asked for, so a caller who does not read holds one answer.
  */
 #include <base/arena.h>
+#include <base/utf8.h>
 #include <csvc/alloc.h>
 #include <csvc/std.h>
 #include <rpc/server.h>
@@ -26,6 +27,7 @@ typedef CsvcPb__ServerReflectionResponse response;
 enum {
     FIRST_CHUNK = 1024,    /* of the memory for an answer */
     MAX_ANSWER = 64 << 20, /* and all of it; without the descriptors, which are not copied */
+    NAME_SHOWN = 200,      /* bytes of what was asked for, in the text of an error */
 };
 
 /* ---- what is served ---- */
@@ -102,7 +104,9 @@ static void fail(answer *an, csvc_code code, const char *what, const char *name)
 {
     const CsvcPb__ErrorResponse empty = CSVC_PB__ERROR_RESPONSE__INIT;
     CsvcPb__ErrorResponse *error = csvc_arena_alloc(an->a, sizeof(*error));
-    char *text = csvc_arena_printf(an->a, "%s%s%.200s", what, *name != '\0' ? " " : "", name);
+    /* not in the middle of a character: what is no UTF-8 cannot be sent */
+    char *text = csvc_arena_printf(an->a, "%s%s%.*s", what, *name != '\0' ? " " : "",
+                                   csvc__utf8_cut(name, NAME_SHOWN), name);
 
     if (error == NULL || text == NULL) {
         an->failed = true;

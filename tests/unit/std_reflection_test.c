@@ -271,6 +271,31 @@ static void a_question_that_asks_nothing_is_an_answer_too(void **state)
     scene_end(&sc);
 }
 
+/* What a caller sends comes back in the answer, cut, and is text wherever it is cut. */
+static void a_long_name_is_cut_between_characters(void **state)
+{
+    static const char octopus[] = "\xf0\x9f\x90\x99";
+    char name[420];
+    scene sc;
+
+    (void)state;
+    scene_start(&sc, false);
+    for (size_t lead = 0; lead < 4; lead++) {
+        memset(name, 'x', lead);
+        for (size_t i = 0; i < 100; i++) {
+            memcpy(name + lead + 4 * i, octopus, sizeof(octopus));
+        }
+        ask_text(&sc, REQUEST(FILE_CONTAINING_SYMBOL), name, RESPONSE(ERROR_RESPONSE));
+        ask_text(&sc, REQUEST(FILE_BY_FILENAME), name, RESPONSE(ERROR_RESPONSE));
+        ask_text(&sc, REQUEST(ALL_EXTENSION_NUMBERS_OF_TYPE), name, RESPONSE(ERROR_RESPONSE));
+        ask_extension(&sc, name, 7, RESPONSE(ERROR_RESPONSE));
+        assert_int_equal(CSVC_NOT_FOUND, sc.rsp->error_response->error_code);
+        assert_int_equal(strlen("there is no type ") + 200 - (200 - lead) % 4,
+                         strlen(sc.rsp->error_response->error_message));
+    }
+    scene_end(&sc);
+}
+
 /* Who asks much before reading gets every answer, in order. */
 static void many_questions_before_the_first_answer_is_read(void **state)
 {
@@ -376,6 +401,7 @@ int main(void)
         cmocka_unit_test(every_kind_of_symbol_is_found),
         cmocka_unit_test(extensions_are_found),
         cmocka_unit_test(a_question_that_asks_nothing_is_an_answer_too),
+        cmocka_unit_test(a_long_name_is_cut_between_characters),
         cmocka_unit_test(many_questions_before_the_first_answer_is_read),
         cmocka_unit_test(memory_may_be_short),
         cmocka_unit_test(a_server_may_lack_memory_for_them),

@@ -142,13 +142,24 @@ static void at_every_place(void **state)
     }
 }
 
+static void cut_between_characters(void **state)
+{
+    static const char text[] = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";
+    static const int wanted[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10, 10};
+
+    (void)state;
+    for (int max = 0; max < (int)(sizeof(wanted) / sizeof(wanted[0])); max++) {
+        assert_int_equal(wanted[max], csvc__utf8_cut(text, max));
+    }
+    assert_int_equal(0, csvc__utf8_cut("", 5));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_of_up_to_three_bytes),
-        cmocka_unit_test(all_four_byte_beginnings),
-        cmocka_unit_test(one_byte_of_a_short_text),
-        cmocka_unit_test(at_every_place),
+        cmocka_unit_test(all_of_up_to_three_bytes), cmocka_unit_test(all_four_byte_beginnings),
+        cmocka_unit_test(one_byte_of_a_short_text), cmocka_unit_test(at_every_place),
+        cmocka_unit_test(cut_between_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

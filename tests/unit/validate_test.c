@@ -129,6 +129,12 @@ static void each_rule_kept_and_broken(void **state)
          "r_data[1] is shorter than 2 bytes"},
         {"m_text", length, "{\"mText\": {\"k\": \"abcd\"}}",
          "m_text[\"k\"] is longer than 3 characters"},
+        /* a key is cut, though not in the middle of a character */
+        {"m_text", length,
+         "{\"mText\": {\"0123456789012345678901234567890123456789012345678901234567\xe2\x82\xac\": "
+         "\"abcd\"}}",
+         "m_text[\"0123456789012345678901234567890123456789012345678901234567\"] is longer than 3 "
+         "characters"},
 
         {"color", defined, "{\"color\": 77}", "color is 77, which is no value of codec3.Color"},
         {"color", defined, "{\"color\": -3}", ""},
