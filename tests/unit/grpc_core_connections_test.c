@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -295,6 +296,46 @@ static void descriptors_run_out_and_come_back(void **state)
     log_let_go();
 }
 
+static int count_descriptors(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 1024; fd++) {
+        n += fcntl(fd, F_GETFD) >= 0;
+    }
+    return n;
+}
+
+/* Numbers rest before they are another connection's; those of many short connections leave the
+ * program its descriptors. */
+static void numbers_that_rest_are_few(void **state)
+{
+    enum {
+        LIMIT = 320,
+        SHORT = 500
+    };
+    scene sc;
+    struct rlimit before, few;
+    int n;
+
+    (void)state;
+    serve(&sc, "127.0.0.1:0", (csvc_server_options){.loops = 1});
+    (void)close(come_in(sc.port));
+    assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &before));
+    few = (struct rlimit){.rlim_cur = LIMIT, .rlim_max = before.rlim_max};
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &few));
+    n = count_descriptors();
+    for (int i = 0; i < SHORT; i++) {
+        const int fd = open_to(sc.port);
+
+        assert_true(is_served(fd));
+        (void)close(fd);
+        assert_in_range(count_descriptors(), 1, n + LIMIT / 8 + 20);
+    }
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &before));
+    csvc_server_free(sc.srv);
+}
+
 static void slow_beginnings(void **state)
 {
     static const char http1[] = "GET / HTTP/1.1\r\n\r\n";
@@ -324,6 +365,13 @@ static void slow_beginnings(void **state)
         } while (recv(fd, bytes, sizeof(bytes), 0) > 0);
     }
     (void)close(fd);
+    /* who has gone without having begun is not waited for either */
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(connect_to(fd, sc.port));
+    assert_int_equal(10, send(fd, hello, 10, MSG_NOSIGNAL));
+    assert_int_equal(0, shutdown(fd, SHUT_WR));
+    assert_int_equal(1, poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 10000));
+    (void)close(fd);
     /* who has not begun does not keep a server from stopping */
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(connect_to(fd, sc.port));
@@ -331,6 +379,12 @@ static void slow_beginnings(void **state)
     assert_int_equal(CSVC_OK, csvc_server_shutdown(sc.srv, 10000));
     csvc_server_free(sc.srv);
     (void)close(fd);
+    /* any number is a time */
+    serve(&sc, "127.0.0.1:0", (csvc_server_options){.handshake_timeout_ms = INT64_MAX});
+    fd = open_to(sc.port);
+    assert_true(is_served(fd));
+    (void)close(fd);
+    csvc_server_free(sc.srv);
 }
 
 /* ---- who is who ---- */
@@ -497,6 +551,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(so_many_connections),
         cmocka_unit_test(descriptors_run_out_and_come_back),
+        cmocka_unit_test(numbers_that_rest_are_few),
         cmocka_unit_test(slow_beginnings),
         cmocka_unit_test(each_family_has_its_names),
         cmocka_unit_test(a_late_question_gets_the_right_name),

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <base/clock.h>
 #include <dirent.h>
+#include <errno.h>
 #include <failing_alloc.h>
 #include <netinet/in.h>
 #include <seam_peer.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static const csvc_transport *const tr = &csvc_grpc_core;
@@ -168,8 +170,31 @@ static void a_port_may_be_taken_again_at_once(void **state)
     tr->server_free(ts);
 }
 
+enum {
+    LINE = 8 /* a listener and who waits for it; more do not fit */
+};
+
+static void listen_and_accept_nobody(const char *path, int fds[LINE])
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    bool full = false;
+
+    snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+    for (int i = 0; i < LINE; i++) {
+        fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        assert_true(fds[i] >= 0);
+    }
+    assert_int_equal(0, bind(fds[0], (const struct sockaddr *)&sun, sizeof(sun)));
+    assert_int_equal(0, listen(fds[0], 1));
+    for (int i = 1; i < LINE && !full; i++) {
+        full = connect(fds[i], (const struct sockaddr *)&sun, sizeof(sun)) != 0 && errno == EAGAIN;
+    }
+    assert_true(full);
+}
+
 static void a_socket_file(void **state)
 {
+    int fds[LINE];
     char folder[] = "/tmp/csvc-life-XXXXXX";
     char address[80];
     char path[64];
@@ -187,6 +212,12 @@ static void a_socket_file(void **state)
     tr->server_drain(ts);
     assert_true(tr->server_join(ts, INT64_MAX));
     tr->server_free(ts);
+    unlink(path);
+    listen_and_accept_nobody(path, fds);
+    check_refused(address, CSVC_ALREADY_EXISTS, "in use by another program");
+    for (int i = 0; i < LINE; i++) {
+        close(fds[i]);
+    }
     unlink(path);
     assert_int_equal(0, rmdir(folder));
 }

@@ -10,13 +10,14 @@
  * Out of descriptors, one in reserve is given up to accept a connection and close it: it is refused
  * instead of left waiting, and the listener is not ready for ever.
  */
-#define _GNU_SOURCE /* accept4, dup3 */
+#define _GNU_SOURCE /* accept4 */
 #include <base/clock.h>
 #include <csvc/alloc.h>
 #include <csvc/log.h>
 #include <transport/grpc_core/acceptor.h>
 #include <transport/grpc_core/core.h>
 #include <transport/grpc_core/names.h>
+#include <transport/grpc_core/resting.h>
 #include <transport/grpc_core/server.h>
 
 #include <grpc/grpc_posix.h>
@@ -41,7 +42,6 @@
 #define PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define PREFACE_LEN (sizeof(PREFACE) - 1)
 #define PAUSE       (100 * CSVC__MS)   /* without a descriptor in reserve */
-#define REST        (1 * CSVC__SECOND) /* of a descriptor's number before its next connection */
 #define COMPLAINTS  (1 * CSVC__SECOND) /* at most one line in so long */
 
 enum {
@@ -73,12 +73,6 @@ typedef struct connection {
     struct connection *next, *prev;
 } connection;
 
-typedef struct placeholder {
-    struct placeholder *next;
-    int fd;
-    int64_t until;
-} placeholder;
-
 struct gc_acceptor {
     gc_acceptor_config config;
     grpc_server_credentials *credentials;
@@ -98,7 +92,7 @@ struct gc_acceptor {
     uint32_t n_connections;
     connection *beginning, *last_beginning; /* by due */
     connection *served;
-    placeholder *resting, *last_resting; /* by until */
+    gc_resting resting;
     int64_t next_complaint;
     gc_names names;
 };
@@ -139,6 +133,7 @@ gc_acceptor *csvc__gc_acceptor_new(const gc_acceptor_config *config, csvc_error 
     csvc__gc_names_init(&acc->names);
     acc->epoll = epoll_create1(EPOLL_CLOEXEC);
     acc->waker = (source){WAKER, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    acc->resting.filler = acc->waker.fd;
     acc->reserve = open_reserve();
     acc->credentials = grpc_insecure_server_credentials_create();
     if (acc->epoll < 0 || acc->waker.fd < 0 || acc->reserve < 0 || acc->credentials == NULL ||
@@ -240,24 +235,12 @@ static void over(gc_acceptor *acc, connection *c)
     csvc__free(c);
 }
 
-static void clear_rested(gc_acceptor *acc, int64_t now)
-{
-    while (acc->resting != NULL && acc->resting->until <= now) {
-        placeholder *p = acc->resting;
-
-        acc->resting = p->next;
-        acc->last_resting = p->next != NULL ? acc->last_resting : NULL;
-        (void)close(p->fd);
-        csvc__free(p);
-    }
-}
-
 /* Out of descriptors: numbers that rest have some. */
 static bool give_up_rest(gc_acceptor *acc)
 {
-    const bool some = acc->resting != NULL;
+    const bool some = acc->resting.n > 0;
 
-    clear_rested(acc, INT64_MAX);
+    csvc__gc_resting_clear(&acc->resting, INT64_MAX);
     return some;
 }
 
@@ -318,49 +301,20 @@ static bool has_begun(const uint8_t *bytes, size_t len)
            len >= PREFACE_LEN + FRAME_HEAD + settings;
 }
 
-static void look(gc_acceptor *acc, connection *c)
+/* `no_more`: the peer sends nothing behind what is there. */
+static void look(gc_acceptor *acc, connection *c, bool no_more)
 {
     uint8_t bytes[LOOKED_AT];
     const ssize_t got = recv(c->source.fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
 
     if (got > 0 && has_begun(bytes, (size_t)got)) {
         hand_over(acc, c);
-    } else if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+    } else if (no_more || got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
         drop(acc, c);
     }
 }
 
 /* ---- accepting ---- */
-
-/*
- * A number that was just another connection's is not used yet: calls of that one may be on their
- * way to a loop, which knows connections by number. Something else holds the number meanwhile.
- * Returns the descriptor under a number that may be used; where that fails, as it is.
- */
-static int rested(gc_acceptor *acc, int fd)
-{
-    while (!csvc__gc_names_rested(&acc->names, fd, csvc__now() - REST)) {
-        placeholder *p = csvc__malloc(sizeof(*p));
-        const int other = p != NULL ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
-
-        if (other < 0 || dup3(acc->waker.fd, fd, O_CLOEXEC) < 0) {
-            csvc__free(p);
-            if (other >= 0) {
-                (void)close(other);
-            }
-            return fd;
-        }
-        *p = (placeholder){.fd = fd, .until = csvc__now() + REST};
-        if (acc->last_resting != NULL) {
-            acc->last_resting->next = p;
-        } else {
-            acc->resting = p;
-        }
-        acc->last_resting = p;
-        fd = other;
-    }
-    return fd;
-}
 
 static void prepare(const gc_acceptor *acc, int fd)
 {
@@ -384,7 +338,7 @@ static void begin(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
         return;
     }
     prepare(acc, fd);
-    c->source = (source){BEGINNING, rested(acc, fd)};
+    c->source = (source){BEGINNING, csvc__gc_rested(&acc->resting, &acc->names, fd)};
     c->due = acc->config.handshake_ms < 0 ? INT64_MAX
                                           : csvc__now() + acc->config.handshake_ms * CSVC__MS;
     csvc__gc_name_peer(from, c->name);
@@ -395,7 +349,7 @@ static void begin(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
         drop(acc, c);
         return;
     }
-    look(acc, c);
+    look(acc, c, false);
 }
 
 static void pause_listening(gc_acceptor *acc)
@@ -481,23 +435,21 @@ static void accept_some(gc_acceptor *acc, int listener)
 static int do_due(gc_acceptor *acc)
 {
     const int64_t now = csvc__now();
-    int64_t next = INT64_MAX;
+    int64_t next;
 
     while (acc->beginning != NULL && acc->beginning->due <= now) {
         drop(acc, acc->beginning);
     }
-    clear_rested(acc, now);
+    csvc__gc_resting_clear(&acc->resting, now);
     if (acc->reserve < 0) {
         acc->reserve = open_reserve();
     }
     if (acc->paused && acc->paused_until <= now && atomic_load(&acc->begun)) {
         resume_listening(acc);
     }
-    if (acc->beginning != NULL) {
+    next = csvc__gc_resting_due(&acc->resting);
+    if (acc->beginning != NULL && acc->beginning->due < next) {
         next = acc->beginning->due;
-    }
-    if (acc->resting != NULL && acc->resting->until < next) {
-        next = acc->resting->until;
     }
     if (acc->paused && acc->paused_until < next && atomic_load(&acc->begun)) {
         next = acc->paused_until;
@@ -537,7 +489,7 @@ static void happened(gc_acceptor *acc, const struct epoll_event *e)
         forget_wakes(acc);
         break;
     case BEGINNING:
-        look(acc, (connection *)(void *)s);
+        look(acc, (connection *)(void *)s, (e->events & (EPOLLRDHUP | EPOLLHUP)) != 0);
         break;
     case SERVED:
         if ((e->events & EPOLLHUP) != 0) {
@@ -580,7 +532,7 @@ static void *run(void *arg)
     while (acc->served != NULL) {
         over(acc, acc->served);
     }
-    clear_rested(acc, INT64_MAX);
+    csvc__gc_resting_clear(&acc->resting, INT64_MAX);
     return NULL;
 }
 

@@ -248,13 +248,14 @@ static csvc_code check_unix(const char *address, const char *path, csvc_error *e
                               sizeof(sun.sun_path) - 1);
     }
     memcpy(sun.sun_path, path, strlen(path) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    /* not blocking: whoever listens may take nobody, and is there all the same (EAGAIN) */
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return explain(address, errno, err);
     }
     rc = connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0 ? 0 : errno;
     close(fd);
-    if (rc == 0) {
+    if (rc == 0 || rc == EAGAIN) {
         return csvc_error_set(err, CSVC_ALREADY_EXISTS,
                               "%s is in use by another program; stop that one or choose another "
                               "path",

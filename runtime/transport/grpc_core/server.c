@@ -206,7 +206,9 @@ static bool make_acceptor(csvc_tserver *ts, const csvc_tserver_config *config, c
     const gc_acceptor_config acceptor = {
         .core = ts->core,
         .max_connections = config->max_connections,
-        .handshake_ms = times->handshake != 0 ? times->handshake : HANDSHAKE_MS,
+        .handshake_ms = times->handshake > INT32_MAX ? -1
+                        : times->handshake != 0      ? times->handshake
+                                                     : HANDSHAKE_MS,
         /* as the core does for sockets of its own */
         .silence_ms = times->keepalive <= 0 || times->keepalive >= INT32_MAX ? 0
                       : times->keepalive_timeout != 0 ? times->keepalive_timeout
