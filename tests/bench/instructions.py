@@ -11,7 +11,8 @@ from harness import BENCH, Server
 from calls import h2load, sum_request
 
 KEPT = pathlib.Path(__file__).with_name("instructions.json")
-TOLERANCE, BY_TURNS = 0.03, 0.08  # of what is kept; where threads or many streams take turns it varies more
+TOLERANCE, BY_TURNS = 0.03, 0.08  # of what is kept; where many streams take turns it varies more
+THREADS = 0.20  # a caller that waits is woken sooner or later than its reply is read: how often depends on the machine's load
 
 FEW, MANY = 1000, 6000
 RAW_STREAMS = [BENCH / "raw_stream_server"]
@@ -103,7 +104,7 @@ def instructions(report, mode=None, names=()):
             for name, (_, most) in ours.items():
                 ratio = got[what][name] / got[what]["raw"]
                 before = kept[what][name] / kept[what]["raw"]
-                tolerance = TOLERANCE if what == "unary" else BY_TURNS
+                tolerance = TOLERANCE if what == "unary" else THREADS if name == "blocking" else BY_TURNS
                 if ratio > before * (1 + tolerance) or (most is not None and ratio > most):
                     print(f"FAILED: {what} {name} {ratio:.3f} of raw; kept {before:.3f}"
                           + (f", and at most {most}" if most is not None else ""))

@@ -16,7 +16,7 @@ import "c_svc/options.proto";
 import "google/protobuf/timestamp.proto";
 import "part/common.proto";
 message Num {
-  int64 id = 1 [(c_svc.field).max_len = 3];
+  int64 id = 1 [(c_svc.field).min = -3];
   google.protobuf.Timestamp at = 2;
   bytes raw = 3 [(part.open) = {[part.note]: "kept"}];
   message Inner { string text = 1; }
@@ -140,7 +140,7 @@ def grpcurl(address):
         found = e2e.run(*common, address, "list", service).stdout.split()
         e2e.equal(found, [m.replace("/", ".") for m in METHODS if m.startswith(f"{service}/")], f"grpcurl list {service}")
     for symbol, wanted in (("all.v1.AllService", "rpc Both ( stream .all.v1.Num ) returns ( stream .all.v1.Num );"),
-                           ("all.v1.Num", "(.c_svc.field) = { max_len: 3 }"), ("all.v1.Num", "[.part.note]: \"kept\""), ("all.v1.Num.Inner", "string text = 1;"),
+                           ("all.v1.Num", "(.c_svc.field) = { min: -3.000000 }"), ("all.v1.Num", "[.part.note]: \"kept\""), ("all.v1.Num.Inner", "string text = 1;"),
                            ("part.Mood", "BAD = 1;"), ("part.Open", "extensions 100 to 200;"), ("part.note", "note = 101"),
                            ("grpc.health.v1.HealthCheckResponse.ServingStatus", "SERVICE_UNKNOWN = 3;"),
                            ("google.protobuf.Timestamp", "int32 nanos = 2;"), ("google.protobuf.FieldOptions", "optional bool lazy")):

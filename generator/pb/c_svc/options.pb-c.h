@@ -206,7 +206,7 @@ struct  CsvcPb__Rpc
   protobuf_c_boolean has_inline_;
   protobuf_c_boolean inline_;
   /*
-   * Calls that fail are made again; otherwise only those that no server has seen are.
+   * Calls that fail are made again; otherwise they are not.
    */
   CsvcPb__Retry *retry;
 };
