@@ -185,7 +185,7 @@ static csvc_call *prepare(csvc_channel *ch, const csvc_method *method, csvc_rpc 
         csvc__seen_sent(call->seen, request);
     }
     start.wait_for_ready = rpc->wait_for_ready;
-    call->stream.packing = rpc->compress;
+    atomic_init(&call->stream.packing, rpc->compress);
     start.announce = call->stream.sends != NULL && csvc__stream_announces(&call->stream);
     to->start = start;
     return call;
@@ -333,9 +333,8 @@ csvc_code csvc_call_send(csvc_call *call, const void *message)
 void csvc_call_compress(csvc_call *call, bool on)
 {
     if (call != NULL) {
-        (void)pthread_mutex_lock(&call->stream.lock);
-        call->stream.packing = on ? CSVC_COMPRESS_ON : CSVC_COMPRESS_OFF;
-        (void)pthread_mutex_unlock(&call->stream.lock);
+        atomic_store_explicit(&call->stream.packing, on ? CSVC_COMPRESS_ON : CSVC_COMPRESS_OFF,
+                              memory_order_relaxed);
     }
 }
 

@@ -136,7 +136,9 @@ csvc_code csvc__pack(const csvc_message_type *type, const void *message, csvc_pa
 
 static csvc_compression packing_of(const csvc_stream *st)
 {
-    return st->ctx != NULL ? csvc__ctx_packing(st->ctx) : st->packing;
+    return st->ctx != NULL
+               ? csvc__ctx_packing(st->ctx)
+               : (csvc_compression)atomic_load_explicit(&st->packing, memory_order_relaxed);
 }
 
 bool csvc__stream_packs(const csvc_stream *st, size_t len)

@@ -64,8 +64,8 @@ struct csvc_stream {
     csvc_code why;     /* it has ended */
     csvc_code in_code; /* what was received does not parse */
 
-    csvc_compression packing; /* where there is no ctx, which has its own */
-    csvc__queued *queue;      /* a ring; `small` or from malloc */
+    atomic_int packing;  /* a csvc_compression, where there is no ctx, which has its own */
+    csvc__queued *queue; /* a ring; `small` or from malloc */
     uint32_t queue_size, queue_first, n_queued;
     size_t queued_bytes;
     bool sending; /* one is with the transport */

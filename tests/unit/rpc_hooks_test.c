@@ -535,9 +535,11 @@ static void one_end_for_each_begin(void **state)
     ended(&sc, call, &c, CSVC_INTERNAL, ++n);
     /* kept by a handler that fails */
     sc.peer.down = detaches_and_fails;
+    atomic_store(&sc.peer.told, 1);
     ended(&sc, open_call(&sc, STREAM_DOWN, 0, &c), &c, CSVC_ABORTED, ++n);
     kept++;
     sc.peer.down = keeps_down;
+    atomic_store(&sc.peer.told, 1);
     /* unary, kept, finished and given up */
     for (int i = 0; i < 2; i++) {
         call = csvc_call_async(sc.ch, &stream_methods[STREAM_KEEP], &rpc, &req, relay, NULL, &c);
