@@ -317,6 +317,12 @@ static csvc_code notes(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *re
     return CSVC_OK;
 }
 
+enum {
+    ASKED_MS = 20000,  /* of the server in front */
+    LEFT_MS = 19300,   /* when it asks the one behind, if it takes its time */
+    ARRIVES_MS = 19600 /* at most: the core rounds up */
+};
+
 /* The server in front: what it gets, it gets from the one behind; `data` is a channel to it. */
 static csvc_code calls_on(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
                           Codec3__Inner *rsp)
@@ -330,6 +336,11 @@ static csvc_code calls_on(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner 
     if (req->id == 2) {
         rpc.metadata = own;
         rpc.n_metadata = 1;
+    }
+    while (req->id == 3 && csvc_time_left_ms(ctx) > LEFT_MS) {
+        const struct timespec nap = {0, 5 * 1000 * 1000};
+
+        (void)nanosleep(&nap, NULL); /* for time to pass, not for anybody */
     }
     code = csvc_call_unary(peer->data, &stream_methods[STREAM_KEEP], &rpc, req, &reply);
     csvc_rpc_clear(&rpc);
@@ -400,6 +411,26 @@ static void a_parent_hands_on_its_trace_and_what_is_listed(void **state)
     scene_end(&back);
 }
 
+static void a_parent_hands_on_what_is_left_of_its_time(void **state)
+{
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = ASKED_MS};
+    Codec3__Inner req = CODEC3__INNER__INIT;
+    scene front, back;
+    arrived a = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const void *reply;
+
+    (void)state;
+    scene_start(&back, (stream_peer){.keep = notes, .data = &a});
+    scene_start(&front, (stream_peer){.keep = calls_on, .data = back.ch});
+    req.id = 3;
+    assert_int_equal(CSVC_OK,
+                     csvc_call_unary(front.ch, &stream_methods[STREAM_KEEP], &rpc, &req, &reply));
+    assert_in_range(left_ms(&a), 1, ARRIVES_MS);
+    csvc_rpc_clear(&rpc);
+    scene_end(&front);
+    scene_end(&back);
+}
+
 static void not_every_key_can_be_forwarded(void **state)
 {
     static const char *const wrong[][2] = {{"X-Upper", NULL}, {"grpc-timeout", NULL}, {"", NULL}};
@@ -423,6 +454,7 @@ int main(void)
         cmocka_unit_test(an_end_begins_the_next_call),
         cmocka_unit_test(a_cancel_races_with_the_end),
         cmocka_unit_test(a_parent_hands_on_its_trace_and_what_is_listed),
+        cmocka_unit_test(a_parent_hands_on_what_is_left_of_its_time),
         cmocka_unit_test(not_every_key_can_be_forwarded),
     };
 
