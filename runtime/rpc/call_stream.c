@@ -309,9 +309,8 @@ csvc_code csvc_call_send(csvc_call *call, const void *message)
     if (code != CSVC_OK) {
         return code;
     }
-    switch (csvc__stream_push(st, payload, &why)) {
+    switch (csvc__seen_push(call->seen, st, payload, message, &why)) {
     case CSVC__PUSHED:
-        csvc__seen_sent(call->seen, message);
         code = CSVC_OK;
         break;
     case CSVC__PUSH_ENDED:

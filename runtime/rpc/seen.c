@@ -14,9 +14,10 @@ struct csvc__seen {
     const csvc__chain *chain;
     void *states; /* behind this struct */
     uint32_t begun;
-    bool ended;
     int64_t started;
-    pthread_mutex_t hooks; /* one message at a time: who sends may not be who receives */
+    pthread_mutex_t hooks; /* one message at a time: who sends may not be who receives. Before the
+                              stream's */
+    bool ended;            /* under it */
     _Alignas(16) uint8_t first_chunk[CSVC__CTX_FIRST_CHUNK];
 };
 
@@ -118,7 +119,9 @@ csvc_code csvc__seen_received(csvc__seen *seen, const void *message)
 
     if (seen != NULL && seen->chain->hears_received) {
         (void)pthread_mutex_lock(&seen->hooks);
-        code = csvc__chain_received(seen->chain, &seen->ctx, seen->states, message);
+        if (!seen->ended) {
+            code = csvc__chain_received(seen->chain, &seen->ctx, seen->states, message);
+        }
         if ((unsigned)code > CSVC_UNAUTHENTICATED) {
             code = csvc_fail(&seen->ctx, CSVC_INTERNAL, "an interceptor returned no code");
         }
@@ -136,6 +139,25 @@ void csvc__seen_sent(csvc__seen *seen, const void *message)
     }
 }
 
+csvc__pushed csvc__seen_push(csvc__seen *seen, csvc_stream *st, csvc_payload *payload,
+                             const void *message, csvc_code *ret_why)
+{
+    csvc__pushed pushed;
+
+    if (seen == NULL || !seen->chain->hears_sent) {
+        return csvc__stream_push(st, payload, ret_why);
+    }
+    do {
+        (void)pthread_mutex_lock(&seen->hooks);
+        pushed = csvc__stream_try_push(st, payload, ret_why);
+        if (pushed == CSVC__PUSHED && !seen->ended) {
+            csvc__chain_sent(seen->chain, &seen->ctx, seen->states, message);
+        }
+        (void)pthread_mutex_unlock(&seen->hooks);
+    } while (pushed == CSVC__PUSH_FULL && csvc__stream_await_room(st, payload->len));
+    return pushed;
+}
+
 const char *csvc__seen_text(const csvc__seen *seen, csvc_code code)
 {
     return csvc_fail_text(&seen->ctx, code);
@@ -143,16 +165,18 @@ const char *csvc__seen_text(const csvc__seen *seen, csvc_code code)
 
 void csvc__seen_end(csvc__seen *seen, csvc_code code, const char *text)
 {
-    if (seen == NULL || seen->ended) {
+    if (seen == NULL) {
         return;
     }
-    seen->ended = true;
     (void)pthread_mutex_lock(&seen->hooks);
-    csvc__chain_end(seen->chain, &seen->ctx, seen->states, seen->begun,
-                    &(csvc_outcome){.code = code,
-                                    .text = text,
-                                    .delivered = true,
-                                    .duration_nanos = csvc__now() - seen->started});
+    if (!seen->ended) {
+        seen->ended = true;
+        csvc__chain_end(seen->chain, &seen->ctx, seen->states, seen->begun,
+                        &(csvc_outcome){.code = code,
+                                        .text = text,
+                                        .delivered = true,
+                                        .duration_nanos = csvc__now() - seen->started});
+    }
     (void)pthread_mutex_unlock(&seen->hooks);
 }
 

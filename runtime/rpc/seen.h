@@ -5,6 +5,7 @@
 
 #include <rpc/channel.h>
 #include <rpc/ctx.h>
+#include <rpc/stream.h>
 
 typedef struct csvc__seen csvc__seen;
 
@@ -17,13 +18,18 @@ csvc_code csvc__seen_begin(const csvc_channel *ch, const csvc_method *method, cs
                            csvc_start *start, csvc__seen **ret_seen,
                            const char **ret_text) CSVC_MUST_CHECK;
 
-/* Messages, one at a time, on whatever thread; all take NULL for the call. A received one may be
- * refused: the text is csvc__seen_text. */
+/* Messages, one at a time, on whatever thread, none behind the ends; all take NULL for the call. A
+ * received one may be refused: the text is csvc__seen_text. */
 csvc_code csvc__seen_received(csvc__seen *seen, const void *message) CSVC_MUST_CHECK;
 void csvc__seen_sent(csvc__seen *seen, const void *message);
+
+/* csvc__stream_push, and the message is heard of in the same go: what is accepted counts, and the
+ * ends do not run in between. */
+csvc__pushed csvc__seen_push(csvc__seen *seen, csvc_stream *st, csvc_payload *payload,
+                             const void *message, csvc_code *ret_why);
 const char *csvc__seen_text(const csvc__seen *seen, csvc_code code); /* as long as the call */
 
-/* The ends, the first time only. */
+/* The ends, the first time only; of an asynchronous call, once its stream has ended. */
 void csvc__seen_end(csvc__seen *seen, csvc_code code, const char *text);
 
 /* Behind the ends. */

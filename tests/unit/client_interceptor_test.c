@@ -24,6 +24,7 @@ typedef struct spy {
     const char *name;
     atomic_int begins, ends, sent, received;
     atomic_int code; /* of the last end */
+    atomic_int late; /* hooks behind the end */
     atomic_bool refuses, refuses_message;
 } spy;
 
@@ -76,8 +77,8 @@ static csvc_code spy_received(void *self, csvc_ctx *ctx, void *state, const void
 {
     spy *s = self;
 
-    (void)state;
     assert_non_null(message);
+    atomic_fetch_add(&s->late, ((const spy_state *)state)->marks != 1);
     atomic_fetch_add(&s->received, 1);
     return atomic_load(&s->refuses_message) ? csvc_fail(ctx, CSVC_DATA_LOSS, "not this one")
                                             : CSVC_OK;
@@ -88,8 +89,8 @@ static void spy_sent(void *self, csvc_ctx *ctx, void *state, const void *message
     spy *s = self;
 
     (void)ctx;
-    (void)state;
     assert_non_null(message);
+    atomic_fetch_add(&s->late, ((const spy_state *)state)->marks != 1);
     atomic_fetch_add(&s->sent, 1);
 }
 
@@ -179,6 +180,7 @@ static void scene_end(scene *sc)
     assert_null(csvc_channel_free(sc->ch));
     assert_int_equal(atomic_load(&sc->a.begins), atomic_load(&sc->a.ends));
     assert_int_equal(atomic_load(&sc->b.begins), atomic_load(&sc->b.ends));
+    assert_int_equal(0, atomic_load(&sc->b.late));
     csvc_call_metrics_free(sc->counts);
     csvc_metrics_free(sc->metrics);
     assert_null(csvc_testing_free(sc->t));
@@ -392,12 +394,63 @@ static void calls_nobody_waits_for(void **state)
     assert_int_equal(105, atomic_load(&sc.a.ends));
 }
 
+/* Sends until the call has ended. */
+typedef struct sender {
+    csvc_call *call;
+    atomic_int accepted;
+} sender;
+
+static void *send_on(void *self)
+{
+    sender *s = self;
+    const Codec3__Inner req = CODEC3__INNER__INIT;
+    csvc_code code;
+
+    do {
+        code = csvc_call_send(s->call, &req);
+        atomic_fetch_add(&s->accepted, code == CSVC_OK);
+    } while (code == CSVC_OK || code == CSVC_RESOURCE_EXHAUSTED);
+    return NULL;
+}
+
+/* What was accepted was heard of, and nothing was heard of behind the end, however they race. */
+static void a_sender_races_the_end(void **state)
+{
+    scene sc;
+    done d = {.sc = &sc};
+    const csvc_events events = {CSVC_EVENTS_INIT, .self = &d, .on_done = on_done,
+                                .auto_more = true};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 20000};
+
+    (void)state;
+    scene_start(&sc);
+    for (int round = 0; round < 300; round++) {
+        pthread_t thread;
+        sender s = {.call =
+                        csvc_call_start(sc.ch, &stream_methods[STREAM_UP], &rpc, NULL, &events)};
+
+        order[0] = '\0';
+        assert_non_null(s.call);
+        atomic_store(&sc.b.sent, 0);
+        assert_int_equal(0, pthread_create(&thread, NULL, send_on, &s));
+        await_value(&s.accepted, 1);
+        csvc_call_cancel(s.call);
+        assert_int_equal(0, pthread_join(thread, NULL));
+        await_value(&d.n, round + 1);
+        assert_int_equal(atomic_load(&s.accepted), atomic_load(&sc.b.sent));
+        csvc_call_unref(s.call);
+    }
+    csvc_rpc_clear(&rpc);
+    scene_end(&sc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unary_calls),
         cmocka_unit_test(streams_that_wait),
         cmocka_unit_test(calls_nobody_waits_for),
+        cmocka_unit_test(a_sender_races_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
