@@ -29,6 +29,18 @@ static void release(csvc_channel *ch)
     csvc__free(ch);
 }
 
+/* The trace goes on anyway, by rules of its own, and a key that is listed twice goes once: so a
+ * call hands on no more entries than its parent has. */
+static bool is_new(const csvc_channel *ch, const char *key)
+{
+    bool is_new = strcmp(key, "traceparent") != 0 && strcmp(key, "tracestate") != 0;
+
+    for (size_t i = 0; i < ch->n_forward && is_new; i++) {
+        is_new = strcmp(ch->forward[i], key) != 0;
+    }
+    return is_new;
+}
+
 static csvc_code copy_forward(csvc_channel *ch, const char *const *keys, csvc_error *err)
 {
     static const csvc_bytes nothing;
@@ -47,16 +59,17 @@ static csvc_code copy_forward(csvc_channel *ch, const char *const *keys, csvc_er
         return CSVC_OK;
     }
     ch->forward = csvc__calloc(n, sizeof(char *));
-    while (ch->forward != NULL && ch->n_forward < n) {
-        char *key = csvc__strdup(keys[ch->n_forward]);
-
-        if (key == NULL) {
-            break;
+    for (size_t i = 0; i < n && ch->forward != NULL; i++) {
+        if (is_new(ch, keys[i])) {
+            ch->forward[ch->n_forward] = csvc__strdup(keys[i]);
+            if (ch->forward[ch->n_forward] == NULL) {
+                return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+            }
+            ch->n_forward++;
         }
-        ch->forward[ch->n_forward++] = key;
     }
-    return ch->n_forward == n ? CSVC_OK
-                              : csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    return ch->forward != NULL ? CSVC_OK
+                               : csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
 }
 
 /* The transport's channel, to the target or to what that stands for. NULL with err set. */

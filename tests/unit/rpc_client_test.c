@@ -25,9 +25,8 @@ typedef struct scene {
     stream_peer peer;
 } scene;
 
-static csvc_channel *channel_to(int port)
+static csvc_channel *channel_with(int port, const char *const *forward)
 {
-    static const char *const forward[] = {"x-request-id", "x-blob-bin", NULL};
     const csvc_channel_options options = {CSVC_CHANNEL_OPTIONS_INIT, .transport = &csvc_grpc_core,
                                           .forward = forward};
     csvc_error err = {CSVC_ERROR_INIT};
@@ -38,6 +37,13 @@ static csvc_channel *channel_to(int port)
     ch = csvc_channel_new(target, &options, &err);
     assert_non_null(ch);
     return ch;
+}
+
+static csvc_channel *channel_to(int port)
+{
+    static const char *const forward[] = {"x-request-id", "x-blob-bin", NULL};
+
+    return channel_with(port, forward);
 }
 
 /* The handlers are there before the server: a sanitizer does not see what the network orders. */
@@ -288,7 +294,7 @@ static void a_cancel_races_with_the_end(void **state)
 /* What arrived at the server behind. */
 typedef struct arrived {
     pthread_mutex_t lock; /* what the network orders a sanitizer does not see */
-    char text[256];       /* "key=value;" */
+    char text[2048];      /* "key=value;" */
     int64_t left_ms;
 } arrived;
 
@@ -431,6 +437,42 @@ static void a_parent_hands_on_what_is_left_of_its_time(void **state)
     scene_end(&back);
 }
 
+/* However often it is listed, and whether it goes on anyway. */
+static void a_key_is_handed_on_once(void **state)
+{
+    static const char *const forward[] = {"traceparent",  "x-request-id", "tracestate",
+                                          "x-request-id", "x-request-id", NULL};
+    csvc_metadata_pair all[6];
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 20000, .metadata = all, .n_metadata = 6};
+    Codec3__Inner req = CODEC3__INNER__INIT;
+    scene front, back;
+    arrived a = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    csvc_channel *ch;
+    const void *reply;
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        all[i] = i == 0 ? pair("traceparent", TRACE) : pair("x-request-id", "7");
+    }
+    scene_start(&back, (stream_peer){.keep = notes, .data = &a});
+    ch = channel_with(csvc_testing_port(back.t), forward);
+    scene_start(&front, (stream_peer){.keep = calls_on, .data = ch});
+    req.id = 1;
+    assert_int_equal(CSVC_OK,
+                     csvc_call_unary(front.ch, &stream_methods[STREAM_KEEP], &rpc, &req, &reply));
+    assert_arrived(&a, "traceparent=" TRACE ";x-request-id=7;x-request-id=7;x-request-id=7;"
+                       "x-request-id=7;x-request-id=7;");
+    all[1] = pair("traceparent", TRACE); /* two are none, listed or not */
+    rpc.n_metadata = 3;
+    assert_int_equal(CSVC_OK,
+                     csvc_call_unary(front.ch, &stream_methods[STREAM_KEEP], &rpc, &req, &reply));
+    assert_arrived(&a, "x-request-id=7;");
+    csvc_rpc_clear(&rpc);
+    scene_end(&front);
+    csvc_channel_free(ch);
+    scene_end(&back);
+}
+
 static void not_every_key_can_be_forwarded(void **state)
 {
     static const char *const wrong[][2] = {{"X-Upper", NULL}, {"grpc-timeout", NULL}, {"", NULL}};
@@ -455,6 +497,7 @@ int main(void)
         cmocka_unit_test(a_cancel_races_with_the_end),
         cmocka_unit_test(a_parent_hands_on_its_trace_and_what_is_listed),
         cmocka_unit_test(a_parent_hands_on_what_is_left_of_its_time),
+        cmocka_unit_test(a_key_is_handed_on_once),
         cmocka_unit_test(not_every_key_can_be_forwarded),
     };
 
