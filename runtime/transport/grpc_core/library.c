@@ -6,6 +6,10 @@
 
 #include <base/banned.h>
 
+enum {
+    READINGS = 8
+};
+
 /* Core time minus ours; both are CLOCK_MONOTONIC on Linux, where this is 0. */
 static int64_t clock_offset;
 
@@ -14,11 +18,24 @@ static int64_t to_nanos(gpr_timespec time)
     return time.tv_sec * CSVC__SECOND + time.tv_nsec;
 }
 
+/*
+ * A reading of the core's clock that lies between two of ours is one of the same clock, however
+ * long the thread was kept from the CPU meanwhile. Where it does not, the closest two count.
+ */
 static void measure_clock(void)
 {
-    int64_t offset = to_nanos(gpr_now(GPR_CLOCK_MONOTONIC)) - csvc__now();
+    int64_t least = INT64_MAX;
 
-    clock_offset = offset > -CSVC__MS && offset < CSVC__MS ? 0 : offset;
+    for (int i = 0; i < READINGS; i++) {
+        const int64_t before = csvc__now();
+        const int64_t core = to_nanos(gpr_now(GPR_CLOCK_MONOTONIC));
+        const int64_t after = csvc__now();
+
+        if (after - before < least) {
+            least = after - before;
+            clock_offset = core >= before && core <= after ? 0 : core - before - least / 2;
+        }
+    }
 }
 
 static void start_once(void)
@@ -63,10 +80,13 @@ gpr_timespec csvc__gc_to_deadline(int64_t deadline)
 {
     int64_t nanos = 0;
 
-    if (deadline >= INT64_MAX - clock_offset) {
+    /* less a negative offset, the greatest number would be the least */
+    if (deadline == INT64_MAX || (clock_offset > 0 && deadline > INT64_MAX - clock_offset)) {
         return gpr_inf_future(GPR_CLOCK_MONOTONIC);
     }
-    nanos = deadline > 0 ? deadline + clock_offset : 0;
+    if (deadline > 0 && deadline > -clock_offset) {
+        nanos = deadline + clock_offset;
+    }
     return (gpr_timespec){.tv_sec = nanos / CSVC__SECOND,
                           .tv_nsec = (int32_t)(nanos % CSVC__SECOND),
                           .clock_type = GPR_CLOCK_MONOTONIC};
