@@ -93,6 +93,12 @@ static csvc_code refuse(const csvc__setting *setting, const char *wanted, csvc_e
                           csvc__setting_source(setting, flag), setting->value, wanted);
 }
 
+/* Rounded up: a short time is not none. */
+static int64_t in_millis(int64_t nanos)
+{
+    return nanos / CSVC__MS + (nanos % CSVC__MS != 0);
+}
+
 static csvc_code read_value(csvc__setting *setting, csvc_error *err)
 {
     csvc_log_level level;
@@ -106,7 +112,13 @@ static csvc_code read_value(csvc__setting *setting, csvc_error *err)
         if (!csvc__duration_parse(setting->value, &setting->number) || setting->number < 0) {
             return refuse(setting, "a duration such as 30s, 1m30s or 200ms", err);
         }
-        setting->number /= CSVC__MS;
+        setting->number = in_millis(setting->number);
+        break;
+    case CSVC__SETTING_PERIOD:
+        if (!csvc__duration_parse(setting->value, &setting->number) || setting->number <= 0) {
+            return refuse(setting, "a duration above zero, such as 30s, 1m30s or 200ms", err);
+        }
+        setting->number = in_millis(setting->number);
         break;
     case CSVC__SETTING_COUNT:
         if (setting->value == setting->fallback && setting->value[0] == '\0') {

@@ -11,7 +11,8 @@
 
 typedef enum csvc__setting_kind {
     CSVC__SETTING_TEXT,
-    CSVC__SETTING_DURATION, /* "30s"; number: milliseconds */
+    CSVC__SETTING_DURATION, /* "30s"; number: milliseconds, rounded up; "0s" says something */
+    CSVC__SETTING_PERIOD,   /* the same, from 1 ms on */
     CSVC__SETTING_COUNT,    /* from 1 to max */
     CSVC__SETTING_LEVEL,    /* number: a csvc_log_level */
     CSVC__SETTING_FORMAT,   /* number: a csvc_log_format */

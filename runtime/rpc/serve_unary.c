@@ -62,6 +62,13 @@ static void dispose(csvc_ctx *ctx)
         csvc__live_dispose(s);
         return;
     }
+    if (!s->closed) {
+        /* the call's own reference, given back by who had none: the call goes on with it */
+        atomic_store_explicit(&ctx->refs, 1, memory_order_relaxed);
+        csvc_log(CSVC_LOG_ERROR, "csvc_ctx_unref without a reference of one's own", "method",
+                 ctx->path, NULL);
+        return;
+    }
     if (csvc__loop_current() == ctx->tc->loop) {
         csvc__served_give_back(s);
         return;
@@ -117,6 +124,7 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
         csvc__served_give_back(
             s); /* as nearly always: nobody has kept the ctx, and this is the loop */
     } else {
+        s->closed = true;
         (void)csvc_ctx_unref(&s->ctx);
     }
 }
@@ -506,6 +514,7 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
     s->has_reply = false;
     s->job.queued = false;
     s->live = false;
+    s->closed = false;
     s->on_loop_live = false;
     s->detached = false;
     ctx->may_block = false;

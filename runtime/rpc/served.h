@@ -29,6 +29,7 @@ typedef struct csvc__served {
     uint32_t ticks_out;
     csvc_task task; /* the finish a worker posts, later the release another thread posts */
 
+    bool closed;       /* only somebody's reference keeps it; not set of what none has kept */
     bool live;         /* what follows is set up: there is a stream, or the call is detached */
     bool on_loop_live; /* and the loop may look at it: unary handlers that detach have returned */
     bool detached;     /* by the handler; others look once it has returned */

@@ -186,6 +186,16 @@ static void wrong_usage(void **state)
                "--shutdown-grace: 'soon' is not a duration such as 30s, 1m30s or 200ms");
     assert_run((program){.info = &info, .env = {{"SHUTDOWN_GRACE", "-1s"}}, .argv = ARGV(NULL)}, 2,
                "SHUTDOWN_GRACE: '-1s' is not a duration");
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-keepalive=0s"))}, 2,
+               "--grpc-keepalive: '0s' is not a duration above zero, such as 30s");
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-min-ping-interval=0"))}, 2,
+               "--grpc-min-ping-interval: '0' is not a duration above zero");
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-handshake-timeout=0ms"))}, 2,
+               "--grpc-handshake-timeout: '0ms' is not a duration above zero");
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-max-age-grace=0s"))}, 2,
+               "--grpc-max-age-grace: '0s' is not a duration above zero");
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-keepalive-timeout=0s"))}, 2,
+               "--grpc-keepalive-timeout: '0s' is not a duration above zero");
     assert_run((program){.info = &info, .env = {{"LOG_LEVEL", "loud"}}, .argv = ARGV(NULL)}, 2,
                "LOG_LEVEL: 'loud' is not a level: debug, info, warn, error or off");
     assert_run((program){.info = &info, .argv = ARGV(A("--log-format=xml"))}, 2,

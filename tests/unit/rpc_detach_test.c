@@ -397,6 +397,45 @@ static void a_unary_call_is_finished_by_another_thread(void **state)
     log_let_go();
 }
 
+/* As often as it is asked: a reference that it never took. */
+static csvc_code gives_back_too_much(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                                     Codec3__Inner *rsp)
+{
+    (void)peer;
+    (void)csvc_ctx_ref(ctx);
+    for (int32_t i = 0; i < req->id; i++) {
+        (void)csvc_ctx_unref(ctx);
+    }
+    rsp->id = req->id;
+    return CSVC_OK;
+}
+
+static void a_reference_that_nobody_took_is_not_given_back(void **state)
+{
+    scene sc;
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
+    Codec3__Inner req;
+    const void *reply;
+
+    (void)state;
+    scene_start(&sc, (stream_peer){.keep = gives_back_too_much});
+    for (int32_t times = 1; times < 4; times++) {
+        log_catch(CSVC_LOG_WARN);
+        req = message_of(times, "");
+        assert_int_equal(CSVC_OK,
+                         csvc_call_unary(sc.ch, &stream_methods[STREAM_KEEP], &rpc, &req, &reply));
+        assert_int_equal(times, ((const Codec3__Inner *)reply)->id);
+        if (times == 1) {
+            assert_string_equal("", log_caught());
+        } else {
+            assert_non_null(strstr(log_caught(), "without a reference of one's own"));
+        }
+        log_let_go();
+    }
+    csvc_rpc_clear(&rpc);
+    scene_end(&sc);
+}
+
 static void a_second_finish_and_a_late_send_are_mistakes(void **state)
 {
     scene sc;
@@ -590,6 +629,7 @@ int main(void)
         cmocka_unit_test(a_chat_room),
         cmocka_unit_test(senders_race_the_end_of_calls),
         cmocka_unit_test(a_unary_call_is_finished_by_another_thread),
+        cmocka_unit_test(a_reference_that_nobody_took_is_not_given_back),
         cmocka_unit_test(a_second_finish_and_a_late_send_are_mistakes),
         cmocka_unit_test(losing_the_race_with_the_caller_is_no_mistake),
         cmocka_unit_test(a_forgotten_call_is_internal),
