@@ -107,6 +107,19 @@ with e2e.Server(project / "build/shop-service", cwd=project) as server:
         got = call(*flags, code=2)
         if why not in got:
             e2e.fail(f"{flags}: {got!r} does not have {why!r}")
+    # limits of its own (docs/limits.md)
+    many = ["--metadata", "x-a: b"] * 64
+    expect([*many, "--id=7"], {"id": "7"})
+    if "--metadata: more than 64" not in (got := call(*many, "--metadata", "x-a: b", code=2)):
+        e2e.fail(got)
+    with open("long.json", "wb") as file:
+        file.truncate((32 << 20) + 1)
+    for flag in ("--json", "--seal"):
+        if "long.json" not in (got := call(f"{flag}=@long.json", code=2)):
+            e2e.fail(got)
+    pathlib.Path("wide.json").write_text('{"list": [' + ",".join(["{}"] * 6_000_000) + "]}")
+    if "memory" not in (got := call("--json=@wide.json", code=1)):
+        e2e.fail(got)
     shown = e2e.run(client, "mirror", "--help").stdout
     for part in ("--json JSON|@FILE|-", "Fields here: --timeout; the flag of that name stands before mirror.",
                  "base64, or @FILE", "a time such as 2026-11-21T09:00:00Z", "--no-paid for false"):

@@ -393,6 +393,36 @@ static void calls_in_flight_are_listed(void **state)
     scene_end(&sc);
 }
 
+static void so_many_are_listed(void **state)
+{
+    enum {
+        OPEN = 1001
+    };
+    static fake_call *open[OPEN];
+    csvc__buffer text;
+    scene sc;
+    size_t listed = 0;
+
+    (void)state;
+    scene_start(&sc, (csvc_limits_options){0});
+    csvc__buffer_init(&text, 1 << 20);
+    for (int i = 0; i < OPEN; i++) {
+        open[i] = arrive(&sc, (fake_arrival){.path = "/made.Up/M", .no_auto_close = true});
+    }
+    csvc__inflight_json(&sc.srv->inflight, &text);
+    assert_non_null(strstr(text.data, "{\"total\": 1001, "));
+    for (const char *at = text.data; (at = strstr(at, "{\"method\"")) != NULL; at++) {
+        listed++;
+    }
+    assert_int_equal(1000, listed);
+    for (int i = 0; i < OPEN; i++) {
+        fake_close(open[i], true, false);
+        fake_call_free(open[i]);
+    }
+    csvc__buffer_release(&text);
+    scene_end(&sc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +435,7 @@ int main(void)
         cmocka_unit_test(so_many_a_second),
         cmocka_unit_test(rates_that_are_none),
         cmocka_unit_test(calls_in_flight_are_listed),
+        cmocka_unit_test(so_many_are_listed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

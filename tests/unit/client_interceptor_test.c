@@ -444,6 +444,55 @@ static void a_sender_races_the_end(void **state)
     scene_end(&sc);
 }
 
+static void a_channel_has_so_many(void **state)
+{
+    static spy spies[64];
+    scene sc;
+
+    (void)state;
+    scene_start(&sc); /* brings four */
+    for (int i = 4; i < 64; i++) {
+        assert_int_equal(CSVC_OK, csvc_channel_intercept(sc.ch, &early, &spies[i]));
+    }
+    assert_int_equal(CSVC_RESOURCE_EXHAUSTED, csvc_channel_intercept(sc.ch, &early, &spies[0]));
+    scene_end(&sc);
+}
+
+/* Calls of more rpcs are made, and not counted. */
+static void so_many_rpcs_are_counted(void **state)
+{
+    enum {
+        COUNTED = 512
+    };
+    static csvc_method methods[COUNTED + 1];
+    static char paths[COUNTED + 1][32];
+    Codec3__Inner req = CODEC3__INNER__INIT;
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
+    const void *rsp;
+    scene sc;
+    size_t len, series = 0;
+    char *text;
+
+    (void)state;
+    scene_start(&sc);
+    for (int i = 0; i < COUNTED + 1; i++) {
+        (void)snprintf(paths[i], sizeof(paths[i]), "/many.Rpcs/Rpc%d", i);
+        methods[i] = stream_methods[STREAM_KEEP];
+        methods[i].path = paths[i];
+        methods[i].name = strrchr(paths[i], '/') + 1;
+        assert_int_equal(CSVC_UNIMPLEMENTED, csvc_call_unary(sc.ch, &methods[i], &rpc, &req, &rsp));
+    }
+    csvc_rpc_clear(&rpc);
+    text = csvc_metrics_text(sc.metrics, &len);
+    assert_non_null(text);
+    for (const char *at = text; (at = strstr(at, "\ngrpc_client_started_total{")) != NULL; at++) {
+        series++;
+    }
+    csvc_metrics_text_free(text);
+    assert_int_equal(COUNTED, series);
+    scene_end(&sc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +500,8 @@ int main(void)
         cmocka_unit_test(streams_that_wait),
         cmocka_unit_test(calls_nobody_waits_for),
         cmocka_unit_test(a_sender_races_the_end),
+        cmocka_unit_test(a_channel_has_so_many),
+        cmocka_unit_test(so_many_rpcs_are_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -324,6 +324,34 @@ static void streams_are_tried_again_until_they_begin(void **state)
     scene_end(&sc);
 }
 
+static void what_is_too_long_to_be_kept_is_sent_once(void **state)
+{
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
+    Codec3__Inner req = CODEC3__INNER__INIT;
+    const void *rsp;
+    char *name = test_malloc(300 << 10);
+    scene sc;
+
+    (void)state;
+    scene_start(&sc, &three, NULL);
+    memset(name, 'x', 300 << 10);
+    req.name = name;
+    name[200 << 10] = '\0'; /* below 256 KiB: kept, and sent again */
+    fail_first(&sc, 1, CSVC_UNAVAILABLE, NO_PUSHBACK);
+    assert_int_equal(CSVC_OK,
+                     csvc_call_unary(sc.ch, &stream_methods[STREAM_KEEP], &rpc, &req, &rsp));
+    assert_calls(&sc, 2);
+    name[200 << 10] = 'x';
+    name[(300 << 10) - 1] = '\0';
+    fail_first(&sc, 1, CSVC_UNAVAILABLE, NO_PUSHBACK);
+    assert_int_equal(CSVC_UNAVAILABLE,
+                     csvc_call_unary(sc.ch, &stream_methods[STREAM_KEEP], &rpc, &req, &rsp));
+    assert_calls(&sc, 1);
+    csvc_rpc_clear(&rpc);
+    test_free(name);
+    scene_end(&sc);
+}
+
 /* A hundred tokens; each failure takes one, and below half of them nothing is tried again. */
 static void a_server_in_trouble_is_spared(void **state)
 {
@@ -392,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_server_says_when),
         cmocka_unit_test(a_limited_server_says_when),
         cmocka_unit_test(streams_are_tried_again_until_they_begin),
+        cmocka_unit_test(what_is_too_long_to_be_kept_is_sent_once),
         cmocka_unit_test(a_server_in_trouble_is_spared),
         cmocka_unit_test(policies_that_cannot_be_meant),
     };
