@@ -1,5 +1,5 @@
-/* support/fake_transport.c: see the header. */
-#include "fake_transport.h"
+/* support/fake_transport.c: see the header. Loops, and the serving side. */
+#include "fake_inside.h"
 
 #include <base/clock.h>
 
@@ -10,15 +10,7 @@
 
 /* ---- loops ---- */
 
-typedef struct fake_loop {
-    csvc_loop loop; /* first */
-    pthread_mutex_t lock;
-    pthread_cond_t woken;
-    bool wake;
-    bool ending;
-} fake_loop;
-
-static void loop_init(fake_loop *fl)
+void fake__loop_init(fake_loop *fl)
 {
     pthread_condattr_t attr;
 
@@ -31,7 +23,7 @@ static void loop_init(fake_loop *fl)
     fl->wake = fl->ending = false;
 }
 
-static void loop_release(fake_loop *fl)
+void fake__loop_release(fake_loop *fl)
 {
     csvc__loop_settle(&fl->loop);
     csvc__loop_release(&fl->loop);
@@ -49,14 +41,13 @@ static void loop_wake(csvc_loop *loop)
     pthread_mutex_unlock(&fl->lock);
 }
 
-static void die(const char *what)
+void fake__die(const char *what)
 {
     fprintf(stderr, "fake transport: %s\n", what);
     abort();
 }
 
-/* One turn: waits for a wake, a timer or `until`, then runs what there is. False: it is over. */
-static bool loop_turn(fake_loop *fl, int64_t until)
+bool fake__loop_turn(fake_loop *fl, int64_t until)
 {
     bool go_on;
 
@@ -86,6 +77,51 @@ static bool loop_turn(fake_loop *fl, int64_t until)
     csvc__loop_run_posted(&fl->loop);
     csvc__loop_run_timers(&fl->loop);
     return go_on;
+}
+
+/* ---- what passes ---- */
+
+void fake__describe(char *to, size_t size, csvc_md_list list)
+{
+    if (list.n_entries > 0) {
+        snprintf(to, size, "%.*s=%.*s", (int)list.entries[0].key.len,
+                 (const char *)list.entries[0].key.data, (int)list.entries[0].value.len,
+                 (const char *)list.entries[0].value.data);
+    }
+}
+
+static void no_dispose(csvc_payload *payload)
+{
+    free(payload);
+}
+
+typedef struct fake_payload {
+    csvc_payload payload;
+    csvc_bytes *pieces;
+    uint8_t data[];
+} fake_payload;
+
+csvc_payload *fake__payload_of(const void *bytes, size_t len, bool compressed, bool in_pieces)
+{
+    const size_t n = len == 0 ? 0 : in_pieces ? len : 1;
+    /* one block: the payload, its bytes, its pieces */
+    const size_t at = (sizeof(fake_payload) + len + 15) & ~(size_t)15;
+    fake_payload *p = calloc(1, at + (n + 1) * sizeof(csvc_bytes));
+    csvc_bytes *pieces = (csvc_bytes *)(void *)((uint8_t *)p + at);
+
+    if (len > 0) {
+        memcpy(p->data, bytes, len);
+    }
+    for (size_t i = 0; i < n; i++) {
+        pieces[i] = in_pieces ? (csvc_bytes){1, p->data + i} : (csvc_bytes){len, p->data};
+    }
+    p->payload.dispose = no_dispose;
+    p->payload.len = len;
+    p->payload.n_pieces = n;
+    p->payload.pieces = pieces;
+    p->payload.compressed = compressed;
+    atomic_init(&p->payload.refs, 1);
+    return &p->payload;
 }
 
 /* ---- serving ---- */
@@ -130,15 +166,6 @@ static void *served_reserve(csvc_tcall *tc, size_t len)
     return st->reserved;
 }
 
-static void describe(char *to, size_t size, csvc_md_list list)
-{
-    if (list.n_entries > 0) {
-        snprintf(to, size, "%.*s=%.*s", (int)list.entries[0].key.len,
-                 (const char *)list.entries[0].key.data, (int)list.entries[0].value.len,
-                 (const char *)list.entries[0].value.data);
-    }
-}
-
 static void run_close(csvc_task *task)
 {
     served_tcall *st = (served_tcall *)(void *)((uint8_t *)task - offsetof(served_tcall, close));
@@ -152,10 +179,10 @@ static void served_finish(csvc_tcall *tc, const csvc_ending *finish)
     fake_call *call = st->call;
 
     if (call->finished) {
-        die("finished twice");
+        fake__die("finished twice");
     }
     if (csvc__loop_current() != tc->loop) {
-        die("finished off the loop");
+        fake__die("finished off the loop");
     }
     call->finished = true;
     call->code = finish->code;
@@ -169,7 +196,7 @@ static void served_finish(csvc_tcall *tc, const csvc_ending *finish)
 
         if (payload == NULL && bytes.len > 0 &&
             (bytes.data != st->reserved || bytes.len > st->reserved_len)) {
-            die("the message is not in the memory reserved");
+            fake__die("the message is not in the memory reserved");
         }
         call->has_message = true;
         call->compress = finish->message->compress;
@@ -182,8 +209,8 @@ static void served_finish(csvc_tcall *tc, const csvc_ending *finish)
     }
     call->n_headers = finish->headers.n_entries;
     call->n_trailers = finish->trailers.n_entries;
-    describe(call->first_header, sizeof(call->first_header), finish->headers);
-    describe(call->first_trailer, sizeof(call->first_trailer), finish->trailers);
+    fake__describe(call->first_header, sizeof(call->first_header), finish->headers);
+    fake__describe(call->first_trailer, sizeof(call->first_trailer), finish->trailers);
     if (!call->no_auto_close) {
         st->close.run = run_close;
         csvc__loop_post(tc->loop, &st->close);
@@ -195,7 +222,7 @@ static void served_read(csvc_tcall *tc)
     fake_call *call = served_of(tc)->call;
 
     if (call->reading || call->finished) {
-        die("asked to read twice, or after the end");
+        fake__die("asked to read twice, or after the end");
     }
     call->reading = true;
 }
@@ -207,7 +234,7 @@ static void served_send(csvc_tcall *tc, const csvc_outgoing *message, bool more)
 
     (void)more;
     if (call->sending || call->finished) {
-        die("asked to send twice, or after the end");
+        fake__die("asked to send twice, or after the end");
     }
     call->sending = true;
     call->n_sent++;
@@ -230,11 +257,11 @@ static void served_send_headers(csvc_tcall *tc, csvc_md_list headers, bool annou
 
     (void)announce;
     if (call->headers || call->finished) {
-        die("headers twice, or after the end");
+        fake__die("headers twice, or after the end");
     }
     call->headers = true;
     call->n_headers = headers.n_entries;
-    describe(call->first_header, sizeof(call->first_header), headers);
+    fake__describe(call->first_header, sizeof(call->first_header), headers);
 }
 
 static void served_cancel(csvc_tcall *tc, csvc_code code, const char *text)
@@ -257,10 +284,10 @@ static void served_release(csvc_tcall *tc)
     fake_call **at = &ts->live;
 
     if (!st->call->closed) {
-        die("released before closed");
+        fake__die("released before closed");
     }
     if (csvc__loop_current() != tc->loop) {
-        die("released off the loop");
+        fake__die("released off the loop");
     }
     while (*at != st->call) {
         at = &(*at)->next;
@@ -311,7 +338,7 @@ static csvc_tserver *server_new(const csvc_tserver_config *config, csvc_error *e
     fake_server *ts = calloc(1, sizeof(*ts));
 
     (void)err;
-    loop_init(&ts->fl);
+    fake__loop_init(&ts->fl);
     ts->config = *config;
     ts->methods = calloc(config->n_methods + 1, sizeof(*ts->methods));
     memcpy(ts->methods, config->methods, config->n_methods * sizeof(*ts->methods));
@@ -357,7 +384,7 @@ static bool server_join(csvc_tserver *tserver, int64_t until)
     fake_server *ts = (fake_server *)(void *)tserver;
 
     if (!ts->drained) {
-        die("joined before drained");
+        fake__die("joined before drained");
     }
     csvc__loop_run_posted(&ts->fl.loop);
     while (ts->n_live > 0) {
@@ -367,7 +394,7 @@ static bool server_join(csvc_tserver *tserver, int64_t until)
                 fake_cancel(call);
             }
             csvc__loop_run_posted(&ts->fl.loop);
-        } else if (!loop_turn(&ts->fl, until)) {
+        } else if (!fake__loop_turn(&ts->fl, until)) {
             return ts->n_live == 0;
         }
     }
@@ -379,43 +406,9 @@ static void server_free(csvc_tserver *tserver)
     fake_server *ts = (fake_server *)(void *)tserver;
 
     csvc__loop_enter(NULL);
-    loop_release(&ts->fl);
+    fake__loop_release(&ts->fl);
     free(ts->methods);
     free(ts);
-}
-
-static void no_dispose(csvc_payload *payload)
-{
-    free(payload);
-}
-
-typedef struct fake_payload {
-    csvc_payload payload;
-    csvc_bytes *pieces;
-    uint8_t data[];
-} fake_payload;
-
-static csvc_payload *payload_of(const void *bytes, size_t len, bool compressed, bool in_pieces)
-{
-    const size_t n = len == 0 ? 0 : in_pieces ? len : 1;
-    /* one block: the payload, its bytes, its pieces */
-    const size_t at = (sizeof(fake_payload) + len + 15) & ~(size_t)15;
-    fake_payload *p = calloc(1, at + (n + 1) * sizeof(csvc_bytes));
-    csvc_bytes *pieces = (csvc_bytes *)(void *)((uint8_t *)p + at);
-
-    if (len > 0) {
-        memcpy(p->data, bytes, len);
-    }
-    for (size_t i = 0; i < n; i++) {
-        pieces[i] = in_pieces ? (csvc_bytes){1, p->data + i} : (csvc_bytes){len, p->data};
-    }
-    p->payload.dispose = no_dispose;
-    p->payload.len = len;
-    p->payload.n_pieces = n;
-    p->payload.pieces = pieces;
-    p->payload.compressed = compressed;
-    atomic_init(&p->payload.refs, 1);
-    return &p->payload;
 }
 
 fake_call *fake_arrive(fake_server *ts, const fake_arrival *arrival)
@@ -446,8 +439,8 @@ fake_call *fake_arrive(fake_server *ts, const fake_arrival *arrival)
         if (strcmp(ts->methods[i].path, arrival->path) == 0) {
             up.method = ts->methods[i].method;
             if (ts->methods[i].reads_first && arrival->bytes != NULL) {
-                up.first = payload_of(arrival->bytes, arrival->len, arrival->compressed,
-                                      arrival->in_pieces);
+                up.first = fake__payload_of(arrival->bytes, arrival->len, arrival->compressed,
+                                            arrival->in_pieces);
             }
         }
     }
@@ -457,8 +450,8 @@ fake_call *fake_arrive(fake_server *ts, const fake_arrival *arrival)
 
 void fake_turn(fake_server *ts, int64_t until)
 {
-    if (!loop_turn(&ts->fl, until)) {
-        die("a test took too long");
+    if (!fake__loop_turn(&ts->fl, until)) {
+        fake__die("a test took too long");
     }
 }
 
@@ -467,8 +460,8 @@ void fake_wait_finish(fake_call *call)
     const int64_t until = csvc__now() + 20 * CSVC__SECOND;
 
     while (!call->finished) {
-        if (!loop_turn(&call->ts->fl, until)) {
-            die("a call was not finished within 20 seconds");
+        if (!fake__loop_turn(&call->ts->fl, until)) {
+            fake__die("a call was not finished within 20 seconds");
         }
     }
 }
@@ -478,8 +471,8 @@ void fake_wait_release(fake_call *call)
     const int64_t until = csvc__now() + 20 * CSVC__SECOND;
 
     while (call->tc != NULL) {
-        if (!loop_turn(&call->ts->fl, until)) {
-            die("a call was not released within 20 seconds");
+        if (!fake__loop_turn(&call->ts->fl, until)) {
+            fake__die("a call was not released within 20 seconds");
         }
     }
 }
@@ -498,17 +491,17 @@ void fake_cancel(fake_call *call)
 void fake_message(fake_call *call, const void *bytes, size_t len)
 {
     if (!call->reading || call->closed) {
-        die("nobody asked for a message");
+        fake__die("nobody asked for a message");
     }
     call->reading = false;
-    call->ts->config.events->message(call->tc,
-                                     bytes != NULL ? payload_of(bytes, len, false, false) : NULL);
+    call->ts->config.events->message(
+        call->tc, bytes != NULL ? fake__payload_of(bytes, len, false, false) : NULL);
 }
 
 void fake_writable(fake_call *call)
 {
     if (!call->sending || call->closed) {
-        die("nothing was being sent");
+        fake__die("nothing was being sent");
     }
     call->sending = false;
     call->ts->config.events->writable(call->tc);
@@ -517,7 +510,7 @@ void fake_writable(fake_call *call)
 void fake_close(fake_call *call, bool delivered, bool cancelled)
 {
     if (!call->finished || call->closed) {
-        die("closed before finished, or twice");
+        fake__die("closed before finished, or twice");
     }
     call->closed = true;
     call->ts->config.events->closed(call->tc, delivered, cancelled);
@@ -526,7 +519,7 @@ void fake_close(fake_call *call, bool delivered, bool cancelled)
 void fake_call_free(fake_call *call)
 {
     if (call->tc != NULL) {
-        die("a call was never released");
+        fake__die("a call was never released");
     }
     free(call);
 }
@@ -534,188 +527,6 @@ void fake_call_free(fake_call *call)
 size_t fake_live(const fake_server *ts)
 {
     return ts->n_live;
-}
-
-/* ---- calling ---- */
-
-typedef struct fake_channel {
-    fake_loop fl; /* first */
-    pthread_t thread;
-    atomic_int live;
-} fake_channel;
-
-typedef struct out_tcall {
-    csvc_tcall tc; /* first */
-    fake_channel *tch;
-    csvc_task start;
-    fake_out out;
-    void *reserved;
-    bool ended;
-    _Alignas(16) uint8_t upper[];
-} out_tcall;
-
-static fake_script *script;
-static void *script_self;
-
-void fake_set_script(fake_script *fn, void *self)
-{
-    script = fn;
-    script_self = self;
-}
-
-static out_tcall *out_of(csvc_tcall *tc)
-{
-    return (out_tcall *)(void *)tc;
-}
-
-static void *out_reserve(csvc_tcall *tc, size_t len)
-{
-    out_of(tc)->reserved = malloc(len + 1);
-    return out_of(tc)->reserved;
-}
-
-static void out_cancel(csvc_tcall *tc, csvc_code code, const char *text)
-{
-    out_tcall *ot = out_of(tc);
-
-    if (ot->ended) {
-        die("cancelled after status");
-    }
-    ot->out.cancelled = true;
-    if (!ot->out.silent_cancel) {
-        fake_out_status(&ot->out, code, text, NULL, NULL);
-    }
-}
-
-static void out_release(csvc_tcall *tc)
-{
-    out_tcall *ot = out_of(tc);
-
-    atomic_fetch_sub(&ot->tch->live, 1);
-    free(ot->reserved);
-    free(ot);
-}
-
-static const csvc_tcall_ops out_ops = {
-    .reserve = out_reserve,
-    .cancel = out_cancel,
-    .release = out_release,
-};
-
-static void *channel_main(void *arg)
-{
-    fake_channel *tch = arg;
-
-    csvc__loop_enter(&tch->fl.loop);
-    while (loop_turn(&tch->fl, INT64_MAX)) {
-    }
-    return NULL;
-}
-
-static csvc_tchannel *channel_new(const csvc_tchannel_config *config, csvc_error *err)
-{
-    fake_channel *tch;
-
-    if (strcmp(config->target, "bad") == 0) {
-        (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT, "no such target");
-        return NULL;
-    }
-    tch = calloc(1, sizeof(*tch));
-    loop_init(&tch->fl);
-    atomic_init(&tch->live, 0);
-    if (pthread_create(&tch->thread, NULL, channel_main, tch) != 0) {
-        die("no thread");
-    }
-    return (csvc_tchannel *)(void *)tch;
-}
-
-static void channel_free(csvc_tchannel *tchannel)
-{
-    fake_channel *tch = (fake_channel *)(void *)tchannel;
-
-    if (atomic_load(&tch->live) != 0) {
-        die("a channel was freed with calls that were not released");
-    }
-    pthread_mutex_lock(&tch->fl.lock);
-    tch->fl.ending = true;
-    pthread_cond_signal(&tch->fl.woken);
-    pthread_mutex_unlock(&tch->fl.lock);
-    pthread_join(tch->thread, NULL);
-    loop_release(&tch->fl);
-    free(tch);
-}
-
-static csvc_loop *channel_loop(csvc_tchannel *tch)
-{
-    return (csvc_loop *)(void *)tch;
-}
-
-static csvc_tcall *call_new(csvc_tchannel *tch, csvc_loop *loop, size_t upper_size)
-{
-    out_tcall *ot = calloc(1, sizeof(*ot) + upper_size);
-
-    ot->tc = (csvc_tcall){&out_ops, loop, ot->upper};
-    ot->tch = (fake_channel *)(void *)tch;
-    ot->out.tc = &ot->tc;
-    atomic_fetch_add(&ot->tch->live, 1);
-    return &ot->tc;
-}
-
-static void run_start(csvc_task *task)
-{
-    out_tcall *ot = (out_tcall *)(void *)((uint8_t *)task - offsetof(out_tcall, start));
-
-    script(script_self, &ot->out);
-}
-
-static void call_start(csvc_tcall *tc, const csvc_start *start)
-{
-    out_tcall *ot = out_of(tc);
-    const csvc_bytes bytes = start->message->reserved;
-
-    snprintf(ot->out.path, sizeof(ot->out.path), "%s", start->path);
-    ot->out.deadline = start->deadline;
-    ot->out.wait_for_ready = start->wait_for_ready;
-    ot->out.len = bytes.len;
-    memcpy(ot->out.message, bytes.data, bytes.len);
-    ot->out.compress = start->message->compress;
-    ot->out.announce = start->message->announce;
-    ot->out.n_metadata = start->metadata.n_entries;
-    describe(ot->out.first_metadata, sizeof(ot->out.first_metadata), start->metadata);
-    ot->out.events = start->events;
-    ot->start.run = run_start;
-    csvc__loop_post(tc->loop, &ot->start);
-}
-
-static csvc_md md_of(const char *key, const char *value)
-{
-    return (csvc_md){{strlen(key), (const uint8_t *)key}, {strlen(value), (const uint8_t *)value}};
-}
-
-void fake_out_message(fake_out *out, const void *bytes, size_t len, bool compressed)
-{
-    out->events->message(out->tc, payload_of(bytes, len, compressed, false));
-}
-
-void fake_out_headers(fake_out *out, const char *key, const char *value)
-{
-    const csvc_md md = md_of(key, value);
-
-    out->events->headers(out->tc, (csvc_md_list){&md, 1});
-}
-
-void fake_out_status(fake_out *out, csvc_code code, const char *text, const char *trailer_key,
-                     const char *trailer_value)
-{
-    csvc_md md = {0};
-    csvc_md_list trailers = {0};
-
-    if (trailer_key != NULL) {
-        md = md_of(trailer_key, trailer_value);
-        trailers = (csvc_md_list){&md, 1};
-    }
-    out_of(out->tc)->ended = true;
-    out->events->status(out->tc, code, (csvc_bytes){strlen(text), (const uint8_t *)text}, trailers);
 }
 
 const csvc_transport fake_transport = {
@@ -728,9 +539,9 @@ const csvc_transport fake_transport = {
     .server_cancel_all = server_cancel_all,
     .server_join = server_join,
     .server_free = server_free,
-    .channel_new = channel_new,
-    .channel_free = channel_free,
-    .channel_loop = channel_loop,
-    .call_new = call_new,
-    .call_start = call_start,
+    .channel_new = fake__channel_new,
+    .channel_free = fake__channel_free,
+    .channel_loop = fake__channel_loop,
+    .call_new = fake__call_new,
+    .call_start = fake__call_start,
 };

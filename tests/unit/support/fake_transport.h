@@ -93,14 +93,24 @@ typedef struct fake_out {
     const csvc_outgoing_events *events;
     bool cancelled;
     bool silent_cancel; /* a cancel brings no status by itself */
+    bool has_retry;     /* a policy came with it */
+
+    /* Streams: what was asked for and not answered yet. */
+    bool reading, sending, closed;
+    int n_sent;
+    int n_answers;                                   /* the script's own */
+    void (*asked)(void *self, struct fake_out *out); /* set by the script: runs on the loop
+                                                        after something was asked for */
 } fake_out;
 
 typedef void fake_script(void *self, fake_out *out);
 
-/* What each call runs, on the loop. */
+/* What each call runs, on the loop. The last message sent is in `message` and `len`. */
 void fake_set_script(fake_script *script, void *self);
 
 void fake_out_message(fake_out *out, const void *bytes, size_t len, bool compressed);
+void fake_out_writable(fake_out *out); /* the message that was being sent has gone */
+void fake_out_half_close(fake_out *out);
 void fake_out_headers(fake_out *out, const char *key, const char *value);
 void fake_out_status(fake_out *out, csvc_code code, const char *text, const char *trailer_key,
                      const char *trailer_value);
