@@ -39,11 +39,13 @@ for page in docs.rglob("*.md"):
 said = e2e.run("c-svc", "explain", e2e.USER_PROTO, env=e2e.environment(prefix)).stdout.splitlines()[-1]
 e2e.equal(pathlib.Path(said).resolve(), (docs / "inference.md").resolve(), "where explain says the rules are")
 
-# A project built against the installed copy alone, in a namespace where source and build are empty folders.
+# A project built against the installed copy alone, in a namespace where source and build are empty folders; the build
+# may lie within the source, or elsewhere.
 mounts = e2e.own_mounts()
 if mounts is None:
     e2e.not_tried("install.py: a project built with the sources out of sight", "nobody may mount here")
 hide = f'''mount -t tmpfs none '{e2e.SOURCE}'
+if [ -d '{build}' ]; then mount -t tmpfs none '{build}'; fi
 [ ! -e '{e2e.SOURCE}/Makefile' ] && [ ! -e '{e2e.STAGE}/bin' ]
 ''' if mounts else ""
 script = f'''set -e

@@ -214,7 +214,8 @@ e2e.equal(len(stream_lines), 2, f"lines for rpcs that take streams in\n{readme}"
 
 log = open("run.log", "w+b")
 env = {**e2e.environment(), "GRPC_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "off"}
-running = subprocess.Popen(["make", "-C", str(project), "run", *e2e.make_args()], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+# a group to find the server in; in our session, where tests/run.py looks for what is left
+running = subprocess.Popen(["make", "-C", str(project), "run", *e2e.make_args()], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=os.setpgrp)
 address = None
 until = time.monotonic() + 60
 while address is None and running.poll() is None and time.monotonic() < until:

@@ -40,8 +40,9 @@ class Shell:
         self.commands += 1
         if command.startswith("make run"):
             log = open(os.path.join(os.environ["PWD"], "server.log"), "w+b")
+            # a group, to be interrupted as a terminal does it; in our session, where tests/run.py looks for what is left
             self.server = subprocess.Popen(command, shell=True, cwd=self.cwd, env=self.env, stdin=subprocess.DEVNULL,
-                                           stdout=log, stderr=log, start_new_session=True)
+                                           stdout=log, stderr=log, preexec_fn=os.setpgrp)
             until = time.monotonic() + 120
             while time.monotonic() < until and self.server.poll() is None:
                 log.seek(0)
