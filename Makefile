@@ -201,9 +201,10 @@ $(STAGE)/include/csvc-wkt/%.h: $(B)/wkt/%.h
 $(WKT_HEADERS): $(WKT_SRC)
 $(STAGE)/share/c-svc/proto/%: runtime/proto/%
 	$(Q)install -D -m 644 $< $@
-$(STAGE)/share/doc/c-svc/CHANGELOG.md: CHANGELOG.md
-	$(Q)install -D -m 644 $< $@
 # links to files that lie elsewhere once installed
+$(STAGE)/share/doc/c-svc/CHANGELOG.md: CHANGELOG.md
+	@mkdir -p $(@D)
+	$(Q)sed 's|](docs/|](|g' $< > $@
 $(STAGE)/share/doc/c-svc/%.md: docs/%.md
 	@mkdir -p $(@D)
 	$(Q)sed 's|](\(\.\./\)*runtime/proto/|](../../c-svc/proto/|g' $< > $@
