@@ -5,6 +5,7 @@
 #include <rpc/channel.h>
 #include <rpc/ctx.h>
 #include <rpc/resolve.h>
+#include <rpc/seen.h>
 
 #include <string.h>
 
@@ -173,6 +174,7 @@ csvc_channel *csvc_channel_free(csvc_channel *ch)
         (void)pthread_cond_wait(&ch->quiet, &ch->lock);
     }
     (void)pthread_mutex_unlock(&ch->lock);
+    csvc__seen_end_all(ch);
     ch->transport->channel_free(ch->tch);
     (void)pthread_cond_destroy(&ch->quiet);
     (void)pthread_mutex_destroy(&ch->lock);

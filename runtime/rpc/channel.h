@@ -25,8 +25,9 @@ struct csvc_channel {
     csvc_tretry retry;         /* max_attempts 0: none was asked for */
 
     pthread_mutex_t lock; /* of all below */
-    pthread_cond_t quiet; /* no call is under way any more */
+    pthread_cond_t quiet; /* no call is under way any more, no end to come */
     csvc__under_way *calls;
+    struct csvc__seen *seen; /* calls whose interceptors have not heard of their end */
     bool closing;
 };
 

@@ -14,7 +14,7 @@ typedef struct csvc__seen csvc__seen;
  * the headers is appended to start->metadata. *ret_seen is NULL when the channel has no
  * interceptors. When one refuses, all ends have run: the code, and a text in the arena.
  */
-csvc_code csvc__seen_begin(const csvc_channel *ch, const csvc_method *method, csvc_arena *a,
+csvc_code csvc__seen_begin(csvc_channel *ch, const csvc_method *method, csvc_arena *a,
                            csvc_start *start, csvc__seen **ret_seen,
                            const char **ret_text) CSVC_MUST_CHECK;
 
@@ -34,5 +34,10 @@ void csvc__seen_end(csvc__seen *seen, csvc_code code, const char *text);
 
 /* Behind the ends. */
 void csvc__seen_free(csvc__seen *seen);
+
+/* No call is under way: sees to it that all ends have run, since what interceptors need goes with
+ * the channel. Waits for threads that settle a unary call; of a stream that nobody has finished the
+ * ends run here. */
+void csvc__seen_end_all(csvc_channel *ch);
 
 #endif /* CSVC_RPC_SEEN_H */

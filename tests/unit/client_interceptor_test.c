@@ -19,6 +19,10 @@
 #include "log_catcher.h"
 #include "stream_service.h"
 
+enum {
+    UNANSWERED = 99 /* the id of a request that is answered when nobody waits for it any more */
+};
+
 /* What one interceptor is told to do, and what it saw. */
 typedef struct spy {
     const char *name;
@@ -119,6 +123,11 @@ static csvc_code keep(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req
     csvc_bytes value;
 
     (void)peer;
+    while (req->id == UNANSWERED && !csvc_cancelled(ctx)) {
+        const struct timespec moment = {.tv_nsec = 1000 * 1000};
+
+        nanosleep(&moment, NULL);
+    }
     rsp->id = 0;
     for (size_t n = 0; csvc_metadata_value(ctx, "x-spy", n, &value); n++) {
         rsp->id++;
@@ -493,6 +502,64 @@ static void so_many_rpcs_are_counted(void **state)
     scene_end(&sc);
 }
 
+static void *call_until_freed(void *self)
+{
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 20000};
+    int id;
+
+    (void)unary(self, UNANSWERED, &rpc, &id);
+    csvc_rpc_clear(&rpc);
+    return NULL;
+}
+
+/* What an interceptor needs may go once the channel has gone: every end has run by then, whatever
+ * the threads do that called; what they ask of a call afterwards is harmless. */
+static void no_end_comes_behind_the_channel(void **state)
+{
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 20000};
+    const Codec3__Inner req = CODEC3__INNER__INIT;
+    const csvc_channel_options options = {CSVC_CHANNEL_OPTIONS_INIT, .transport = &csvc_grpc_core};
+    csvc_error err = {CSVC_ERROR_INIT};
+    const void *message;
+    scene sc;
+
+    (void)state;
+    scene_start(&sc);
+    for (int round = 0; round < 20; round++) {
+        pthread_t threads[4];
+        csvc_channel *before = sc.ch;
+        spy *b = calloc(1, sizeof(*b));
+        csvc_call *call;
+        char target[64];
+
+        order[0] = '\0';
+        b->name = "b";
+        (void)snprintf(target, sizeof(target), "dns:///127.0.0.1:%d", csvc_testing_port(sc.t));
+        sc.ch = csvc_channel_new(target, &options, &err);
+        assert_int_equal(CSVC_OK, csvc_channel_intercept(sc.ch, &late, b));
+        call = csvc_call_start(sc.ch, &stream_methods[STREAM_UP], &rpc, NULL, NULL);
+        assert_non_null(call);
+        assert_int_equal(CSVC_OK, csvc_call_send(call, &req));
+        for (int i = 0; i < 4; i++) {
+            assert_int_equal(0, pthread_create(&threads[i], NULL, call_until_freed, &sc));
+        }
+        await_value(&b->begins, 5);
+        csvc_channel_free(sc.ch);
+        assert_int_equal(atomic_load(&b->begins), atomic_load(&b->ends));
+        assert_int_equal(0, atomic_load(&b->late));
+        free(b);
+        assert_int_not_equal(CSVC_OK, csvc_call_send(call, &req));
+        assert_false(csvc_call_recv(call, &message));
+        assert_int_equal(CSVC_CANCELLED, csvc_call_finish(call, &rpc, NULL));
+        for (int i = 0; i < 4; i++) {
+            assert_int_equal(0, pthread_join(threads[i], NULL));
+        }
+        sc.ch = before;
+    }
+    csvc_rpc_clear(&rpc);
+    scene_end(&sc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,6 +569,7 @@ int main(void)
         cmocka_unit_test(a_sender_races_the_end),
         cmocka_unit_test(a_channel_has_so_many),
         cmocka_unit_test(so_many_rpcs_are_counted),
+        cmocka_unit_test(no_end_comes_behind_the_channel),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,8 +84,8 @@ CSVC_API csvc_channel *csvc_channel_new(const char *target, const csvc_channel_o
  * csvc_peer is the target. `sent` and `received` hear of each message, where it is queued and where
  * it is decoded; ends run once for each begin, when the call's outcome is known: on the thread that
  * waits for it, else on the call's loop before the caller's own event, and if nobody finishes a
- * call that has a stream, when the last reference to it goes. `serves` is not called.
- * INVALID_ARGUMENT, RESOURCE_EXHAUSTED as csvc_server_intercept.
+ * call that has a stream, when the last reference to it goes, or its channel. `serves` is not
+ * called. INVALID_ARGUMENT, RESOURCE_EXHAUSTED as csvc_server_intercept.
  */
 CSVC_API csvc_code csvc_channel_intercept(csvc_channel *ch, const csvc_interceptor *interceptor,
                                           void *self);
