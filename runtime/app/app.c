@@ -1,6 +1,6 @@
 /* app/app.c: a server program from its flags to its exit code. */
 #include <app/admin.h>
-#include <app/settings.h>
+#include <app/server_settings.h>
 #include <app/signals.h>
 #include <app/stop.h>
 #include <base/health.h>
@@ -21,123 +21,9 @@ enum {
     MAX_CHANNELS = 64,
 };
 
-/* In the order of the help. */
-typedef enum which_setting {
-    GRPC_ADDR,
-    ADMIN_ADDR,
-    DATABASE_URL,
-    LOG_LEVEL,
-    LOG_FORMAT,
-    SHUTDOWN_DELAY,
-    SHUTDOWN_GRACE,
-    REFLECTION,
-    SLOW_CALL,
-    GRPC_LOOPS,
-    GRPC_MAX_STREAMS,
-    GRPC_MAX_MESSAGE_BYTES,
-    GRPC_MAX_METADATA_BYTES,
-    GRPC_MAX_BUFFERED_BYTES,
-    MAX_CALL_MEMORY,
-    MAX_WORKERS,
-    MAX_QUEUED,
-    GRPC_MAX_REPLY_BYTES,
-    GRPC_COMPRESS_BYTES,
-    GRPC_HANDSHAKE_TIMEOUT,
-    GRPC_KEEPALIVE,
-    GRPC_KEEPALIVE_TIMEOUT,
-    GRPC_MIN_PING_INTERVAL,
-    GRPC_MAX_IDLE,
-    GRPC_MAX_AGE,
-    GRPC_MAX_AGE_GRACE,
-    TLS_CERT_FILE,
-    TLS_KEY_FILE,
-    TLS_CLIENT_CA_FILE,
-    MAX_CALLS,
-    CALL_RATE,
-    CALL_BURST,
-    GRPC_MAX_CONNECTIONS,
-    GRPC_MAX_SEND_QUEUE,
-    GRPC_MAX_SEND_QUEUE_BYTES,
-    N_SETTINGS,
-} which_setting;
-
-static const csvc__setting all_settings[N_SETTINGS] = {
-    [GRPC_ADDR] = {"GRPC_ADDR", "127.0.0.1:50051", "where to serve; port 0 takes a free one"},
-    [ADMIN_ADDR] = {"ADMIN_ADDR", "127.0.0.1:9464",
-                    "where /metrics and /readyz are, over HTTP; off: nowhere"},
-    [DATABASE_URL] = {"DATABASE_URL", "", "sqlite:PATH, or sqlite::memory: to forget all",
-                      .is_url = true},
-    [LOG_LEVEL] = {"LOG_LEVEL", "info", "debug, info, warn, error or off", CSVC__SETTING_LEVEL},
-    [LOG_FORMAT] = {"LOG_FORMAT", "text", "text or json", CSVC__SETTING_FORMAT},
-    [SHUTDOWN_DELAY] = {"SHUTDOWN_DELAY", "0s",
-                        "after SIGTERM, how long to serve on as NOT_SERVING",
-                        CSVC__SETTING_DURATION},
-    [SHUTDOWN_GRACE] = {"SHUTDOWN_GRACE", "30s", "how long calls may finish then",
-                        CSVC__SETTING_DURATION},
-    [REFLECTION] = {"REFLECTION", "on", "whether callers may ask what is served; on or off",
-                    CSVC__SETTING_SWITCH},
-    [SLOW_CALL] = {"SLOW_CALL", "1s", "calls that take longer are logged at info; 0s: none is",
-                   CSVC__SETTING_DURATION},
-    [GRPC_LOOPS] = {"GRPC_LOOPS", "", "threads that do the network's work (one a CPU)",
-                    CSVC__SETTING_COUNT, 1024},
-    [GRPC_MAX_STREAMS] = {"GRPC_MAX_STREAMS", "1000", "calls at a time on one connection",
-                          CSVC__SETTING_COUNT, INT32_MAX},
-    [GRPC_MAX_MESSAGE_BYTES] = {"GRPC_MAX_MESSAGE_BYTES", "4194304", "of a request",
-                                CSVC__SETTING_COUNT, INT32_MAX},
-    [GRPC_MAX_METADATA_BYTES] = {"GRPC_MAX_METADATA_BYTES", "16384", "of a call's metadata",
-                                 CSVC__SETTING_COUNT, INT32_MAX},
-    [GRPC_MAX_BUFFERED_BYTES] = {"GRPC_MAX_BUFFERED_BYTES", "536870912",
-                                 "received and not yet handled, over all calls",
-                                 CSVC__SETTING_COUNT, INT64_C(1) << 40},
-    [MAX_CALL_MEMORY] = {"MAX_CALL_MEMORY", "67108864", "bytes a call may allocate",
-                         CSVC__SETTING_COUNT, INT64_C(1) << 40},
-    [MAX_WORKERS] = {"MAX_WORKERS", "128", "threads that handlers run on", CSVC__SETTING_COUNT,
-                     65536},
-    [MAX_QUEUED] = {"MAX_QUEUED", "4096", "calls that may wait for such a thread",
-                    CSVC__SETTING_COUNT, INT32_MAX},
-    [GRPC_MAX_REPLY_BYTES] = {"GRPC_MAX_REPLY_BYTES", "67108864", "of a reply", CSVC__SETTING_COUNT,
-                              INT32_MAX},
-    [GRPC_COMPRESS_BYTES] = {"GRPC_COMPRESS_BYTES", "",
-                             "replies from so many on are packed with gzip (none)",
-                             CSVC__SETTING_COUNT, INT32_MAX},
-    [GRPC_HANDSHAKE_TIMEOUT] = {"GRPC_HANDSHAKE_TIMEOUT", "10s",
-                                "for a new connection to begin with TLS and HTTP/2",
-                                CSVC__SETTING_PERIOD},
-    [GRPC_KEEPALIVE] = {"GRPC_KEEPALIVE", "2h",
-                        "silence after which a caller is asked for a sign of life",
-                        CSVC__SETTING_PERIOD},
-    [GRPC_KEEPALIVE_TIMEOUT] = {"GRPC_KEEPALIVE_TIMEOUT", "20s",
-                                "without an answer its connection is closed", CSVC__SETTING_PERIOD},
-    [GRPC_MIN_PING_INTERVAL] = {"GRPC_MIN_PING_INTERVAL", "5m",
-                                "callers that ping more often are sent away", CSVC__SETTING_PERIOD},
-    [GRPC_MAX_IDLE] = {"GRPC_MAX_IDLE", "0s", "a connection without calls is closed; 0s: never",
-                       CSVC__SETTING_DURATION},
-    [GRPC_MAX_AGE] = {"GRPC_MAX_AGE", "0s", "an older connection takes no more calls; 0s: any age",
-                      CSVC__SETTING_DURATION},
-    [GRPC_MAX_AGE_GRACE] = {"GRPC_MAX_AGE_GRACE", "30s", "for the calls of such a connection",
-                            CSVC__SETTING_PERIOD},
-    [TLS_CERT_FILE] = {"TLS_CERT_FILE", "", "certificate (PEM); with it, TLS is served"},
-    [TLS_KEY_FILE] = {"TLS_KEY_FILE", "", "its key"},
-    [TLS_CLIENT_CA_FILE] = {"TLS_CLIENT_CA_FILE", "",
-                            "callers must show a certificate that one of these CAs has signed"},
-    [MAX_CALLS] = {"MAX_CALLS", "65536", "calls in flight, over all connections",
-                   CSVC__SETTING_COUNT, INT32_MAX},
-    [CALL_RATE] = {"CALL_RATE", "", "calls a second (any number)", CSVC__SETTING_COUNT, 1000000000},
-    [CALL_BURST] = {"CALL_BURST", "", "calls at once within the rate (what comes in a second)",
-                    CSVC__SETTING_COUNT, 1000000000},
-    [GRPC_MAX_CONNECTIONS] = {"GRPC_MAX_CONNECTIONS", "16384", "connections at a time, without TLS",
-                              CSVC__SETTING_COUNT, INT32_MAX},
-    [GRPC_MAX_SEND_QUEUE] = {"GRPC_MAX_SEND_QUEUE", "256",
-                             "messages of a stream that wait to be sent", CSVC__SETTING_COUNT,
-                             1 << 20},
-    [GRPC_MAX_SEND_QUEUE_BYTES] = {"GRPC_MAX_SEND_QUEUE_BYTES", "262144",
-                                   "and their bytes, of more than one", CSVC__SETTING_COUNT,
-                                   INT64_C(1) << 40},
-};
-
 struct csvc_app {
     const csvc_app_info *info;
-    csvc__setting settings[N_SETTINGS];
+    csvc__setting settings[CSVC__N_SETTINGS];
     csvc__settings_wish wish;
     csvc_health *health;
     csvc_metrics *metrics;
@@ -172,7 +58,7 @@ static void failed(csvc_app *app, int exit_code, const char *what, const csvc_er
 }
 
 /* A text of a URL or an address, from its setting: wrong usage. */
-static void bad_setting(csvc_app *app, which_setting which, const csvc_error *err)
+static void bad_setting(csvc_app *app, csvc__server_setting which, const csvc_error *err)
 {
     char flag[64], what[128];
 
@@ -191,10 +77,12 @@ static const char *text_or_null(const csvc__setting *setting)
 static bool check_tls(csvc_app *app)
 {
     const csvc__setting *s = app->settings;
-    bool cert = s[TLS_CERT_FILE].value[0] != '\0';
-    bool key = s[TLS_KEY_FILE].value[0] != '\0';
-    bool ca = s[TLS_CLIENT_CA_FILE].value[0] != '\0';
-    which_setting given = cert ? TLS_CERT_FILE : key ? TLS_KEY_FILE : TLS_CLIENT_CA_FILE;
+    bool cert = s[CSVC__SET_TLS_CERT_FILE].value[0] != '\0';
+    bool key = s[CSVC__SET_TLS_KEY_FILE].value[0] != '\0';
+    bool ca = s[CSVC__SET_TLS_CLIENT_CA_FILE].value[0] != '\0';
+    csvc__server_setting given = cert  ? CSVC__SET_TLS_CERT_FILE
+                                 : key ? CSVC__SET_TLS_KEY_FILE
+                                       : CSVC__SET_TLS_CLIENT_CA_FILE;
     csvc_error err = {CSVC_ERROR_INIT};
 
     if (cert == key && (cert || !ca)) {
@@ -219,9 +107,9 @@ static void make_interceptors(csvc_app *app, csvc_error *err)
 {
     const csvc_limits_options limits = {
         CSVC_LIMITS_OPTIONS_INIT,
-        .max_calls = (uint32_t)app->settings[MAX_CALLS].number,
-        .per_second = (double)app->settings[CALL_RATE].number,
-        .burst = (uint32_t)app->settings[CALL_BURST].number,
+        .max_calls = (uint32_t)app->settings[CSVC__SET_MAX_CALLS].number,
+        .per_second = (double)app->settings[CSVC__SET_CALL_RATE].number,
+        .burst = (uint32_t)app->settings[CSVC__SET_CALL_BURST].number,
     };
 
     app->health = csvc_health_new();
@@ -248,30 +136,30 @@ static void make_server(csvc_app *app)
     const csvc_server_options options = {
         CSVC_SERVER_OPTIONS_INIT,
         .transport = app->info->transport,
-        .loops = (uint32_t)s[GRPC_LOOPS].number,
-        .max_workers = (uint32_t)s[MAX_WORKERS].number,
-        .max_queued = (uint32_t)s[MAX_QUEUED].number,
-        .max_message_bytes = (uint32_t)s[GRPC_MAX_MESSAGE_BYTES].number,
-        .max_metadata_bytes = (uint32_t)s[GRPC_MAX_METADATA_BYTES].number,
-        .max_streams = (uint32_t)s[GRPC_MAX_STREAMS].number,
-        .max_buffered_bytes = (size_t)s[GRPC_MAX_BUFFERED_BYTES].number,
-        .max_call_memory = (size_t)s[MAX_CALL_MEMORY].number,
-        .slow_call_ms = s[SLOW_CALL].number > 0 ? s[SLOW_CALL].number : -1,
-        .max_reply_bytes = (uint32_t)s[GRPC_MAX_REPLY_BYTES].number,
-        .compress_bytes = (uint32_t)s[GRPC_COMPRESS_BYTES].number,
-        .tls_cert_file = text_or_null(&s[TLS_CERT_FILE]),
-        .tls_key_file = text_or_null(&s[TLS_KEY_FILE]),
-        .tls_client_ca_file = text_or_null(&s[TLS_CLIENT_CA_FILE]),
-        .handshake_timeout_ms = s[GRPC_HANDSHAKE_TIMEOUT].number,
-        .keepalive_ms = s[GRPC_KEEPALIVE].number,
-        .keepalive_timeout_ms = s[GRPC_KEEPALIVE_TIMEOUT].number,
-        .min_ping_ms = s[GRPC_MIN_PING_INTERVAL].number,
-        .max_idle_ms = s[GRPC_MAX_IDLE].number,
-        .max_age_ms = s[GRPC_MAX_AGE].number,
-        .max_age_grace_ms = s[GRPC_MAX_AGE_GRACE].number,
-        .max_connections = (uint32_t)s[GRPC_MAX_CONNECTIONS].number,
-        .max_send_queue = (uint32_t)s[GRPC_MAX_SEND_QUEUE].number,
-        .max_send_queue_bytes = (size_t)s[GRPC_MAX_SEND_QUEUE_BYTES].number,
+        .loops = (uint32_t)s[CSVC__SET_GRPC_LOOPS].number,
+        .max_workers = (uint32_t)s[CSVC__SET_MAX_WORKERS].number,
+        .max_queued = (uint32_t)s[CSVC__SET_MAX_QUEUED].number,
+        .max_message_bytes = (uint32_t)s[CSVC__SET_GRPC_MAX_MESSAGE_BYTES].number,
+        .max_metadata_bytes = (uint32_t)s[CSVC__SET_GRPC_MAX_METADATA_BYTES].number,
+        .max_streams = (uint32_t)s[CSVC__SET_GRPC_MAX_STREAMS].number,
+        .max_buffered_bytes = (size_t)s[CSVC__SET_GRPC_MAX_BUFFERED_BYTES].number,
+        .max_call_memory = (size_t)s[CSVC__SET_MAX_CALL_MEMORY].number,
+        .slow_call_ms = s[CSVC__SET_SLOW_CALL].number > 0 ? s[CSVC__SET_SLOW_CALL].number : -1,
+        .max_reply_bytes = (uint32_t)s[CSVC__SET_GRPC_MAX_REPLY_BYTES].number,
+        .compress_bytes = (uint32_t)s[CSVC__SET_GRPC_COMPRESS_BYTES].number,
+        .tls_cert_file = text_or_null(&s[CSVC__SET_TLS_CERT_FILE]),
+        .tls_key_file = text_or_null(&s[CSVC__SET_TLS_KEY_FILE]),
+        .tls_client_ca_file = text_or_null(&s[CSVC__SET_TLS_CLIENT_CA_FILE]),
+        .handshake_timeout_ms = s[CSVC__SET_GRPC_HANDSHAKE_TIMEOUT].number,
+        .keepalive_ms = s[CSVC__SET_GRPC_KEEPALIVE].number,
+        .keepalive_timeout_ms = s[CSVC__SET_GRPC_KEEPALIVE_TIMEOUT].number,
+        .min_ping_ms = s[CSVC__SET_GRPC_MIN_PING_INTERVAL].number,
+        .max_idle_ms = s[CSVC__SET_GRPC_MAX_IDLE].number,
+        .max_age_ms = s[CSVC__SET_GRPC_MAX_AGE].number,
+        .max_age_grace_ms = s[CSVC__SET_GRPC_MAX_AGE_GRACE].number,
+        .max_connections = (uint32_t)s[CSVC__SET_GRPC_MAX_CONNECTIONS].number,
+        .max_send_queue = (uint32_t)s[CSVC__SET_GRPC_MAX_SEND_QUEUE].number,
+        .max_send_queue_bytes = (size_t)s[CSVC__SET_GRPC_MAX_SEND_QUEUE_BYTES].number,
     };
     csvc_error err = {CSVC_ERROR_INIT};
 
@@ -295,18 +183,18 @@ csvc_app *csvc_app_new(const csvc_app_info *info, int argc, char **argv)
         return &no_memory;
     }
     app->info = info;
-    memcpy(app->settings, all_settings, sizeof(all_settings));
-    app->settings[DATABASE_URL].fallback = info->database_url;
-    app->settings[DATABASE_URL].absent = info->database_url == NULL;
-    app->settings[ADMIN_ADDR].absent = http_of(info) == NULL;
-    code = csvc__settings_read(app->settings, N_SETTINGS, argc, argv, &app->wish, &app->err);
+    memcpy(app->settings, csvc__server_settings, sizeof(csvc__server_settings));
+    app->settings[CSVC__SET_DATABASE_URL].fallback = info->database_url;
+    app->settings[CSVC__SET_DATABASE_URL].absent = info->database_url == NULL;
+    app->settings[CSVC__SET_ADMIN_ADDR].absent = http_of(info) == NULL;
+    code = csvc__settings_read(app->settings, CSVC__N_SETTINGS, argc, argv, &app->wish, &app->err);
     if (code != CSVC_OK) {
         app->exit_code = EXIT_USAGE;
         return app;
     }
     if (app->wish == CSVC__WISH_RUN) {
-        csvc_log_set_level((csvc_log_level)app->settings[LOG_LEVEL].number);
-        csvc_log_set_format((csvc_log_format)app->settings[LOG_FORMAT].number);
+        csvc_log_set_level((csvc_log_level)app->settings[CSVC__SET_LOG_LEVEL].number);
+        csvc_log_set_format((csvc_log_format)app->settings[CSVC__SET_LOG_FORMAT].number);
         make_server(app);
     }
     return app;
@@ -336,10 +224,10 @@ csvc_db *csvc_app_database(csvc_app *app, const csvc_migrations *const *sets)
         return NULL;
     }
     options.drivers = app->info->drivers;
-    app->db = csvc_db_open(app->settings[DATABASE_URL].value, &options, &err);
+    app->db = csvc_db_open(app->settings[CSVC__SET_DATABASE_URL].value, &options, &err);
     if (app->db == NULL) {
         if (err.code == CSVC_INVALID_ARGUMENT) {
-            bad_setting(app, DATABASE_URL, &err);
+            bad_setting(app, CSVC__SET_DATABASE_URL, &err);
         } else {
             failed(app, EXIT_FAILED, "cannot open the database", &err);
         }
@@ -471,7 +359,7 @@ static void raise_file_limit(void)
 }
 
 /* A failure to bind: of an address that is none, wrong usage. */
-static void cannot_listen(csvc_app *app, which_setting which, const char *what,
+static void cannot_listen(csvc_app *app, csvc__server_setting which, const char *what,
                           const csvc_error *err)
 {
     if (err->code == CSVC_INVALID_ARGUMENT) {
@@ -484,12 +372,12 @@ static void cannot_listen(csvc_app *app, which_setting which, const char *what,
 /* Before the server: who asks whether it is ready gets an answer from then on. False: it failed. */
 static bool start_admin(csvc_app *app, char *ret_at, size_t size)
 {
-    const char *address = app->settings[ADMIN_ADDR].value;
+    const char *address = app->settings[CSVC__SET_ADMIN_ADDR].value;
     csvc_error err = {CSVC_ERROR_INIT};
     int port = 0;
 
     ret_at[0] = '\0';
-    if (app->settings[ADMIN_ADDR].absent || strcmp(address, "off") == 0) {
+    if (app->settings[CSVC__SET_ADMIN_ADDR].absent || strcmp(address, "off") == 0) {
         return true;
     }
     app->admin.driver = http_of(app->info);
@@ -497,9 +385,9 @@ static bool start_admin(csvc_app *app, char *ret_at, size_t size)
     app->admin.metrics = app->metrics;
     app->admin.srv = app->srv;
     app->admin.settings = app->settings;
-    app->admin.n_settings = N_SETTINGS;
+    app->admin.n_settings = CSVC__N_SETTINGS;
     if (csvc__admin_start(&app->admin, address, &port, &err) != CSVC_OK) {
-        cannot_listen(app, ADMIN_ADDR,
+        cannot_listen(app, CSVC__SET_ADMIN_ADDR,
                       "cannot listen for the admin pages (--admin-addr, off for none)", &err);
         return false;
     }
@@ -513,7 +401,7 @@ static bool add_standard_services(csvc_app *app)
     csvc_error err = {CSVC_ERROR_INIT};
 
     err.code = csvc_health_register(app->srv, app->health);
-    if (app->settings[REFLECTION].number != 0 &&
+    if (app->settings[CSVC__SET_REFLECTION].number != 0 &&
         (err.code == CSVC_OK || err.code == CSVC_ALREADY_EXISTS)) {
         err.code = csvc_reflection_register(app->srv);
     }
@@ -527,7 +415,7 @@ static bool add_standard_services(csvc_app *app)
 
 static void start(csvc_app *app)
 {
-    const char *address = app->settings[GRPC_ADDR].value;
+    const char *address = app->settings[CSVC__SET_GRPC_ADDR].value;
     csvc_error err = {CSVC_ERROR_INIT};
     char at[256], admin_at[256], storage[512];
     int port = 0;
@@ -537,7 +425,7 @@ static void start(csvc_app *app)
         return;
     }
     if (csvc_server_listen(app->srv, address, &port, &err) != CSVC_OK) {
-        cannot_listen(app, GRPC_ADDR, "cannot listen", &err);
+        cannot_listen(app, CSVC__SET_GRPC_ADDR, "cannot listen", &err);
         return;
     }
     if (!start_admin(app, admin_at, sizeof(admin_at))) {
@@ -549,13 +437,13 @@ static void start(csvc_app *app)
     }
     print_address(address, port, at, sizeof(at));
     if (app->db != NULL) {
-        csvc__setting_show(&app->settings[DATABASE_URL], storage, sizeof(storage));
+        csvc__setting_show(&app->settings[CSVC__SET_DATABASE_URL], storage, sizeof(storage));
     }
     atomic_store(&app->admin.ready, true);
     csvc_log(CSVC_LOG_INFO, "listening", "grpc", at, "tls",
-             app->settings[TLS_CERT_FILE].value[0] == '\0'        ? "off"
-             : app->settings[TLS_CLIENT_CA_FILE].value[0] == '\0' ? "on"
-                                                                  : "mutual",
+             app->settings[CSVC__SET_TLS_CERT_FILE].value[0] == '\0'        ? "off"
+             : app->settings[CSVC__SET_TLS_CLIENT_CA_FILE].value[0] == '\0' ? "on"
+                                                                            : "mutual",
              "admin", admin_at[0] != '\0' ? admin_at : NULL, "storage",
              app->db != NULL ? storage : NULL, NULL);
 }
@@ -582,7 +470,7 @@ static void help(const csvc_app *app)
                                     app->info->services[i]->name);
         }
     }
-    csvc__settings_help(app->info->name, purpose, app->settings, N_SETTINGS);
+    csvc__settings_help(app->info->name, purpose, app->settings, CSVC__N_SETTINGS);
 }
 
 static int end(csvc_app *app)
@@ -622,8 +510,9 @@ int csvc_app_run(csvc_app *app)
         } else {
             start(app);
             if (app->exit_code == 0) {
-                const csvc__stop stop = {app->srv, app->health, &app->settings[SHUTDOWN_DELAY],
-                                         &app->settings[SHUTDOWN_GRACE]};
+                const csvc__stop stop = {app->srv, app->health,
+                                         &app->settings[CSVC__SET_SHUTDOWN_DELAY],
+                                         &app->settings[CSVC__SET_SHUTDOWN_GRACE]};
 
                 app->exit_code = csvc__stop_at_signal(&stop) ? 0 : EXIT_FAILED;
             }
