@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -167,11 +168,28 @@ def ended_from_outside(client):
     ends(process, 64 + 4, "a deadline")
 
 
+def without_waiting(project, address):
+    """The generated functions that do not wait, from a program of C."""
+    flags = e2e.run("pkg-config", "--cflags", "--libs", "libcsvc-grpc-core", "libcsvc").stdout.split()
+    san = [f"-fsanitize={e2e.SAN}"] if e2e.SAN else []
+    e2e.run("cc", "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror", "-g", "-pthread", *san, "-Igen", "-o", "build/calls",
+            e2e.SOURCE / "tests/e2e/support/four_kinds_async.c", "gen/all.csvc.c", "gen/all.pb-c.c", *flags, f"-Wl,-rpath,{e2e.STAGE}/lib", cwd=project)
+    out = e2e.run(project / "build/calls", address).stdout
+    e2e.equal(re.sub(r"(cancelled: CANCELLED), .*", r"\1", out).splitlines(), [
+        "one: UNIMPLEMENTED, 0 messages, sum 0, half-closes 0",
+        "down: OK, 1000 messages, sum 499500, half-closes 1",
+        "up: OK, 1 messages, sum 499500, half-closes 1",
+        "both: OK, 1000 messages, sum 499500, half-closes 1",
+        "cancelled: CANCELLED",
+    ], "the functions that do not wait")
+
+
 project = four_kinds.project()
 pathlib.Path("client.py").write_text(CLIENT)
 e2e.python_stubs(pathlib.Path.cwd() / "all.proto", ".")
 with e2e.Server(project / "build/all-service", cwd=project) as server:
     e2e.run(e2e.PEERS / "python/bin/python", "client.py", server.address)
+    without_waiting(project, server.address)
     client = Client(project / "build/all-service-client", server.address)
     each_kind(client)
     wrong_input(client)
