@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libwebsockets.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -28,6 +29,7 @@ enum {
     MAX_REQUEST = 65536, /* bytes of a body, which no page wants */
     IDLE_SECONDS = 90,   /* between requests: longer than Prometheus' usual interval */
     CHUNK = 16384,       /* written at once */
+    KNOCK_MS = 20,       /* until callers are listened to again when none can be turned away */
 };
 #define MAX_BODY ((size_t)256 << 20)
 
@@ -223,15 +225,20 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 
 /* ---- connections ---- */
 
-/* Takes the next caller and turns it away: without a free descriptor it would knock for ever. */
+/* Takes the next caller and turns it away: without a free descriptor it would knock for ever. When
+ * somebody else has taken the spare one, too, it knocks on, but not as fast as we can say no. */
 static void turn_away(csvc_http_server *server, int fd)
 {
     int caller;
 
-    (void)close(server->spare_fd);
+    if (server->spare_fd >= 0) {
+        (void)close(server->spare_fd);
+    }
     caller = accept(fd, NULL, NULL);
     if (caller >= 0) {
         (void)close(caller);
+    } else if (errno == EMFILE || errno == ENFILE) {
+        (void)poll(NULL, 0, KNOCK_MS);
     }
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -313,6 +320,7 @@ static bool start_thread(csvc_http_server *server)
     return ok;
 }
 
+/* The socket is its own from here on, also when it fails. */
 static bool make_context(csvc_http_server *server, int fd)
 {
     const struct lws_context_creation_info info = {
@@ -340,8 +348,11 @@ static bool make_context(csvc_http_server *server, int fd)
     server->lws = lws_create_context(&info);
     (void)sigaction(SIGPIPE, &before, NULL);
     server->vhost = server->lws != NULL ? lws_get_vhost_by_name(server->lws, "default") : NULL;
-    return server->vhost != NULL &&
-           lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC, listening,
+    if (server->vhost == NULL) {
+        (void)close(fd);
+        return false;
+    }
+    return lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC, listening,
                                       "listening", NULL) != NULL;
 }
 
@@ -354,7 +365,9 @@ static void stop(csvc_http_server *server)
     lws_cancel_service(server->lws);
     (void)pthread_join(server->thread, NULL);
     lws_context_destroy(server->lws);
-    (void)close(server->spare_fd);
+    if (server->spare_fd >= 0) {
+        (void)close(server->spare_fd);
+    }
     csvc__free(server);
 }
 
@@ -379,9 +392,11 @@ static csvc_http_server *start(const char *address, const csvc__page *pages, siz
     atomic_init(&server->stopping, false);
     if (!make_context(server, fd) || !start_thread(server)) {
         if (server->lws != NULL) {
-            lws_context_destroy(server->lws); /* with fd, when it was adopted */
+            lws_context_destroy(server->lws);
         }
-        (void)close(server->spare_fd);
+        if (server->spare_fd >= 0) {
+            (void)close(server->spare_fd);
+        }
         csvc__free(server);
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED,
                              "%s: libwebsockets has no memory or no thread", address);

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -126,6 +127,20 @@ with server:
         except (ConnectionError, OSError):
             pass  # the closed ones are still being counted
     e2e.equal(get("/healthz")[0], 200, "after many connections")
+
+    # without descriptors, not even a spare one, callers wait and nothing spins
+    def cpu_seconds():
+        fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    _, most = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    before, _ = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (12, most))
+    with connect():
+        began = cpu_seconds()
+        time.sleep(1)
+        e2e.equal(cpu_seconds() - began < 0.2, True, "the time it takes to wait for descriptors")
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (before, most))
+    e2e.equal(get("/healthz")[0], 200, "once there are descriptors again")
 
     # who dawdles is let go, and holds nobody up meanwhile
     if not e2e.SAN:
