@@ -11,6 +11,7 @@
 #include <csvc/server.h>
 #include <rpc/ctx.h>
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "echo_service.h"
@@ -115,7 +116,7 @@ static void served_calls(void **state)
 typedef struct kept {
     stream_peer peer; /* first */
     bool detach;
-    csvc_ctx *ctx;
+    _Atomic(csvc_ctx *) ctx; /* a handler's, looked for by the test */
     csvc_stream *in, *out;
     Codec3__Inner *rsp;
     int done;
