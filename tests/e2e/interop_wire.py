@@ -3,6 +3,7 @@
 interop server asked things that no client asks, our interop client told things that no server says."""
 import os
 import pathlib
+import subprocess
 import sys
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
@@ -13,6 +14,14 @@ pathlib.Path("stubs").mkdir()
 e2e.python_stubs(interop.PROTO, "stubs")
 with interop.ours(False) as server:
     print(e2e.run(python, interop.SOURCES / "python/wire_client.py", "stubs", server.address).stdout)
+
+# a stop is UNAVAILABLE to those who are still there when the grace is over
+server = interop.ours(False).start()
+client = subprocess.Popen([python, interop.SOURCES / "python/stop_client.py", "stubs", server.address], text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=e2e.environment())
+e2e.equal(client.stdout.readline(), "open\n", "the client that stays")
+server.stop()
+e2e.equal(client.communicate(timeout=20)[0], "UNAVAILABLE\n", "what became of its call")
 
 # a server that answers empty_unary as it is told to, by the n-th line of this list
 ANSWERS = [
