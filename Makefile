@@ -452,8 +452,9 @@ $(TORTURE)/oracle: tests/torture/oracle.cc $(TORTURE_PROTO)
 torture-programs: $(TORTURE_BIN) $(if $(SAN),,$(TORTURE)/oracle)
 check-torture: all torture-programs
 	@$(call runner,torture) --jobs 1 --timeout 300 $(TORTURE_TEST)
-torture: all torture-programs
-	@CSVC_TORTURE=long $(call runner,torture) --jobs 1 --timeout 3600 $(TORTURE_TEST)
+# T1 is an end-to-end test, too, where it has one round
+torture: all torture-programs interop interop-peers peers
+	@CSVC_TORTURE=long CSVC_INTEROP_ROUNDS=20 $(call runner,torture) --jobs 1 --timeout 3600 $(TORTURE_TEST) tests/e2e/interop_peers.py
 
 # ---- fuzzing ----------------------------------------------------------------------------------
 

@@ -32,10 +32,10 @@ def ours(tls, *more):
     return e2e.Server(SERVER, "--port", 0, *files, *more)
 
 
-def our_client(address, tls, *cases, check=0):
+def our_client(address, tls, *cases, ca="ca.pem", name=NAME, check=0):
     """Our client's cases against a server, all of them when none is named."""
     host, port = address.rsplit(":", 1)
-    files = ("--use_tls", "true", "--tls_ca_file", "ca.pem", "--server_host_override", NAME) if tls else ()
+    files = ("--use_tls", "true", "--tls_ca_file", ca, "--server_host_override", name) if tls else ()
     return e2e.run(CLIENT, "--server_host", host, "--server_port", port, *files, "--test_case",
                    ",".join(cases) or "all", timeout=120, check=check)
 
