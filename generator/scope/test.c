@@ -167,13 +167,13 @@ static gen_value *spoilt(csvc_arena *a, const gen_crud *crud, const char *of, ui
     for (size_t i = 0; i < crud->entity->n_columns; i++) {
         const gen_column *column = &crud->entity->columns[i];
         const gen_field *field = sent_as(crud, column);
-        gen_value *item = gen_object(a);
-        gen_value *lines = gen_list(a);
+        gen_value *item, *lines;
 
         if ((column->flags & flag) == 0 || field == NULL || field->kind == CSVC_KIND_BOOL ||
             field->kind == CSVC_KIND_ENUM) {
             continue;
         }
+        lines = gen_list(a);
         if (flag == CSVC_COLUMN_UNIQUE) {
             put_sample(a, lines, of, field, column, "1");
         } else if (field->kind == CSVC_KIND_STRING) {
@@ -181,7 +181,8 @@ static gen_value *spoilt(csvc_arena *a, const gen_crud *crud, const char *of, ui
         } else if (field->kind != CSVC_KIND_BYTES && field->kind != CSVC_KIND_MESSAGE) {
             gen_put_field(a, lines, of, field, "0");
         }
-        if (gen_length(lines) > 0) {
+        if (lines == NULL || gen_length(lines) > 0) { /* NULL: the list notes it */
+            item = gen_object(a);
             gen_set_text(a, item, "name", column->field->name);
             gen_set(a, item, "lines", lines);
             gen_push(a, list, item);
