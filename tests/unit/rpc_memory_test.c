@@ -358,7 +358,8 @@ static void who_does_not_read_costs_a_queue(void **state)
     scene_end(&sc);
 }
 
-/* Ten thousand wait: no thread each, and little memory. Both ends are in this process. */
+/* Ten thousand wait: no thread each, and little memory. Both ends are in this process; what of it
+ * is the C core's own, tests/e2e/stream_memory.py says. */
 static void ten_thousand_wait(void **state)
 {
     scene sc = {.peer = {.down = keeps_down}, .kept = calloc(OPEN, sizeof(csvc_ctx *))};
