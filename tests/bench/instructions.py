@@ -54,7 +54,7 @@ CASES = {
 }
 
 
-def total(command, load, n, tries=3):
+def total(command, load, n):
     """Of a server that was started, served n and ended; or of a client that called n times."""
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "callgrind"
@@ -65,14 +65,7 @@ def total(command, load, n, tries=3):
                                stdout=subprocess.DEVNULL, timeout=300)
         else:
             with Server(*looked_at) as server:
-                try:
-                    load(server, n)
-                except subprocess.CalledProcessError:
-                    # Under callgrind, on a busy machine, a stream of the core stands still once in some dozens of runs.
-                    print(f"a run did not end and counts for nothing: {' '.join(map(str, command))}", flush=True)
-                    if tries == 1:
-                        raise
-                    return total(command, load, n, tries - 1)
+                load(server, n)
         return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.M).group(1))
 
 
