@@ -45,6 +45,7 @@ bool csvc__stop_at_signal(const csvc__stop *stop)
         if (!stop->srv->joined) {
             /* what those handlers use cannot be freed, and returning from main would pull the
              * program from under them, too */
+            csvc__inflight_log(&stop->srv->inflight, "a handler still runs");
             csvc_log(CSVC_LOG_ERROR, "handlers still run; leaving without them", NULL);
             _exit(1);
         }

@@ -1,9 +1,11 @@
 /* rpc/inflight.c: the calls in flight of a server. */
 #include <base/clock.h>
 #include <csvc/alloc.h>
+#include <csvc/log.h>
 #include <rpc/inflight.h>
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,11 +117,49 @@ static void put_call(csvc__buffer *b, const shown *s, int64_t now)
     csvc__buffer_putc(b, '}');
 }
 
-void csvc__inflight_json(csvc__inflight *inflight, csvc__buffer *b)
+/* ---- the oldest of them: a heap whose top is the latest, which the next older one replaces ----
+ */
+
+static void sink(shown *heap, size_t n, size_t at)
 {
-    shown *all = csvc__malloc(CSVC__INFLIGHT_SHOWN * sizeof(*all));
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        const shown above = heap[at];
+
+        if (child + 1 < n && heap[child + 1].arrived > heap[child].arrived) {
+            child++;
+        }
+        if (heap[child].arrived <= above.arrived) {
+            break;
+        }
+        heap[at] = heap[child];
+        heap[child] = above;
+    }
+}
+
+static void keep(shown *heap, size_t max, size_t *n, const csvc__inflight_call *call)
+{
+    shown s;
+
+    if ((*n == max && call->arrived >= heap[0].arrived) || !copy(call, &s)) {
+        return;
+    }
+    if (*n == max) {
+        csvc__free(heap[0].method);
+        heap[0] = s;
+        sink(heap, max, 0);
+        return;
+    }
+    heap[(*n)++] = s;
+    for (size_t i = *n == max ? max / 2 : 0; i > 0; i--) {
+        sink(heap, max, i - 1);
+    }
+}
+
+/* The oldest calls, at most `max`, the oldest first; NULL when memory is short. */
+static shown *oldest(csvc__inflight *inflight, size_t max, size_t *ret_n, size_t *ret_total)
+{
+    shown *heap = csvc__malloc(max * sizeof(*heap));
     size_t n = 0, total = 0;
-    int64_t now;
 
     for (size_t i = 0; i < CSVC__INFLIGHT_LISTS; i++) {
         csvc__inflight_list *list = &inflight->lists[i];
@@ -127,22 +167,48 @@ void csvc__inflight_json(csvc__inflight *inflight, csvc__buffer *b)
         (void)pthread_mutex_lock(&list->lock);
         for (const csvc__inflight_call *call = list->first; call != NULL; call = call->next) {
             total++;
-            if (all != NULL && n < CSVC__INFLIGHT_SHOWN && copy(call, &all[n])) {
-                n++;
+            if (heap != NULL) {
+                keep(heap, max, &n, call);
             }
         }
         (void)pthread_mutex_unlock(&list->lock);
     }
-    now = csvc__now();
     if (n > 0) {
-        qsort(all, n, sizeof(*all), older_first);
+        qsort(heap, n, sizeof(*heap), older_first);
     }
+    *ret_n = n;
+    *ret_total = total;
+    return heap;
+}
+
+void csvc__inflight_json(csvc__inflight *inflight, csvc__buffer *b)
+{
+    size_t n, total;
+    shown *calls = oldest(inflight, CSVC__INFLIGHT_SHOWN, &n, &total);
+    const int64_t now = csvc__now();
+
     csvc__buffer_printf(b, "{\"total\": %zu, \"calls\": [", total);
     for (size_t i = 0; i < n; i++) {
         csvc__buffer_puts(b, i > 0 ? ",\n  " : "\n  ");
-        put_call(b, &all[i], now);
-        csvc__free(all[i].method);
+        put_call(b, &calls[i], now);
+        csvc__free(calls[i].method);
     }
     csvc__buffer_puts(b, n > 0 ? "\n]}\n" : "]}\n");
-    csvc__free(all);
+    csvc__free(calls);
+}
+
+void csvc__inflight_log(csvc__inflight *inflight, const char *event)
+{
+    size_t n, total;
+    shown *calls = oldest(inflight, CSVC__INFLIGHT_LOGGED, &n, &total);
+    const int64_t now = csvc__now();
+    char age[32];
+
+    for (size_t i = 0; i < n; i++) {
+        (void)snprintf(age, sizeof(age), "%" PRId64, (now - calls[i].arrived) / CSVC__MS);
+        csvc_log(CSVC_LOG_ERROR, event, "method", calls[i].method, "peer", calls[i].peer, "#age_ms",
+                 age, NULL);
+        csvc__free(calls[i].method);
+    }
+    csvc__free(calls);
 }

@@ -13,6 +13,7 @@
 enum {
     CSVC__INFLIGHT_LISTS = 16, /* a power of two */
     CSVC__INFLIGHT_SHOWN = 1000,
+    CSVC__INFLIGHT_LOGGED = 10,
 };
 
 typedef struct csvc__inflight_list csvc__inflight_list;
@@ -44,9 +45,12 @@ void csvc__inflight_release(csvc__inflight *inflight);
 void csvc__inflight_add(csvc__inflight *inflight, csvc__inflight_call *call, csvc_ctx *ctx);
 void csvc__inflight_remove(csvc__inflight_call *call);
 
-/* The calls in flight as JSON, the oldest first, at most CSVC__INFLIGHT_SHOWN: `{"total": 1,
+/* The oldest CSVC__INFLIGHT_SHOWN calls in flight as JSON, the oldest first: `{"total": 1,
  * "calls":
  * [{"method": ..., "peer": ..., "age_ms": ..., "deadline_ms": ...}]}`. Any thread. */
 CSVC_API void csvc__inflight_json(csvc__inflight *inflight, csvc__buffer *b);
+
+/* A line at error for each of the oldest CSVC__INFLIGHT_LOGGED. Any thread. */
+void csvc__inflight_log(csvc__inflight *inflight, const char *event);
 
 #endif /* CSVC_RPC_INFLIGHT_H */

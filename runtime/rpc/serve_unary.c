@@ -112,7 +112,11 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
 
         outcome.slow = outcome.duration_nanos / CSVC__MS >= s->srv->o.slow_call_ms;
         /* a detached call that was not finished: its keeper may be writing a text just now */
-        outcome.text = s->detached && !s->l.says_text ? "" : csvc_fail_text(&s->ctx, code);
+        if (s->detached && !s->l.says_text) {
+            outcome.text = s->l.text != NULL && !cancelled ? s->l.text : "";
+        } else {
+            outcome.text = csvc_fail_text(&s->ctx, code);
+        }
         if (chain->hears_sent && delivered && s->has_reply) {
             csvc__chain_sent(chain, &s->ctx, s->states, s->reply_message);
         }

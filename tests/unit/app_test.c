@@ -433,6 +433,7 @@ static void a_stuck_handler_does_not_keep_it(void **state)
     kill(server.pid, SIGTERM);
     assert_int_equal(1, child_end(&server));
     assert_has(server.err, "the grace ran out, calls were cancelled");
+    assert_has(server.err, "a handler still runs method=/");
     assert_has(server.err, "handlers still run; leaving without them");
     assert_int_equal(0, child_end(&caller));
     close(gate_fds[0]);

@@ -399,6 +399,7 @@ static void so_many_are_listed(void **state)
         OPEN = 1001
     };
     static fake_call *open[OPEN];
+    char path[32];
     csvc__buffer text;
     scene sc;
     size_t listed = 0;
@@ -407,7 +408,8 @@ static void so_many_are_listed(void **state)
     scene_start(&sc, (csvc_limits_options){0});
     csvc__buffer_init(&text, 1 << 20);
     for (int i = 0; i < OPEN; i++) {
-        open[i] = arrive(&sc, (fake_arrival){.path = "/made.Up/M", .no_auto_close = true});
+        (void)snprintf(path, sizeof(path), "/made.Up/M%d.", i);
+        open[i] = arrive(&sc, (fake_arrival){.path = path, .no_auto_close = true});
     }
     csvc__inflight_json(&sc.srv->inflight, &text);
     assert_non_null(strstr(text.data, "{\"total\": 1001, "));
@@ -415,6 +417,10 @@ static void so_many_are_listed(void **state)
         listed++;
     }
     assert_int_equal(1000, listed);
+    /* the oldest are what somebody looks for */
+    assert_non_null(strstr(text.data, "\"calls\": [\n  {\"method\": \"/made.Up/M0.\""));
+    assert_non_null(strstr(text.data, "/made.Up/M999.\""));
+    assert_null(strstr(text.data, "/made.Up/M1000.\""));
     for (int i = 0; i < OPEN; i++) {
         fake_close(open[i], true, false);
         fake_call_free(open[i]);

@@ -31,6 +31,8 @@ static void scene_start(scene *sc, stream_peer peer)
     sc->peer = peer;
     sc->t = csvc_testing_new(&csvc_grpc_core);
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
+    assert_int_equal(CSVC_OK,
+                     csvc_server_intercept(csvc_testing_server(sc->t), &csvc_logging, NULL));
     sc->ch = csvc_testing_channel(sc->t);
     assert_non_null(sc->ch);
 }
@@ -509,6 +511,7 @@ static void a_forgotten_call_is_internal(void **state)
         csvc_call_unref(l.call);
         scene_end(&sc);
         assert_non_null(strstr(log_caught(), "without csvc_finish"));
+        assert_non_null(strstr(log_caught(), "the handler has forgotten the call"));
         log_let_go();
     }
 }
