@@ -177,7 +177,8 @@ with server:
     call = calls["calls"][0]
     e2e.equal(call["method"], "/user.UserService/GetUser", "its method")
     e2e.equal(call["peer"].startswith("ipv4:127.0.0.1:"), True, f"its peer {call}")
-    e2e.equal(0 <= call["age_ms"] < 2000 and 10_000 < call["deadline_ms"] <= 20_000, True, f"its times {call}")
+    # 1 % more: core-timeout-rounding
+    e2e.equal(0 <= call["age_ms"] < 2000 and 10_000 < call["deadline_ms"] <= 20_200, True, f"its times {call}")
     server.process.send_signal(signal.SIGTERM)
     while get("/readyz")[0] == 200 and time.monotonic() < until:
         pass
