@@ -103,16 +103,20 @@ static void send_lines(streaming *s)
     (void)csvc_arena_free(a);
 }
 
-static void *sender(void *self)
+/* All is sent, or no more can be. */
+static void end_sending(streaming *s)
 {
-    streaming *s = self;
-
-    send_lines(s);
     if (s->input.code != CSVC_OK || (s->sent != CSVC_OK && s->sent != CSVC_CANCELLED)) {
         csvc_call_cancel(s->call); /* half of what was meant is not to be taken for all of it */
     } else {
         csvc_call_close_send(s->call);
     }
+}
+
+static void *sender(void *self)
+{
+    send_lines(self);
+    end_sending(self);
     return NULL;
 }
 
@@ -187,9 +191,11 @@ static int conclude(streaming *s, const csvc_rpc *rpc)
                                                            : CSVC__CLI_EXIT_FAILED);
     }
     if (rpc->code == CSVC_CANCELLED && s->sent != CSVC_OK && s->sent != CSVC_CANCELLED) {
-        char line[64];
+        char line[64] = "request"; /* of flags */
 
-        (void)snprintf(line, sizeof(line), "line %u", (unsigned)s->lines.number);
+        if (s->lines.number > 0) {
+            (void)snprintf(line, sizeof(line), "line %u", (unsigned)s->lines.number);
+        }
         return tell(s, line,
                     s->sent == CSVC_RESOURCE_EXHAUSTED ? "the message is too large to send"
                                                        : "the message cannot be sent",
@@ -278,7 +284,7 @@ static csvc_code exchange(streaming *s, csvc_error *err)
     }
     if (client_streams) {
         s->sent = csvc_call_send(s->call, s->c->request);
-        csvc_call_close_send(s->call);
+        end_sending(s);
     }
     receive(s);
     return CSVC_OK;
