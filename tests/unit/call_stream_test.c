@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "await.h"
 #include "fake_transport.h"
 #include "stream_service.h"
 
@@ -101,16 +102,6 @@ static void on_done(void *self, csvc_code code)
 {
     atomic_store(&((told *)self)->code, (int)code);
     atomic_fetch_add(&((told *)self)->done, 1);
-}
-
-static void await_value(atomic_int *value, int wanted)
-{
-    const int64_t until = csvc__now() + 20 * CSVC__SECOND;
-
-    while (atomic_load(value) < wanted) {
-        assert_true(csvc__now() < until);
-        sched_yield();
-    }
 }
 
 static void nothing_is_sent_behind_the_half_close(void **state)

@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <base/clock.h>
 #include <csvc/testing.h>
 
 #include <pthread.h>
@@ -16,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
 
@@ -340,18 +340,6 @@ static void relay(csvc_done_fn *fn, void *self, const csvc_rpc *rpc, const void 
     on_done(self, rpc->code);
 }
 
-static void await_value(atomic_int *value, int wanted)
-{
-    const int64_t until = csvc__now() + 20 * CSVC__SECOND;
-
-    while (atomic_load(value) < wanted) {
-        const struct timespec moment = {.tv_nsec = 1000 * 1000};
-
-        assert_true(csvc__now() < until);
-        nanosleep(&moment, NULL);
-    }
-}
-
 static void calls_nobody_waits_for(void **state)
 {
     scene sc;
@@ -366,21 +354,21 @@ static void calls_nobody_waits_for(void **state)
     req.id = 3;
     csvc_call_unref(
         csvc_call_async(sc.ch, &stream_methods[STREAM_KEEP], &rpc, &req, relay, NULL, &d));
-    await_value(&d.n, 1);
+    await_at_least(&d.n, 1);
     assert_int_equal(1, atomic_load(&d.ends_before));
     assert_int_equal(CSVC_OK, atomic_load(&d.code));
     csvc_call_unref(csvc_call_start(sc.ch, &stream_methods[STREAM_DOWN], &rpc, &req, &events));
-    await_value(&d.n, 2);
+    await_at_least(&d.n, 2);
     assert_int_equal(2, atomic_load(&d.ends_before));
     assert_int_equal(4, atomic_load(&sc.b.received));
 
     atomic_store(&sc.b.refuses_message, true);
     csvc_call_unref(
         csvc_call_async(sc.ch, &stream_methods[STREAM_KEEP], &rpc, &req, relay, NULL, &d));
-    await_value(&d.n, 3);
+    await_at_least(&d.n, 3);
     assert_int_equal(CSVC_DATA_LOSS, atomic_load(&d.code));
     csvc_call_unref(csvc_call_start(sc.ch, &stream_methods[STREAM_DOWN], &rpc, &req, &events));
-    await_value(&d.n, 4);
+    await_at_least(&d.n, 4);
     assert_int_equal(CSVC_DATA_LOSS, atomic_load(&d.code));
     atomic_store(&sc.b.refuses_message, false);
 
@@ -442,10 +430,10 @@ static void a_sender_races_the_end(void **state)
         assert_non_null(s.call);
         atomic_store(&sc.b.sent, 0);
         assert_int_equal(0, pthread_create(&thread, NULL, send_on, &s));
-        await_value(&s.accepted, 1);
+        await_at_least(&s.accepted, 1);
         csvc_call_cancel(s.call);
         assert_int_equal(0, pthread_join(thread, NULL));
-        await_value(&d.n, round + 1);
+        await_at_least(&d.n, round + 1);
         assert_int_equal(atomic_load(&s.accepted), atomic_load(&sc.b.sent));
         csvc_call_unref(s.call);
     }
@@ -543,7 +531,7 @@ static void no_end_comes_behind_the_channel(void **state)
         for (int i = 0; i < 4; i++) {
             assert_int_equal(0, pthread_create(&threads[i], NULL, call_until_freed, &sc));
         }
-        await_value(&b->begins, 5);
+        await_at_least(&b->begins, 5);
         csvc_channel_free(sc.ch);
         assert_int_equal(atomic_load(&b->begins), atomic_load(&b->ends));
         assert_int_equal(0, atomic_load(&b->late));

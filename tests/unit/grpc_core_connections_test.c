@@ -16,7 +16,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
 
@@ -44,16 +44,6 @@ typedef struct scene {
     atomic_int kept, done;
     char asked[128]; /* the peer of the last call */
 } scene;
-
-static void await_value(atomic_int *value, int wanted)
-{
-    const int64_t until = csvc__now() + 30 * CSVC__SECOND;
-
-    while (atomic_load(value) < wanted && csvc__now() < until) {
-        sched_yield();
-    }
-    assert_int_equal(wanted, atomic_load(value));
-}
 
 static csvc_code asks(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
                       Codec3__Inner *rsp)

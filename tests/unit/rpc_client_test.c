@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <base/clock.h>
 #include <csvc/testing.h>
 
 #include <pthread.h>
@@ -17,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "await.h"
 #include "stream_service.h"
 
 typedef struct scene {
@@ -60,19 +60,6 @@ static void scene_end(scene *sc)
 {
     assert_null(csvc_channel_free(sc->ch));
     assert_null(csvc_testing_free(sc->t));
-}
-
-/* Waits for what another thread counts; 20 s are for a machine under a sanitizer. */
-static void await_value(atomic_int *value, int wanted)
-{
-    const int64_t until = csvc__now() + 20 * CSVC__SECOND;
-
-    while (atomic_load(value) < wanted) {
-        const struct timespec moment = {.tv_nsec = 1000 * 1000};
-
-        assert_true(csvc__now() < until);
-        nanosleep(&moment, NULL);
-    }
 }
 
 /* ---- handlers ---- */
@@ -150,10 +137,10 @@ static void a_freed_channel_ends_what_nobody_takes(void **state)
             assert_non_null(call);
             if (taken > 0) {
                 csvc_call_more(call);
-                await_value(&c.messages, 1);
+                await_at_least(&c.messages, 1);
             }
             if (many[i] < 1000) {
-                await_value(&served, 1); /* the status may be on this side already */
+                await_at_least(&served, 1); /* the status may be on this side already */
             }
             assert_int_equal(0, atomic_load(&c.done));
             csvc_call_unref(call);
@@ -206,7 +193,7 @@ static void a_thousand_in_flight(void **state)
     for (int i = 0; i < 1000; i++) {
         csvc_call_unref(call_async(&sc, relay, 0, &c));
     }
-    await_value(&c.done, 1000);
+    await_at_least(&c.done, 1000);
     assert_int_equal(1000, atomic_load(&c.messages));
     assert_int_equal(0, atomic_load(&c.code));
     scene_end(&sc);
@@ -237,7 +224,7 @@ static void an_end_begins_the_next_call(void **state)
     (void)state;
     scene_start(&sc, (stream_peer){.keep = answers});
     csvc_call_unref(call_async(&sc, next_step, 0, &st));
-    await_value(&st.c.done, 50);
+    await_at_least(&st.c.done, 50);
     assert_int_equal(50, atomic_load(&st.c.messages));
     scene_end(&sc);
 }
@@ -262,10 +249,10 @@ static void a_cancel_races_with_the_end(void **state)
         csvc_call_cancel(call);
         csvc_call_unref(call);
         if (i % 3 == 2) {
-            await_value(&c.done, i + 1);
+            await_at_least(&c.done, i + 1);
         }
     }
-    await_value(&c.done, ROUNDS);
+    await_at_least(&c.done, ROUNDS);
     assert_true(atomic_load(&c.code) == 0 || atomic_load(&c.code) == CSVC_CANCELLED);
     for (int i = 0; i < ROUNDS; i++) {
         const csvc_events events = {CSVC_EVENTS_INIT, .self = &c, .on_message = count_message,
@@ -284,7 +271,7 @@ static void a_cancel_races_with_the_end(void **state)
         csvc_call_unref(call);
         csvc_rpc_clear(&rpc);
     }
-    await_value(&c.done, 2 * ROUNDS);
+    await_at_least(&c.done, 2 * ROUNDS);
     scene_end(&sc);
     assert_int_equal(2 * ROUNDS, atomic_load(&c.done));
 }

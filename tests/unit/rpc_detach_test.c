@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <base/clock.h>
 #include <csvc/testing.h>
 
 #include <pthread.h>
@@ -15,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
 
@@ -40,16 +40,6 @@ static void scene_start(scene *sc, stream_peer peer)
 static void scene_end(scene *sc)
 {
     assert_null(csvc_testing_free(sc->t));
-}
-
-static void await_value(atomic_int *value, int wanted)
-{
-    const int64_t until = csvc__now() + 30 * CSVC__SECOND;
-
-    while (atomic_load(value) < wanted && csvc__now() < until) {
-        sched_yield();
-    }
-    assert_int_equal(wanted, atomic_load(value));
 }
 
 static Codec3__Inner message_of(int id, const char *name)

@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <base/clock.h>
 #include <csvc/testing.h>
 
 #include <pthread.h>
@@ -17,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
 
@@ -161,16 +161,6 @@ static void scene_end(scene *sc)
     csvc_call_metrics_free(sc->cm);
     csvc_limits_free(sc->limits);
     csvc_metrics_free(sc->m);
-}
-
-static void await_value(atomic_int *value, int wanted)
-{
-    const int64_t until = csvc__now() + 30 * CSVC__SECOND;
-
-    while (atomic_load(value) < wanted && csvc__now() < until) {
-        sched_yield();
-    }
-    assert_int_equal(wanted, atomic_load(value));
 }
 
 static Codec3__Inner message_of(int id)

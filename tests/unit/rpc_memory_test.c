@@ -6,16 +6,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <base/clock.h>
 #include <csvc/testing.h>
 #include <rpc/served.h>
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "await.h"
 #include "stream_service.h"
 
 #if defined(CSVC__ARENA_ASAN) || defined(__SANITIZE_THREAD__) || defined(CSVC_DEBUG)
@@ -65,16 +64,6 @@ static void scene_end(scene *sc)
 {
     csvc_channel_free(sc->ch);
     csvc_server_free(sc->srv);
-}
-
-static void await_value(atomic_int *value, int wanted)
-{
-    const int64_t until = csvc__now() + 60 * CSVC__SECOND;
-
-    while (atomic_load(value) < wanted && csvc__now() < until) {
-        sched_yield();
-    }
-    assert_int_equal(wanted, atomic_load(value));
 }
 
 /* A number of /proc/self/status. */

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
 
@@ -77,16 +78,6 @@ static void scene_start(scene *sc)
     sc->t = csvc_testing_new(&csvc_grpc_core);
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     sc->ch = csvc_testing_channel(sc->t);
-}
-
-static void await_value(atomic_int *value, int wanted)
-{
-    const int64_t until = csvc__now() + 30 * CSVC__SECOND;
-
-    while (atomic_load(value) < wanted && csvc__now() < until) {
-        sched_yield();
-    }
-    assert_int_equal(wanted, atomic_load(value));
 }
 
 typedef struct listener {

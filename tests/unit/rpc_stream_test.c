@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <base/clock.h>
 #include <csvc/testing.h>
 
 #include <pthread.h>
@@ -13,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
 
@@ -216,16 +216,6 @@ static csvc_code floods(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *r
     }
     atomic_store((atomic_int *)peer->data, -(int)code);
     return code;
-}
-
-static void await_value(atomic_int *value, int wanted)
-{
-    const int64_t until = csvc__now() + 20 * CSVC__SECOND;
-
-    while (atomic_load(value) != wanted && csvc__now() < until) {
-        sched_yield();
-    }
-    assert_int_equal(wanted, atomic_load(value));
 }
 
 /* A reader that reads nothing stops the sender; one that goes ends its handler. */

@@ -13,8 +13,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "await.h"
 #include "stream_service.h"
 
 /* A server at a port that may be known before. */
@@ -246,18 +246,6 @@ static void count_relay(csvc_done_fn *done, void *self, const csvc_rpc *rpc, con
     atomic_fetch_add(&((counted *)self)->done, 1);
 }
 
-static void await_value(atomic_int *value, int wanted)
-{
-    const int64_t until = csvc__now() + 20 * CSVC__SECOND;
-
-    while (atomic_load(value) < wanted) {
-        const struct timespec moment = {.tv_nsec = 1000 * 1000};
-
-        assert_true(csvc__now() < until);
-        nanosleep(&moment, NULL);
-    }
-}
-
 /* Found within two seconds by calls of all kinds that began while it was away. */
 static void found_again(const char *scheme)
 {
@@ -297,7 +285,7 @@ static void found_again(const char *scheme)
     back = csvc__now();
     assert_int_equal(CSVC_OK, call(ch, true));
     assert_true(csvc_call_recv(waited, &message));
-    await_value(&c.done, 2);
+    await_at_least(&c.done, 2);
     assert_in_range(csvc__now() - back, 0, 2 * seconds);
     assert_int_equal(1, atomic_load(&c.messages));
     assert_int_equal(CSVC_OK, csvc_call_finish(waited, &rpc, NULL));
