@@ -39,7 +39,8 @@ with interop.ours(False, "--max_streams", 10) as server:
 
 # what is wrong is told
 for arguments, said in ((("--port", 0, "--nothing"), "no such flag"), ((), "--port is missing"),
-                        (("--port", 0, "--use_tls"), "--use_tls needs")):
+                        (("--port", 0, "--use_tls"), "--use_tls needs"),
+                        (("--port", 0, "--use_tls", "perhaps"), "true or false"), (("--port", 0, "--max_streams", "-1"), "a number")):
     done = e2e.run(interop.SERVER, *arguments, check=2)
     if said not in done.stderr:
         e2e.fail(f"{arguments}: {done.stderr}")

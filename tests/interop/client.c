@@ -25,6 +25,7 @@ enum {
     REQUEST = 271828,
     REPLY = 314159,
     PARALLEL = 1000,
+    PATIENCE_MS = 100000, /* a call without an end is no test */
     LONG_VALUE = 63 << 10
 };
 
@@ -90,7 +91,7 @@ static bool check_size(const payload *p, size_t expected)
 
 static void empty_unary(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     empty req = GRPC__TESTING__EMPTY__INIT;
     const empty *rsp;
 
@@ -117,7 +118,7 @@ static void large(csvc_channel *ch, csvc_rpc *rpc, bool cacheable)
 
 static void large_unary(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
 
     large(ch, &rpc, false);
     csvc_rpc_clear(&rpc);
@@ -126,7 +127,7 @@ static void large_unary(csvc_channel *ch)
 /* By POST: the C core has no GET since 1.46. Twice, as a cache between would have it. */
 static void cacheable_unary(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
 
     large(ch, &rpc, true);
     large(ch, &rpc, true);
@@ -135,7 +136,7 @@ static void cacheable_unary(csvc_channel *ch)
 
 static void unimplemented_method(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     empty req = GRPC__TESTING__EMPTY__INIT;
     const empty *rsp;
 
@@ -146,7 +147,7 @@ static void unimplemented_method(csvc_channel *ch)
 
 static void unimplemented_service(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     empty req = GRPC__TESTING__EMPTY__INIT;
     const empty *rsp;
 
@@ -163,7 +164,7 @@ static const int down_sizes[] = {31415, 9, 2653, 58979};
 
 static void client_streaming(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     csvc_call *call = grpc_testing_test_service_client_streaming_input_call(ch, &rpc);
     const input_response *rsp;
     csvc_code code = CSVC_OK;
@@ -206,7 +207,7 @@ static const output_request *ask(asking *a, const int *sizes, size_t n)
 
 static void server_streaming(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     asking a;
     csvc_call *call =
         grpc_testing_test_service_client_streaming_output_call(ch, &rpc, ask(&a, down_sizes, 4));
@@ -239,7 +240,7 @@ static bool ping(csvc_call *call, size_t up, int down)
 
 static void ping_pong(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     csvc_call *call = grpc_testing_test_service_client_full_duplex_call(ch, &rpc);
     const output_response *rsp;
     bool fine = true;
@@ -257,7 +258,7 @@ static void ping_pong(csvc_channel *ch)
 
 static void empty_stream(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     csvc_call *call = grpc_testing_test_service_client_full_duplex_call(ch, &rpc);
     const output_response *rsp;
 
@@ -274,7 +275,7 @@ static void empty_stream(csvc_channel *ch)
 /* Whether the server looks at what came: it must refuse what should have been compressed. */
 static bool probe_unary(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT, .compress = CSVC_COMPRESS_OFF};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS, .compress = CSVC_COMPRESS_OFF};
     simple_request req = GRPC__TESTING__SIMPLE_REQUEST__INIT;
     bool_value yes = GRPC__TESTING__BOOL_VALUE__INIT;
     payload body = payload_of(REQUEST);
@@ -294,7 +295,8 @@ static bool probe_unary(csvc_channel *ch)
 static void client_compressed_unary(csvc_channel *ch)
 {
     for (int on = 1; on >= 0 && probe_unary(ch); on--) {
-        csvc_rpc rpc = {CSVC_RPC_INIT, .compress = on ? CSVC_COMPRESS_ON : CSVC_COMPRESS_OFF};
+        csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS,
+                        .compress = on ? CSVC_COMPRESS_ON : CSVC_COMPRESS_OFF};
         simple_request req = GRPC__TESTING__SIMPLE_REQUEST__INIT;
         bool_value expected = GRPC__TESTING__BOOL_VALUE__INIT;
         payload body = payload_of(REQUEST);
@@ -327,7 +329,7 @@ static csvc_code send_input(csvc_call *call, size_t size, bool expected, bool co
 
 static void client_compressed_streaming(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT, .compress = CSVC_COMPRESS_ON};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS, .compress = CSVC_COMPRESS_ON};
     const input_response *rsp;
     csvc_call *call = grpc_testing_test_service_client_streaming_input_call(ch, &rpc);
 
@@ -357,7 +359,7 @@ static void check_packed(bool packed, bool expected)
 static void server_compressed_unary(csvc_channel *ch)
 {
     for (int on = 1; on >= 0; on--) {
-        csvc_rpc rpc = {CSVC_RPC_INIT};
+        csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
         simple_request req = GRPC__TESTING__SIMPLE_REQUEST__INIT;
         bool_value asked = GRPC__TESTING__BOOL_VALUE__INIT;
         payload body = payload_of(REQUEST);
@@ -379,7 +381,7 @@ static void server_compressed_unary(csvc_channel *ch)
 static void server_compressed_streaming(csvc_channel *ch)
 {
     static const int sizes[] = {31415, 92653};
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     const output_response *rsp;
     csvc_call *call;
     size_t n = 0;
@@ -408,7 +410,7 @@ static void server_compressed_streaming(csvc_channel *ch)
 
 static void echo(csvc_channel *ch, bool duplex, const char *message)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     echo_status status = GRPC__TESTING__ECHO_STATUS__INIT;
 
     status.code = CSVC_UNKNOWN;
@@ -464,7 +466,7 @@ static void custom_metadata(csvc_channel *ch)
         {INITIAL, {27, (const uint8_t *)"test_initial_metadata_value"}},
         {TRAILING, {3, (const uint8_t *)"\xab\xab\xab"}},
     };
-    csvc_rpc rpc = {CSVC_RPC_INIT, .metadata = pairs, .n_metadata = 2};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS, .metadata = pairs, .n_metadata = 2};
     csvc_call *call;
 
     large(ch, &rpc, false);
@@ -482,7 +484,7 @@ static void long_metadata(csvc_channel *ch)
 {
     static char text[LONG_VALUE];
     const csvc_metadata_pair pair = {INITIAL, {LONG_VALUE, (const uint8_t *)text}};
-    csvc_rpc rpc = {CSVC_RPC_INIT, .metadata = &pair, .n_metadata = 1};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS, .metadata = &pair, .n_metadata = 1};
     csvc_bytes value = {0};
 
     memset(text, 'x', sizeof(text));
@@ -497,7 +499,7 @@ static void long_metadata(csvc_channel *ch)
 
 static void cancel_after_begin(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     csvc_call *call = grpc_testing_test_service_client_streaming_input_call(ch, &rpc);
     const input_response *rsp;
 
@@ -509,7 +511,7 @@ static void cancel_after_begin(csvc_channel *ch)
 
 static void cancel_after_first_response(csvc_channel *ch)
 {
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     csvc_call *call = grpc_testing_test_service_client_full_duplex_call(ch, &rpc);
 
     (void)ping(call, 27182, 31415);
@@ -561,7 +563,7 @@ static void on_large(void *self, const csvc_rpc *rpc, const simple_response *rsp
 static void concurrent_large_unary(csvc_channel *ch)
 {
     waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0};
-    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     simple_request req = GRPC__TESTING__SIMPLE_REQUEST__INIT;
     payload body = payload_of(REQUEST);
     int started = 0;
@@ -651,10 +653,9 @@ int main(int argc, char **argv)
     char target[300];
     int ran = 0;
 
-    if (!flags_read(flags, argc, argv)) {
+    if (!flags_read(flags, argc, argv) || !flag_bool("use_tls", use_tls, &options.tls)) {
         return 2;
     }
-    options.tls = strcmp(use_tls, "true") == 0;
     if (port == NULL) {
         fprintf(stderr, "interop_client: --server_port is missing\n");
         return 2;

@@ -1,7 +1,9 @@
 /* tests/interop/flags.c: see the header. */
 #include "flags.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool flags_read(const flag *flags, int argc, char **argv)
@@ -30,5 +32,36 @@ bool flags_read(const flag *flags, int argc, char **argv)
             *f->value = "true";
         }
     }
+    return true;
+}
+
+static bool refuse(const char *name, const char *value, const char *expected)
+{
+    fprintf(stderr, "--%s %s: %s expected\n", name, value, expected);
+    return false;
+}
+
+bool flag_bool(const char *name, const char *value, bool *ret_value)
+{
+    const bool yes = strcmp(value, "true") == 0;
+
+    if (!yes && strcmp(value, "false") != 0) {
+        return refuse(name, value, "true or false");
+    }
+    *ret_value = yes;
+    return true;
+}
+
+bool flag_uint32(const char *name, const char *value, uint32_t *ret_value)
+{
+    unsigned long number;
+    char *end;
+
+    errno = 0;
+    number = strtoul(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 || number > UINT32_MAX) {
+        return refuse(name, value, "a number");
+    }
+    *ret_value = (uint32_t)number;
     return true;
 }

@@ -4,6 +4,7 @@
 #define TESTS_INTEROP_FLAGS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct flag {
     const char *name; /* NULL ends a list of them */
@@ -12,5 +13,10 @@ typedef struct flag {
 
 /* False, with a line on standard error, for what is no flag; a flag without a value is "true". */
 bool flags_read(const flag *flags, int argc, char **argv);
+
+/* The value of a flag that says yes or no (true, false), or how many. False, with a line on
+ * standard error, when it is none. */
+bool flag_bool(const char *name, const char *value, bool *ret_value);
+bool flag_uint32(const char *name, const char *value, uint32_t *ret_value);
 
 #endif /* TESTS_INTEROP_FLAGS_H */

@@ -173,10 +173,8 @@ static csvc_code reply(csvc_ctx *ctx, const output_request *req, payload *zeros,
         output_response rsp = GRPC__TESTING__STREAMING_OUTPUT_CALL_RESPONSE__INIT;
         payload part;
 
-        if (asked->size > (int64_t)zeros->body.len) {
+        if (zeros->body.data == NULL || asked->size < 0 || (size_t)asked->size > zeros->body.len) {
             code = fill(ctx, req->response_type, asked->size, zeros);
-        } else if (asked->size < 0) {
-            code = fill(ctx, req->response_type, asked->size, &part);
         }
         if (code == CSVC_OK) {
             code = pause_for(ctx, asked->interval_us);
@@ -311,21 +309,22 @@ int main(int argc, char **argv)
     csvc_server *srv;
     sigset_t stop;
     int bound, signo;
+    bool tls;
 
-    if (!flags_read(flags, argc, argv)) {
+    if (!flags_read(flags, argc, argv) || !flag_bool("use_tls", use_tls, &tls) ||
+        !flag_uint32("max_streams", streams, &options.max_streams)) {
         return 2;
     }
     if (port == NULL) {
         fprintf(stderr, "interop_server: --port is missing\n");
         return 2;
     }
-    if (strcmp(use_tls, "true") != 0) {
+    if (!tls) {
         options.tls_cert_file = options.tls_key_file = NULL;
     } else if (options.tls_cert_file == NULL || options.tls_key_file == NULL) {
         fprintf(stderr, "interop_server: --use_tls needs --tls_cert_file and --tls_key_file\n");
         return 2;
     }
-    options.max_streams = (uint32_t)strtoul(streams, NULL, 10);
     (void)snprintf(address, sizeof(address), "%s:%s", host, port);
     (void)sigemptyset(&stop);
     (void)sigaddset(&stop, SIGTERM);
@@ -333,8 +332,11 @@ int main(int argc, char **argv)
     (void)pthread_sigmask(SIG_BLOCK, &stop, NULL); /* before there are threads */
 
     srv = csvc_server_new(&options, &err);
-    if (srv == NULL || grpc_testing_test_service_ops_register(srv, &ops, NULL) != CSVC_OK ||
-        csvc_server_listen(srv, address, &bound, &err) != CSVC_OK ||
+    if (srv != NULL && grpc_testing_test_service_ops_register(srv, &ops, NULL) != CSVC_OK) {
+        (void)csvc_error_set(&err, CSVC_INTERNAL, "the service cannot be registered");
+        srv = csvc_server_free(srv);
+    }
+    if (srv == NULL || csvc_server_listen(srv, address, &bound, &err) != CSVC_OK ||
         csvc_server_start(srv, &err) != CSVC_OK) {
         fprintf(stderr, "interop_server: %s\n", err.text);
         (void)csvc_server_free(srv);
