@@ -8,7 +8,7 @@
 
 #include <base/clock.h>
 #include <csvc/testing.h>
-#include <transport/grpc_core/names.h>
+#include <transport/grpc_core/resting.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -286,46 +286,6 @@ static void descriptors_run_out_and_come_back(void **state)
     log_let_go();
 }
 
-static int count_descriptors(void)
-{
-    int n = 0;
-
-    for (int fd = 0; fd < 1024; fd++) {
-        n += fcntl(fd, F_GETFD) >= 0;
-    }
-    return n;
-}
-
-/* Numbers rest before they are another connection's; those of many short connections leave the
- * program its descriptors. */
-static void numbers_that_rest_are_few(void **state)
-{
-    enum {
-        LIMIT = 320,
-        SHORT = 500
-    };
-    scene sc;
-    struct rlimit before, few;
-    int n;
-
-    (void)state;
-    serve(&sc, "127.0.0.1:0", (csvc_server_options){.loops = 1});
-    (void)close(come_in(sc.port));
-    assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &before));
-    few = (struct rlimit){.rlim_cur = LIMIT, .rlim_max = before.rlim_max};
-    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &few));
-    n = count_descriptors();
-    for (int i = 0; i < SHORT; i++) {
-        const int fd = open_to(sc.port);
-
-        assert_true(is_served(fd));
-        (void)close(fd);
-        assert_in_range(count_descriptors(), 1, n + LIMIT / 8 + 20);
-    }
-    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &before));
-    csvc_server_free(sc.srv);
-}
-
 static void slow_beginnings(void **state)
 {
     static const char http1[] = "GET / HTTP/1.1\r\n\r\n";
@@ -498,6 +458,54 @@ static void numbers_are_used_again(void **state)
     csvc__gc_names_release(&names);
 }
 
+static int count_descriptors(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 1024; fd++) {
+        n += fcntl(fd, F_GETFD) >= 0;
+    }
+    return n;
+}
+
+/* Numbers rest before they are another connection's; those of many short connections leave the
+ * program its descriptors. */
+static void numbers_that_rest_are_few(void **state)
+{
+    enum {
+        LIMIT = 320,
+        SHORT = 500
+    };
+    struct rlimit before, few;
+    gc_resting resting = {.filler = 0};
+    gc_names names;
+    int n;
+
+    (void)state;
+    csvc__gc_names_init(&names);
+    assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &before));
+    few = (struct rlimit){.rlim_cur = LIMIT, .rlim_max = before.rlim_max};
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &few));
+    n = count_descriptors();
+    for (int i = 0; i < SHORT; i++) {
+        const int given = fcntl(0, F_DUPFD_CLOEXEC, 0);
+        const int fd = csvc__gc_rested(&resting, &names, given);
+
+        assert_true(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+        assert_int_equal(n + 1 + (int)resting.n, count_descriptors());
+        assert_in_range(resting.n, 0, LIMIT / 8);
+        assert_true(csvc__gc_names_add(&names, fd, "a"));
+        csvc__gc_names_ended(&names, fd, csvc__now());
+        assert_int_equal(0, close(fd));
+    }
+    assert_true(csvc__gc_resting_due(&resting) > csvc__now());
+    csvc__gc_resting_clear(&resting, INT64_MAX);
+    assert_int_equal(n, count_descriptors());
+    assert_true(csvc__gc_resting_due(&resting) == INT64_MAX);
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &before));
+    csvc__gc_names_release(&names);
+}
+
 /* The quota of the server holds for connections that we hand to the core. */
 static void what_is_buffered_has_a_limit(void **state)
 {
@@ -539,9 +547,9 @@ static void what_is_buffered_has_a_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_that_rest_are_few), /* first: nobody else has descriptors yet */
         cmocka_unit_test(so_many_connections),
         cmocka_unit_test(descriptors_run_out_and_come_back),
-        cmocka_unit_test(numbers_that_rest_are_few),
         cmocka_unit_test(slow_beginnings),
         cmocka_unit_test(each_family_has_its_names),
         cmocka_unit_test(a_late_question_gets_the_right_name),
