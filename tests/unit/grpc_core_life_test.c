@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <base/clock.h>
+#include <csvc/alloc.h>
 #include <dirent.h>
 #include <errno.h>
 #include <failing_alloc.h>
@@ -18,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <transport/grpc_core/channel.h>
 #include <unistd.h>
 
 static const csvc_transport *const tr = &csvc_grpc_core;
@@ -223,6 +225,23 @@ static void a_socket_file(void **state)
 }
 
 /* ---- targets ---- */
+
+static void lists_of_addresses(void **state)
+{
+    static const char *const lists[][3] = {
+        {"1.2.3.4:5", "1.2.3.4:6", "ipv4:1.2.3.4:5,1.2.3.4:6"},
+        {"[::1]:5", "1.2.3.4:6", "ipv6:%5B::1%5D:5,%5B::ffff:1.2.3.4%5D:6"},
+        {"[fe80::1%eth0]:5", "[fe80::2]:6", "ipv6:%5Bfe80::1%25eth0%5D:5,%5Bfe80::2%5D:6"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        char *target = csvc__gc_target_join(lists[i], 2);
+
+        assert_string_equal(lists[i][2], target);
+        csvc__free(target);
+    }
+}
 
 static void targets(void **state)
 {
@@ -659,6 +678,7 @@ int main(void)
         cmocka_unit_test(a_busy_port_says_so),
         cmocka_unit_test(a_port_may_be_taken_again_at_once),
         cmocka_unit_test(a_socket_file),
+        cmocka_unit_test(lists_of_addresses),
         cmocka_unit_test(targets),
         cmocka_unit_test(nobody_there),
         cmocka_unit_test(a_restarted_server_is_found),

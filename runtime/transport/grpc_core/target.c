@@ -92,6 +92,22 @@ csvc_code csvc__gc_target_check(const char *target, csvc_error *err)
     return CSVC_OK;
 }
 
+/* The host of "[HOST]:PORT" for the path of a URI: the '%' before a scope is one of its own there.
+ * Returns its length. */
+static size_t put_host(char *to, const char *host, size_t len)
+{
+    const char *scope = memchr(host, '%', len);
+    const size_t before = scope != NULL ? (size_t)(scope - host) + 1 : len;
+
+    memcpy(to, host, before);
+    if (scope == NULL) {
+        return len;
+    }
+    memcpy(to + before, "25", 2);
+    memcpy(to + before + 2, host + before, len - before);
+    return len + 2;
+}
+
 /*
  * The core has one scheme for each family; one that mixes them gets its IPv4 addresses in the form
  * that IPv6 has for them. Brackets are not for the path of a URI.
@@ -104,7 +120,7 @@ char *csvc__gc_target_join(const char *const *addresses, size_t n_addresses)
 
     for (size_t i = 0; i < n_addresses; i++) {
         six |= addresses[i][0] == '[';
-        size += strlen(addresses[i]) + sizeof(",%5B::ffff:%5D");
+        size += strlen(addresses[i]) + sizeof(",%5B::ffff:%25%5D");
     }
     target = csvc__malloc(size);
     if (target == NULL) {
@@ -119,9 +135,10 @@ char *csvc__gc_target_join(const char *const *addresses, size_t n_addresses)
         const int host_len = (int)(port - address) - (bracket ? 2 : 0);
 
         if (six) {
-            len += (size_t)snprintf(target + len, size - len, "%s%%5B%s%.*s%%5D%s", comma,
-                                    bracket ? "" : "::ffff:", host_len,
-                                    bracket ? address + 1 : address, port);
+            len += (size_t)snprintf(target + len, size - len, "%s%%5B%s", comma,
+                                    bracket ? "" : "::ffff:");
+            len += put_host(target + len, address + bracket, (size_t)host_len);
+            len += (size_t)snprintf(target + len, size - len, "%%5D%s", port);
         } else {
             len += (size_t)snprintf(target + len, size - len, "%s%s", comma, address);
         }
