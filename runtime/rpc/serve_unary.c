@@ -484,6 +484,9 @@ static csvc_code admit(served *s, const csvc_arrival *arrival)
             return csvc__served_checked(ctx, "an interceptor", code);
         }
     }
+    if (arrival->refusal != NULL) {
+        return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "%s", arrival->refusal);
+    }
     if (s->sm == NULL) {
         return unknown_path(s);
     }

@@ -258,6 +258,9 @@ typedef struct csvc_arrival {
     csvc_payload
         *first; /* reads_first methods: the one message, taken over; NULL: there was none */
     bool ended; /* already cancelled */
+    /* Why the call is over a limit of the transport's; NULL: it is not. It comes upward to be heard
+     * of and to be finished with RESOURCE_EXHAUSTED and this text; `first` is NULL then. */
+    const char *refusal;
 } csvc_arrival;
 
 /* Upward, for served calls. All on the call's loop. */

@@ -222,6 +222,9 @@ static void all_ends_are_counted(void **state)
     finish(arrive(&sc, (fake_arrival){.path = "/test.Echo/Pool", .bytes = "\xff", .len = 1}),
            CSVC_INTERNAL);
     assert_sample(&sc, HANDLED("Pool", "Internal"), 1);
+    finish(arrive(&sc, (fake_arrival){.path = "/test.Echo/Pool", .refusal = "too much"}),
+           CSVC_RESOURCE_EXHAUSTED);
+    assert_sample(&sc, HANDLED("Pool", "ResourceExhausted"), 1);
     assert_sample(&sc, "grpc_server_msg_received_total" OF("Pool"), 0);
     scene_end(&sc);
 }

@@ -260,13 +260,14 @@ static void refuse(gc_served *sc, csvc_code code, const char *text)
     finish(&sc->gc.base, &end);
 }
 
-static void start(gc_served *sc, csvc_payload *first)
+static void start(gc_served *sc, csvc_payload *first, const char *refusal)
 {
     csvc_tserver *ts = sc->loop->ts;
     const gc_method *method = sc->method;
     csvc_arrival arrival = {
         .deadline = csvc__gc_from_deadline(sc->details.deadline),
         .first = first,
+        .refusal = refusal,
     };
 
     if (method != NULL) {
@@ -334,7 +335,7 @@ static void on_request(gc_tag *tag, bool ok)
         if (buffer != NULL) {
             grpc_byte_buffer_destroy(buffer);
         }
-        refuse(sc, CSVC_RESOURCE_EXHAUSTED, "the metadata is longer than this server allows");
+        start(sc, NULL, "the metadata is longer than this server allows");
         return;
     }
     if (sc->posted == NULL && sc->method != NULL && sc->method->reads_first) {
@@ -349,7 +350,7 @@ static void on_request(gc_tag *tag, bool ok)
             return;
         }
     }
-    start(sc, first);
+    start(sc, first, NULL);
 }
 
 /* ---- upward ---- */
@@ -383,7 +384,7 @@ static void message(gc_call *gc, csvc_payload *payload)
 
     if (sc->starting) {
         sc->starting = false;
-        start(sc, payload);
+        start(sc, payload, NULL);
         return;
     }
     if (sc->finish_asked) {

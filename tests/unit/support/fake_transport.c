@@ -419,6 +419,7 @@ fake_call *fake_arrive(fake_server *ts, const fake_arrival *arrival)
         .path = {strlen(arrival->path), (const uint8_t *)arrival->path},
         .deadline = arrival->deadline != 0 ? arrival->deadline : INT64_MAX,
         .ended = arrival->ended,
+        .refusal = arrival->refusal,
     };
 
     memset(st, 0xa5, sizeof(*st) + ts->config.upper_size); /* memory used before */

@@ -54,6 +54,7 @@ typedef struct fake_arrival {
     size_t len;
     int64_t deadline; /* 0: none */
     bool ended;
+    const char *refusal;
     bool compressed;
     bool in_pieces; /* one byte each */
     bool no_auto_close;

@@ -221,11 +221,17 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
     pthread_mutex_lock(&srv->lock);
     srv->deadline = arrival->deadline;
     srv->started++;
-    if (what != NULL && what->reads_first) {
+    if (what != NULL && what->reads_first && arrival->refusal == NULL) {
         srv->no_first = srv->no_first || arrival->first == NULL;
     }
     pthread_cond_broadcast(&srv->changed);
     pthread_mutex_unlock(&srv->lock);
+    if (arrival->refusal != NULL) {
+        CHECK(arrival->first == NULL);
+        call->kind = EXTRA;
+        end_call(call, CSVC_RESOURCE_EXHAUSTED, peer_text(arrival->refusal), NULL);
+        return;
+    }
     if (what == NULL) {
         char text[256];
 
