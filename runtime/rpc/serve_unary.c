@@ -20,12 +20,10 @@
 #include <base/banned.h>
 
 enum {
-    SCRATCH = 1024,    /* of a reply; a larger one is encoded in the call's arena first */
     QUICK_MICROS = 20, /* handlers that usually take less are quick jobs */
     WATCH_TICKS = 5,   /* a quick job that is out for so many is watched after all */
 };
-#define GUARD_EVERY    CSVC__MS
-#define DEADLINE_SLACK (5 * CSVC__MS)
+#define GUARD_EVERY CSVC__MS
 
 typedef csvc__served served;
 
@@ -40,14 +38,6 @@ static served *of_tcall(csvc_tcall *tc)
 }
 
 /* ---- the end ---- */
-
-void csvc__served_give_back(csvc__served *s)
-{
-    csvc_tcall *tc = s->ctx.tc;
-
-    csvc__ctx_release(&s->ctx);
-    tc->ops->release(tc);
-}
 
 static void run_release(csvc_task *task)
 {
@@ -75,19 +65,6 @@ static void dispose(csvc_ctx *ctx)
     }
     s->task.run = run_release;
     csvc__loop_post(ctx->tc->loop, &s->task);
-}
-
-/* Why a call is over that did not get its reply. The transport's clock is coarser than ours, and a
- * caller whose deadline has passed says no more than that it cancels. */
-csvc_code csvc__served_why_cancelled(const csvc__served *s)
-{
-    if (s->ctx.deadline != INT64_MAX && s->ctx.deadline <= csvc__now() + DEADLINE_SLACK) {
-        return CSVC_DEADLINE_EXCEEDED;
-    }
-    return atomic_load_explicit(&s->srv->hard, memory_order_relaxed) ||
-                   (s->on_loop_live && s->l.stopped)
-               ? CSVC_UNAVAILABLE
-               : CSVC_CANCELLED;
 }
 
 static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
@@ -134,7 +111,7 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
 }
 
 /* Sends the outcome. On the loop, once. */
-void csvc__served_finish(csvc__served *s)
+static void finish(served *s)
 {
     csvc_ctx *ctx = &s->ctx;
     const char *text = csvc_fail_text(ctx, s->code);
@@ -239,7 +216,7 @@ static void run_finish(csvc_task *task)
 
     s->ctx.may_block = false;
     guard_back(s);
-    csvc__served_finish(s);
+    finish(s);
 }
 
 static void run_detached(csvc_task *task)
@@ -256,100 +233,10 @@ static void answer(served *s, csvc_code code)
     csvc__payload_unref(s->request);
     s->request = NULL;
     s->code = code;
-    csvc__served_finish(s);
+    finish(s);
 }
 
 /* ---- the middle ---- */
-
-static csvc_code misbehaved(csvc_ctx *ctx, const char *what, int number)
-{
-    char text[16];
-
-    (void)snprintf(text, sizeof(text), "%d", number);
-    csvc_log(CSVC_LOG_ERROR, "no such status code", "method", ctx->path, "from", what, "code", text,
-             NULL);
-    return csvc_fail(ctx, CSVC_INTERNAL, "%s returned %d, which is no status code", what, number);
-}
-
-/* A code from code that is not ours. */
-csvc_code csvc__served_checked(csvc_ctx *ctx, const char *what, csvc_code code)
-{
-    return (unsigned)code <= CSVC_UNAUTHENTICATED ? code : misbehaved(ctx, what, (int)code);
-}
-
-csvc_code csvc__served_decode(csvc__served *s, void **ret_request)
-{
-    const csvc_method *method = s->sm->method;
-    csvc_error err;
-    csvc_code code;
-
-    s->ctx.was_packed = s->request->compressed;
-    if (s->request->compressed) {
-        code = csvc__payload_unpack(&s->request, s->srv->o.max_message_bytes, &err);
-        if (code != CSVC_OK) {
-            return csvc_fail(&s->ctx, code, "%s", err.text);
-        }
-    }
-    if (s->request->n_pieces == 1) {
-        code = csvc_decode(&s->ctx.arena, method->request, s->request->pieces[0], NULL, ret_request,
-                           &err);
-    } else {
-        code = csvc_decode_pieces(&s->ctx.arena, method->request, s->request->pieces,
-                                  s->request->n_pieces, NULL, ret_request, &err);
-    }
-    csvc__payload_unref(s->request);
-    s->request = NULL;
-    if (code != CSVC_OK) {
-        (void)csvc_fail(&s->ctx, code, "the request does not parse: %s", err.text);
-    }
-    return code;
-}
-
-csvc_code csvc__served_encode(csvc__served *s, const void *message)
-{
-    const csvc_method *method = s->sm->method;
-    csvc_ctx *ctx = &s->ctx;
-    csvc_error err;
-    csvc_bytes bytes;
-    uint8_t scratch[SCRATCH];
-    void *memory;
-    csvc_code code = csvc__encode_into(method->reply, message, scratch, sizeof(scratch),
-                                       &ctx->arena, &bytes, &err);
-
-    if (code != CSVC_OK) {
-        csvc_log(CSVC_LOG_ERROR, "a reply cannot be encoded", "method", ctx->path, "why", err.text,
-                 NULL);
-        return csvc_fail(ctx, code, "the reply cannot be encoded: %s", err.text);
-    }
-    if (bytes.len > s->srv->o.max_reply_bytes) {
-        return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED,
-                         "the reply has %zu bytes, this server sends %u at most", bytes.len,
-                         (unsigned)s->srv->o.max_reply_bytes);
-    }
-    memory = ctx->tc->ops->reserve(ctx->tc, bytes.len);
-    if (memory == NULL) {
-        return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "out of memory");
-    }
-    if (bytes.len > 0) {
-        memcpy(memory, bytes.data, bytes.len);
-    }
-    s->reply = (csvc_outgoing){
-        .reserved = {bytes.len, memory},
-        .compress = csvc__packs(csvc__ctx_packing(ctx), bytes.len, s->srv->o.compress_bytes)};
-    s->has_reply = true;
-    return CSVC_OK;
-}
-
-csvc_code csvc__served_begin(csvc__served *s)
-{
-    const csvc__chain *chain = &s->srv->chain;
-
-    return s->begun < chain->n_links
-               ? csvc__served_checked(
-                     &s->ctx, "an interceptor",
-                     csvc__chain_begin(chain, &s->ctx, s->states, chain->n_links, &s->begun))
-               : CSVC_OK;
-}
 
 /* All that happens where the handler runs; returns what the finish is to say, or, of a call that
  * was detached, what the handler said. */

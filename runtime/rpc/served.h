@@ -3,7 +3,7 @@
  *
  * serve_unary.c has what every call goes through, from arrival to release, and unary handlers;
  * serve_stream.c has calls that last: those with a stream, and those that are detached (`live`);
- * detach.c has what handlers and keepers ask of them, on any thread.
+ * both stand on served.c; detach.c has what handlers and keepers ask of them, on any thread.
  */
 #ifndef CSVC_RPC_SERVED_H
 #define CSVC_RPC_SERVED_H
@@ -59,7 +59,7 @@ typedef struct csvc__served {
     _Alignas(16) uint8_t first_chunk[CSVC__CTX_FIRST_CHUNK];
 } csvc__served;
 
-/* ---- serve_unary.c ---- */
+/* ---- served.c ---- */
 
 csvc_code csvc__served_why_cancelled(const csvc__served *s);
 
@@ -71,9 +71,6 @@ csvc_code csvc__served_checked(csvc_ctx *ctx, const char *what, csvc_code code);
 csvc_code csvc__served_begin(csvc__served *s);
 csvc_code csvc__served_decode(csvc__served *s, void **ret_request);
 csvc_code csvc__served_encode(csvc__served *s, const void *message);
-
-/* Sends the outcome. On the loop, once. */
-void csvc__served_finish(csvc__served *s);
 
 /* The end of a call that is closed, and its memory. */
 void csvc__served_give_back(csvc__served *s);
