@@ -242,17 +242,6 @@ static const char *with_line(csvc_arena *a, const char *text, const char *line)
     return *text != '\0' ? csvc_arena_printf(a, "%s\n%s", text, line) : line;
 }
 
-/* A comment of the .proto, the one before the thing or else the one behind it, safe for C. */
-const char *gen_comment_of(csvc_arena *a, gen_comments comments)
-{
-    const char *text = gen_comment_escape(a, comments.leading != NULL ? comments.leading : "");
-
-    if (text != NULL && *text == '\0' && comments.trailing != NULL) {
-        text = gen_comment_escape(a, comments.trailing);
-    }
-    return text;
-}
-
 /* What a slot's comment says of streams; NULL for unary rpcs. */
 static const char *stream_note(csvc_arena *a, const gen_rpc *rpc)
 {
