@@ -133,7 +133,9 @@ static void turn(csvc_call *call)
     }
     csvc__stream_move(st);
     (void)pthread_mutex_lock(&st->lock);
-    close = st->shut && st->n_queued == 0 && !call->closed && !st->ended;
+    /* Wanted since we looked above, perhaps, and then a csvc_call_finish: the server would take an
+     * upload that was given up for a whole one. */
+    close = st->shut && st->n_queued == 0 && !call->closed && !st->ended && !call->cancel_wanted;
     (void)pthread_mutex_unlock(&st->lock);
     if (close) {
         call->closed = true;

@@ -31,6 +31,8 @@ typedef struct script {
     fake_out *out;       /* the call */
     atomic_int n_sent;   /* messages that came */
     atomic_int n_closes; /* half-closes */
+    bool cancelled;      /* when it was told to end */
+    csvc_call *call;     /* of a client that gives up within a send */
     csvc_task end;
 } script;
 
@@ -140,6 +142,52 @@ static void nothing_is_sent_behind_the_half_close(void **state)
         assert_int_equal(1, atomic_load(&s.n_closes));
         csvc_channel_free(ch);
     }
+    csvc_rpc_clear(&rpc);
+}
+
+/* ---- a client gives up ---- */
+
+static void run_end_of_cancelled(csvc_task *task)
+{
+    script *s = (script *)(void *)((uint8_t *)task - offsetof(script, end));
+
+    s->cancelled = s->out->cancelled;
+    atomic_store(&s->n_closes, s->out->closed ? 1 : 0);
+    give_end(s);
+}
+
+/* What another thread may do while the loop is in the transport's send. */
+static void give_up(void *self, fake_out *out)
+{
+    script *s = self;
+
+    csvc_call_cancel(s->call);
+    csvc_call_close_send(s->call);           /* as csvc_call_finish does */
+    csvc__loop_post(out->tc->loop, &s->end); /* behind the turn of those two */
+}
+
+static void begins_to_be_given_up(void *self, fake_out *out)
+{
+    ((script *)self)->out = out;
+    out->silent_cancel = true;
+    out->in_send = give_up;
+}
+
+static void a_call_that_was_cancelled_is_not_half_closed(void **state)
+{
+    script s = {.code = CSVC_CANCELLED, .end.run = run_end_of_cancelled};
+    csvc_rpc rpc = {CSVC_RPC_INIT};
+    csvc_channel *ch = channel_to(&s);
+
+    (void)state;
+    fake_set_script(begins_to_be_given_up, &s);
+    s.call = csvc_call_start(ch, &stream_methods[STREAM_UP], &rpc, NULL, NULL);
+    assert_non_null(s.call);
+    assert_int_equal(CSVC_OK, send_one(s.call));
+    assert_int_equal(CSVC_CANCELLED, csvc_call_finish(s.call, &rpc, NULL));
+    assert_true(s.cancelled);
+    assert_int_equal(0, atomic_load(&s.n_closes));
+    csvc_channel_free(ch);
     csvc_rpc_clear(&rpc);
 }
 
@@ -303,6 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_sent_behind_the_half_close),
+        cmocka_unit_test(a_call_that_was_cancelled_is_not_half_closed),
         cmocka_unit_test(a_sender_hears_of_the_end),
         cmocka_unit_test(who_does_not_wait_hears_too),
         cmocka_unit_test(a_server_that_wants_no_more),

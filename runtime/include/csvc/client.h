@@ -203,7 +203,9 @@ CSVC_API bool csvc_call_recv(csvc_call *call, const void **ret_message);
 /* One more on_message of an asynchronous call. Any thread. */
 CSVC_API void csvc_call_more(csvc_call *call);
 
-/* Ends the call from this side: its code is CANCELLED, unless it has ended already. Any thread. */
+/* Ends the call from this side: its code is CANCELLED, unless it has ended already. A half-close
+ * asked for behind it, as csvc_call_finish does, is none: the server sees a call cut short. Any
+ * thread. */
 CSVC_API void csvc_call_cancel(csvc_call *call);
 
 /*

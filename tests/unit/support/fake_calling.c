@@ -142,6 +142,9 @@ static void out_send(csvc_tcall *tc, const csvc_outgoing *message, bool more)
     out->sending = true;
     out->n_sent++;
     keep_message(out, message);
+    if (out->in_send != NULL) {
+        out->in_send(script_self, out);
+    }
     ask(out_of(tc));
 }
 

@@ -99,9 +99,10 @@ typedef struct fake_out {
     /* Streams: what was asked for and not answered yet. */
     bool reading, sending, closed;
     int n_sent;
-    int n_answers;                                   /* the script's own */
-    void (*asked)(void *self, struct fake_out *out); /* set by the script: runs on the loop
-                                                        after something was asked for */
+    int n_answers;                                     /* the script's own */
+    void (*asked)(void *self, struct fake_out *out);   /* set by the script: runs on the loop
+                                                          after something was asked for */
+    void (*in_send)(void *self, struct fake_out *out); /* while a message is being handed over */
 } fake_out;
 
 typedef void fake_script(void *self, fake_out *out);
