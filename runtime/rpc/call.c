@@ -265,11 +265,14 @@ csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc 
     const char *text;
 
     if (rpc == NULL || rpc->struct_size < offsetof(csvc_rpc, result) + sizeof(rpc->result)) {
-        return CSVC_INVALID_ARGUMENT;
+        return CSVC_INTERNAL;
     }
+    /* the program's own mistake: a handler that hands it on must not blame its caller */
     if (ch == NULL || method == NULL || request == NULL || ret_reply == NULL) {
-        return csvc__rpc_outcome(rpc, CSVC_INVALID_ARGUMENT,
-                                 "a call needs a channel, a method and a request");
+        return csvc__rpc_outcome(rpc, CSVC_INTERNAL,
+                                 ch == NULL ? "a call was made without a channel"
+                                            : "a call was made without a method, a request or a "
+                                              "place for the reply");
     }
     if (!csvc__rpc_fresh(rpc)) {
         return csvc__rpc_outcome(rpc, CSVC_RESOURCE_EXHAUSTED, "out of memory");

@@ -144,8 +144,10 @@ static csvc_call *prepare(csvc_channel *ch, const csvc_method *method, csvc_rpc 
     }
     if (ch == NULL || method == NULL ||
         (request == NULL) != ((method->kind & CSVC_RPC_CLIENT_STREAM) != 0)) {
-        (void)csvc__rpc_outcome(rpc, CSVC_INVALID_ARGUMENT,
-                                "a call needs a channel, a method and, of one message, a request");
+        (void)csvc__rpc_outcome(rpc, CSVC_INTERNAL,
+                                ch == NULL
+                                    ? "a call was made without a channel"
+                                    : "a call needs a method and, of one message, a request");
         return NULL;
     }
     if (!csvc__rpc_fresh(rpc)) {
@@ -438,7 +440,7 @@ csvc_code csvc_call_finish(csvc_call *call, csvc_rpc *rpc, const void **ret_repl
     bool copied;
 
     if (call == NULL || rpc == NULL) {
-        return rpc != NULL ? rpc->code : CSVC_INVALID_ARGUMENT;
+        return rpc != NULL ? rpc->code : CSVC_INTERNAL;
     }
     if (call->asynchronous || csvc__loop_current() != NULL) {
         return CSVC_FAILED_PRECONDITION;

@@ -274,11 +274,12 @@ static void calls_that_cannot_be_made(void **state)
     csvc_loop loop;
 
     (void)state;
-    assert_int_equal(CSVC_INVALID_ARGUMENT, csvc_call_unary(ch, method, NULL, &req, &rsp));
-    assert_int_equal(CSVC_INVALID_ARGUMENT, csvc_call_unary(NULL, method, &rpc, &req, &rsp));
-    assert_int_equal(CSVC_INVALID_ARGUMENT, csvc_call_unary(ch, NULL, &rpc, &req, &rsp));
-    assert_int_equal(CSVC_INVALID_ARGUMENT, csvc_call_unary(ch, method, &rpc, NULL, &rsp));
-    assert_int_equal(CSVC_INVALID_ARGUMENT, csvc_call_unary(ch, method, &rpc, &req, NULL));
+    assert_int_equal(CSVC_INTERNAL, csvc_call_unary(ch, method, NULL, &req, &rsp));
+    assert_int_equal(CSVC_INTERNAL, csvc_call_unary(NULL, method, &rpc, &req, &rsp));
+    assert_string_equal("a call was made without a channel", rpc.message);
+    assert_int_equal(CSVC_INTERNAL, csvc_call_unary(ch, NULL, &rpc, &req, &rsp));
+    assert_int_equal(CSVC_INTERNAL, csvc_call_unary(ch, method, &rpc, NULL, &rsp));
+    assert_int_equal(CSVC_INTERNAL, csvc_call_unary(ch, method, &rpc, &req, NULL));
     assert_non_null(rpc.message);
     assert_int_equal(CSVC_INVALID_ARGUMENT,
                      csvc_call_unary(ch, &echo_methods[ECHO_STREAM], &rpc, &req, &rsp));

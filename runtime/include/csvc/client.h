@@ -144,8 +144,9 @@ CSVC_API bool csvc_rpc_was_compressed(const csvc_rpc *rpc);
  *
  * Besides what the server says: FAILED_PRECONDITION from an inline handler or a loop's thread,
  * which may not block; INVALID_ARGUMENT for metadata that may not be sent; INTERNAL when the
- * request cannot be encoded or the reply not be decoded; UNIMPLEMENTED when the server says OK
- * without a reply; UNAVAILABLE when there is no connection;
+ * request cannot be encoded or the reply not be decoded, and when the channel, the method, the
+ * request or the place for the reply is NULL: that is this program's mistake, not its caller's;
+ * UNIMPLEMENTED when the server says OK without a reply; UNAVAILABLE when there is no connection;
  * RESOURCE_EXHAUSTED when memory is short or the reply larger than the channel allows.
  */
 CSVC_API csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc *rpc,
@@ -172,7 +173,7 @@ typedef struct csvc_call csvc_call;
 /*
  * Starts an rpc with a stream; `request` is the one message of a server-streaming rpc, NULL for the
  * others. Does not wait. `rpc` is only read; its parent is asked for, as in csvc_call_unary. NULL
- * when the call could not be started; rpc->code and rpc->message say why.
+ * when the call could not be started; rpc->code and rpc->message say why, INTERNAL as above.
  *
  * With events the call is asynchronous: they come as those of a detached call (csvc/stream.h), on
  * the call's loop; csvc_call_send does not wait then, csvc_call_recv gives nothing, and on_done may
