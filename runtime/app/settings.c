@@ -68,7 +68,7 @@ void csvc__setting_show(const csvc__setting *setting, char *ret_text, size_t siz
     }
 }
 
-static bool count_parse(const char *text, int64_t max, int64_t *ret_number)
+static bool count_parse(const char *text, int64_t min, int64_t max, int64_t *ret_number)
 {
     int64_t number = 0;
 
@@ -82,7 +82,7 @@ static bool count_parse(const char *text, int64_t max, int64_t *ret_number)
         number = 10 * number + (*text - '0');
     }
     *ret_number = number;
-    return number >= 1;
+    return number >= min;
 }
 
 static csvc_code refuse(const csvc__setting *setting, const char *wanted, csvc_error *err)
@@ -103,6 +103,7 @@ static csvc_code read_value(csvc__setting *setting, csvc_error *err)
 {
     csvc_log_level level;
     csvc_log_format format;
+    const int64_t min = setting->min != 0 ? setting->min : 1;
     char wanted[64];
 
     switch (setting->kind) {
@@ -124,8 +125,8 @@ static csvc_code read_value(csvc__setting *setting, csvc_error *err)
         if (setting->value == setting->fallback && setting->value[0] == '\0') {
             break; /* 0: who asks has a default of his own */
         }
-        if (!count_parse(setting->value, setting->max, &setting->number)) {
-            (void)snprintf(wanted, sizeof(wanted), "a number from 1 to %lld",
+        if (!count_parse(setting->value, min, setting->max, &setting->number)) {
+            (void)snprintf(wanted, sizeof(wanted), "a number from %lld to %lld", (long long)min,
                            (long long)setting->max);
             return refuse(setting, wanted, err);
         }

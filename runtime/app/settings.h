@@ -13,7 +13,7 @@ typedef enum csvc__setting_kind {
     CSVC__SETTING_TEXT,
     CSVC__SETTING_DURATION, /* "30s"; number: milliseconds, rounded up; "0s" says something */
     CSVC__SETTING_PERIOD,   /* the same, from 1 ms on */
-    CSVC__SETTING_COUNT,    /* from 1 to max */
+    CSVC__SETTING_COUNT,    /* from min, or 1, to max */
     CSVC__SETTING_LEVEL,    /* number: a csvc_log_level */
     CSVC__SETTING_FORMAT,   /* number: a csvc_log_format */
     CSVC__SETTING_SWITCH,   /* "on" or "off"; number: 1 or 0 */
@@ -25,6 +25,7 @@ typedef struct csvc__setting {
     const char *help;
     csvc__setting_kind kind;
     int64_t max; /* of a count */
+    int64_t min; /* 0: 1 */
     bool is_url; /* its password is shown to nobody */
     bool absent; /* this program has no such setting */
 

@@ -204,6 +204,11 @@ static void wrong_usage(void **state)
                "--max-workers: '0' is not a number from 1 to 65536");
     assert_run((program){.info = &info, .argv = ARGV(A("--max-workers=65537"))}, 2,
                "--max-workers: '65537' is not a number from 1 to 65536");
+    /* with less no call could work */
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-max-metadata-bytes=255"))}, 2,
+               "--grpc-max-metadata-bytes: '255' is not a number from 256 to 2147483647");
+    assert_run((program){.info = &info, .argv = ARGV(A("--max-call-memory=4095"))}, 2,
+               "--max-call-memory: '4095' is not a number from 4096 to 1099511627776");
     assert_run((program){.info = &info, .argv = ARGV(A("--max-queued=12x"))}, 2,
                "--max-queued: '12x' is not a number");
     assert_run((program){.info = &info, .argv = ARGV(A("--max-call-memory="))}, 2,
@@ -263,7 +268,7 @@ static void every_limit_has_a_flag(void **state)
                          {"SLOW_CALL", "0s"}},
                  .argv = ARGV(A("--grpc-addr=127.0.0.1:0"), A("--grpc-loops=1"),
                               A("--grpc-max-streams=1"), A("--grpc-max-message-bytes=1"),
-                              A("--grpc-max-metadata-bytes=1"), A("--max-call-memory=1"),
+                              A("--grpc-max-metadata-bytes=256"), A("--max-call-memory=4096"),
                               A("--grpc-max-connections=1"))};
     child c;
 
