@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -31,7 +32,10 @@ struct csvc__worker {
     csvc__pool *pool;
     pthread_t thread;
     pthread_cond_t wake;
-    csvc__worker *next; /* among the idle or the dead */
+    csvc__worker *next;          /* among the idle or the dead */
+    csvc__worker *older, *newer; /* among those that live */
+    const char *name;            /* of the job that runs, or NULL */
+    uint64_t turn;               /* of that job: n_taken */
     bool idle;
 
     /* its own thread's */
@@ -54,10 +58,13 @@ struct csvc__pool {
     uint32_t n_coming;   /* woken or started, have not looked at the queue yet */
     uint32_t n_slow;     /* run a slow job */
     uint32_t n_idle;     /* sleep */
+    csvc__worker *live;  /* the newest */
     csvc__worker *idle;  /* last to fall asleep first, so that the others end */
     csvc__worker *dead;  /* ended, to be joined */
     pthread_cond_t left; /* a worker has ended */
     bool ending;
+    int64_t next_told;          /* csvc__pool_jammed */
+    _Atomic int64_t full_since; /* written under it; 0: nobody waits for a busy worker */
 };
 
 uint32_t csvc__cpus(void)
@@ -106,6 +113,9 @@ static void dequeue(csvc__pool *pool, csvc__job *job)
     job->next = job->prev = NULL;
     job->queued = false;
     pool->n_queued--;
+    if (pool->n_queued == 0 && atomic_load_explicit(&pool->full_since, memory_order_relaxed) != 0) {
+        atomic_store_explicit(&pool->full_since, 0, memory_order_relaxed);
+    }
 }
 
 /* ---- workers ---- */
@@ -191,6 +201,8 @@ static void run_job(csvc__pool *pool, csvc__worker *w, csvc__job *job)
     dequeue(pool, job);
     pool->n_taken++;
     pool->n_slow += !quick;
+    w->name = job->name;
+    w->turn = pool->n_taken;
     (void)pthread_mutex_unlock(&pool->lock);
     /* nobody waits for a slow job to hear of an earlier result */
     if (w->n_owed > 0 && (!quick || w->n_untold >= MAX_UNTOLD)) {
@@ -200,6 +212,24 @@ static void run_job(csvc__pool *pool, csvc__worker *w, csvc__job *job)
     job->run(job, w); /* its memory may be gone when it returns */
     (void)pthread_mutex_lock(&pool->lock);
     pool->n_slow -= !quick;
+    w->name = NULL;
+}
+
+static void join(csvc__pool *pool, csvc__worker *w)
+{
+    w->older = pool->live;
+    if (pool->live != NULL) {
+        pool->live->newer = w;
+    }
+    pool->live = w;
+}
+
+static void leave(csvc__pool *pool, csvc__worker *w)
+{
+    *(w->newer != NULL ? &w->newer->older : &pool->live) = w->older;
+    if (w->older != NULL) {
+        w->older->newer = w->newer;
+    }
 }
 
 static void *worker_main(void *arg)
@@ -222,6 +252,7 @@ static void *worker_main(void *arg)
         }
     }
     pool->n_workers--;
+    leave(pool, w);
     w->next = pool->dead;
     pool->dead = w;
     (void)pthread_cond_signal(&pool->left);
@@ -278,6 +309,9 @@ static void call_worker(csvc__pool *pool)
         return;
     }
     if (pool->n_workers == pool->max_workers) {
+        if (atomic_load_explicit(&pool->full_since, memory_order_relaxed) == 0) {
+            atomic_store_explicit(&pool->full_since, csvc__now(), memory_order_relaxed);
+        }
         return;
     }
     bury(pool);
@@ -293,7 +327,9 @@ static void call_worker(csvc__pool *pool)
     /* counted first: the thread takes the lock when it begins */
     pool->n_workers++;
     pool->n_coming++;
+    join(pool, w);
     if (!start_thread(w)) {
+        leave(pool, w);
         pool->n_workers--;
         pool->n_coming--;
         (void)pthread_cond_destroy(&w->wake);
@@ -360,6 +396,45 @@ bool csvc__pool_nudge(csvc__pool *pool, uint64_t *seen)
     *seen = pool->n_taken;
     (void)pthread_mutex_unlock(&pool->lock);
     return queued;
+}
+
+bool csvc__pool_is_full(csvc__pool *pool)
+{
+    return atomic_load_explicit(&pool->full_since, memory_order_relaxed) != 0;
+}
+
+bool csvc__pool_jammed(csvc__pool *pool, int64_t now, int64_t nanos, csvc__pool_jam *ret_jam,
+                       int64_t *ret_next)
+{
+    csvc__pool_jam jam = {0};
+    uint64_t first = UINT64_MAX;
+    int64_t since, at = INT64_MAX;
+    bool jammed = false;
+
+    (void)pthread_mutex_lock(&pool->lock);
+    since = atomic_load_explicit(&pool->full_since, memory_order_relaxed);
+    if (since != 0) {
+        at = since < INT64_MAX - nanos ? since + nanos : INT64_MAX;
+        at = at > pool->next_told ? at : pool->next_told;
+        jammed = now >= at;
+    }
+    if (jammed) {
+        at = pool->next_told = now + CSVC__JAM_EVERY;
+        jam.n_workers = pool->n_workers;
+        jam.n_waiting = pool->n_queued;
+        for (const csvc__worker *w = pool->live; w != NULL; w = w->older) {
+            if (w->name != NULL && w->turn < first) {
+                first = w->turn;
+                jam.oldest = w->name;
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    *ret_next = at;
+    if (jammed) {
+        *ret_jam = jam;
+    }
+    return jammed;
 }
 
 uint32_t csvc__pool_workers(csvc__pool *pool)

@@ -22,7 +22,8 @@ typedef struct csvc__worker csvc__worker;
 typedef struct csvc__job {
     struct csvc__job *next, *prev;
     void (*run)(struct csvc__job *job, csvc__worker *w);
-    bool queued; /* the pool's, under its lock */
+    const char *name; /* of what it runs, for the log; outlives the pool; NULL: nobody asks */
+    bool queued;      /* the pool's, under its lock */
     bool quick;
 } csvc__job;
 
@@ -46,6 +47,22 @@ bool csvc__pool_take_back(csvc__pool *pool, csvc__job *job);
 /* True while something is queued. Wakes one more worker when none has taken a job since *seen,
  * which it brings up to date. */
 bool csvc__pool_nudge(csvc__pool *pool, uint64_t *seen);
+
+/* Whether jobs wait because all workers there may be are busy. Any thread; cheap, and by the time
+ * of the answer perhaps no longer so. */
+bool csvc__pool_is_full(csvc__pool *pool);
+
+/* That this has been so for long. */
+typedef struct csvc__pool_jam {
+    uint32_t n_workers, n_waiting;
+    const char *oldest; /* the name of the job that has run longest; NULL: it has none */
+} csvc__pool_jam;
+
+/* Whether the pool has been full for `nanos`, told once in CSVC__JAM_EVERY. *ret_next is when to
+ * ask again, INT64_MAX when it is not full. */
+bool csvc__pool_jammed(csvc__pool *pool, int64_t now, int64_t nanos, csvc__pool_jam *ret_jam,
+                       int64_t *ret_next);
+#define CSVC__JAM_EVERY (10 * CSVC__SECOND)
 
 /* Waits for the jobs under way and ends the threads; no job may be queued. Takes NULL. */
 void csvc__pool_free(csvc__pool *pool);

@@ -450,7 +450,7 @@ void csvc__live_start(csvc__served *s)
     s->job.quick = false;
     s->ctx.tc->ops->watch(s->ctx.tc);
     csvc__stream_move(st);
-    code = csvc__pool_submit(s->srv->pool, &s->job);
+    code = csvc__served_submit(s);
     if (code != CSVC_OK) {
         csvc__live_returned(s, csvc_fail(&s->ctx, code, "too many calls wait for a worker"));
     }

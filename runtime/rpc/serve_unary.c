@@ -14,6 +14,7 @@
 #include <csvc/log.h>
 #include <rpc/served.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,7 +88,9 @@ static void on_closed(csvc_tcall *tc, bool delivered, bool cancelled)
             .duration_nanos = chain->timed ? csvc__now() - s->inflight.arrived : 0,
         };
 
-        outcome.slow = outcome.duration_nanos / CSVC__MS >= s->srv->o.slow_call_ms;
+        /* a stream lasts as long as there is something to say */
+        outcome.slow = s->sm != NULL && s->sm->method->kind == CSVC_RPC_UNARY &&
+                       outcome.duration_nanos / CSVC__MS >= s->srv->o.slow_call_ms;
         /* a detached call that was not finished: its keeper may be writing a text just now */
         if (s->detached && !s->l.says_text) {
             outcome.text = s->l.text != NULL && !cancelled ? s->l.text : "";
@@ -127,7 +130,39 @@ static void finish(served *s)
     ctx->tc->ops->finish(ctx->tc, &f);
 }
 
-/* ---- looking after quick jobs ---- */
+/* ---- looking after the pool ---- */
+
+static void watch_busy(csvc__guard *guard);
+
+/* Calls wait for a worker, or did: for long? */
+static void busy_look(csvc_timer *timer)
+{
+    csvc__guard *guard = (csvc__guard *)((uint8_t *)timer - offsetof(csvc__guard, busy));
+
+    watch_busy(guard);
+}
+
+/* Says so when calls have long waited for a worker, and looks again as long as some wait. */
+static void watch_busy(csvc__guard *guard)
+{
+    csvc_server *srv = guard->srv;
+    csvc__pool_jam jam;
+    char event[48], waiting[16];
+    int64_t next;
+
+    if (guard->busy.slot != 0 || srv->o.slow_call_ms >= INT64_MAX / CSVC__MS) {
+        return;
+    }
+    if (csvc__pool_jammed(srv->pool, csvc__now(), srv->o.slow_call_ms * CSVC__MS, &jam, &next)) {
+        (void)snprintf(event, sizeof(event), "all %" PRIu32 " workers are busy", jam.n_workers);
+        (void)snprintf(waiting, sizeof(waiting), "%" PRIu32, jam.n_waiting);
+        csvc_log(CSVC_LOG_WARN, event, "#waiting", waiting, "oldest", jam.oldest, NULL);
+    }
+    guard->busy.run = busy_look;
+    if (next != INT64_MAX && csvc__timer_set(guard->loop, &guard->busy, next) != CSVC_OK) {
+        csvc_log(CSVC_LOG_WARN, "no memory for a timer", NULL);
+    }
+}
 
 /* Every millisecond: has the pool come to a halt, is somebody overdue? */
 static void guard_look(csvc_timer *timer)
@@ -135,6 +170,9 @@ static void guard_look(csvc_timer *timer)
     csvc__guard *guard = (csvc__guard *)((uint8_t *)timer - offsetof(csvc__guard, timer));
 
     (void)csvc__pool_nudge(guard->srv->pool, &guard->seen);
+    if (csvc__pool_is_full(guard->srv->pool)) {
+        watch_busy(guard);
+    }
     for (served *s = guard->out; s != NULL; s = s->next_out) {
         if (s->ticks_out++ == WATCH_TICKS) {
             s->ctx.tc->ops->watch(s->ctx.tc);
@@ -164,6 +202,22 @@ static csvc__guard *guard_of(csvc_server *srv, csvc_loop *loop)
         loop->upper = guard;
     }
     return guard;
+}
+
+csvc_code csvc__served_submit(served *s)
+{
+    csvc_code code;
+    csvc__guard *guard;
+
+    s->job.name = s->sm->method->path;
+    code = csvc__pool_submit(s->srv->pool, &s->job);
+    if (csvc__pool_is_full(s->srv->pool)) {
+        guard = guard_of(s->srv, s->ctx.tc->loop);
+        if (guard != NULL) {
+            watch_busy(guard);
+        }
+    }
+    return code;
 }
 
 /* Whether the call may go to the pool as a quick job: one that is looked after. */
@@ -438,7 +492,7 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
         if (!s->job.quick) {
             tc->ops->watch(tc); /* it costs 8 %: a quick one has nothing to hear */
         }
-        code = csvc__pool_submit(srv->pool, &s->job);
+        code = csvc__served_submit(s);
         if (code != CSVC_OK) {
             guard_back(s);
             answer(s, csvc_fail(ctx, code, "too many calls wait for a worker"));

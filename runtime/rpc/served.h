@@ -72,6 +72,9 @@ csvc_code csvc__served_begin(csvc__served *s);
 csvc_code csvc__served_decode(csvc__served *s, void **ret_request);
 csvc_code csvc__served_encode(csvc__served *s, const void *message);
 
+/* To the pool; on the loop. */
+csvc_code csvc__served_submit(csvc__served *s) CSVC_MUST_CHECK;
+
 /* The end of a call that is closed, and its memory. */
 void csvc__served_give_back(csvc__served *s);
 

@@ -21,14 +21,15 @@ typedef struct csvc__served_method {
 } csvc__served_method;
 
 /* What a server keeps for each loop: while quick jobs are out, it looks after them every
- * millisecond. */
+ * millisecond, and while calls wait for a worker, whether that lasts. */
 typedef struct csvc__guard {
     struct csvc__guard *next;
     csvc_server *srv;
     csvc_loop *loop;
     csvc_timer timer;
-    uint64_t seen; /* for csvc__pool_nudge */
-    void *out;     /* the calls that are out as quick jobs, newest first */
+    uint64_t seen;   /* for csvc__pool_nudge */
+    void *out;       /* the calls that are out as quick jobs, newest first */
+    csvc_timer busy; /* while calls wait for a worker */
 } csvc__guard;
 
 /* What is told on each loop when the server stops. Of the server until it is freed. */

@@ -162,6 +162,56 @@ static void a_nudge_helps_when_a_quick_job_was_not(void **state)
     scene_release(&sc);
 }
 
+/* That calls wait because all are busy is told after a while, and once in ten seconds. */
+static void a_jam_is_told(void **state)
+{
+    csvc__pool *pool = csvc__pool_new(2, 100, 10 * CSVC__SECOND);
+    csvc__pool_jam jam = {0};
+    held_job jobs[4];
+    int64_t now, next = 0;
+    scene sc;
+
+    (void)state;
+    scene_init(&sc);
+    for (int i = 0; i < 4; i++) {
+        jobs[i] = job_of(&sc, true, false);
+        jobs[i].job.name = i == 0 ? "/first" : "/later";
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[i].job));
+        wait_for(&sc, &sc.at_gate, i + 1);
+    }
+    assert_false(csvc__pool_is_full(pool)); /* busy, but nobody waits */
+    assert_false(csvc__pool_jammed(pool, INT64_MAX, 0, &jam, &next));
+    assert_true(next == INT64_MAX);
+
+    assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[2].job));
+    assert_int_equal(CSVC_OK, csvc__pool_submit(pool, &jobs[3].job));
+    assert_true(csvc__pool_is_full(pool));
+    now = csvc__now();
+    assert_false(csvc__pool_jammed(pool, now, 3600 * CSVC__SECOND, &jam, &next));
+    assert_true(next > now && next <= now + 3600 * CSVC__SECOND);
+    assert_false(csvc__pool_jammed(pool, now, INT64_MAX, &jam, &next));
+    now += 2 * CSVC__SECOND;
+    assert_true(csvc__pool_jammed(pool, now, 1 * CSVC__SECOND, &jam, &next));
+    assert_int_equal(2, jam.n_workers);
+    assert_int_equal(2, jam.n_waiting);
+    assert_string_equal("/first", jam.oldest);
+    assert_true(next == now + CSVC__JAM_EVERY);
+    assert_false(csvc__pool_jammed(pool, next - 1, 1 * CSVC__SECOND, &jam, &next));
+    assert_true(next == now + CSVC__JAM_EVERY);
+    assert_true(csvc__pool_jammed(pool, next, 1 * CSVC__SECOND, &jam, &next));
+
+    /* over when nobody waits any more, whoever took them */
+    assert_true(csvc__pool_take_back(pool, &jobs[2].job));
+    assert_true(csvc__pool_is_full(pool));
+    open_gate(&sc);
+    wait_for(&sc, &sc.ran, 3);
+    assert_false(csvc__pool_is_full(pool));
+    csvc__pool_free(pool);
+    scene_release(&sc);
+}
+
 typedef struct flood {
     csvc__pool *pool;
     scene *sc;
@@ -254,6 +304,7 @@ int main(void)
         cmocka_unit_test(it_grows_to_its_limits),
         cmocka_unit_test(what_has_not_begun_can_be_taken_back),
         cmocka_unit_test(a_nudge_helps_when_a_quick_job_was_not),
+        cmocka_unit_test(a_jam_is_told),
         cmocka_unit_test(many_threads_submit_and_all_runs),
         cmocka_unit_test(idle_workers_end),
         cmocka_unit_test(an_unused_pool_goes),

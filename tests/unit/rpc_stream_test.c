@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <base/clock.h>
 #include <csvc/testing.h>
+#include <rpc/server.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -391,6 +393,62 @@ static void handlers_that_misbehave(void **state)
     csvc_rpc_clear(&rpc);
 }
 
+/* Until the clock says that it was slow. */
+static void take_long(void)
+{
+    const int64_t until = csvc__now() + 2 * CSVC__MS;
+
+    while (csvc__now() < until) {
+    }
+}
+
+static csvc_code keeps_long(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                            Codec3__Inner *rsp)
+{
+    (void)peer;
+    (void)ctx;
+    (void)req;
+    (void)rsp;
+    take_long();
+    return CSVC_OK;
+}
+
+static csvc_code echoes_long(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out)
+{
+    take_long();
+    return echoes(peer, ctx, in, out);
+}
+
+/* For the log a unary call may be slow, a stream may not: it lasts. */
+static void a_stream_is_not_slow(void **state)
+{
+    scene sc;
+    csvc_server *srv;
+    csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
+    Codec3__Inner req = CODEC3__INNER__INIT;
+    const void *reply;
+
+    (void)state;
+    log_catch(CSVC_LOG_DEBUG);
+    memset(&sc, 0, sizeof(sc));
+    sc.t = csvc_testing_new(&csvc_grpc_core);
+    srv = csvc_testing_server(sc.t);
+    srv->o.slow_call_ms = 1;
+    assert_int_equal(CSVC_OK, csvc_server_intercept(srv, &csvc_logging, NULL));
+    assert_int_equal(CSVC_OK, stream_register(srv, &sc.peer));
+    sc.ch = csvc_testing_channel(sc.t);
+    sc.peer.keep = keeps_long;
+    sc.peer.both = echoes_long;
+    assert_int_equal(CSVC_OK, csvc_call_finish(start(&sc, STREAM_BOTH, &rpc, 0), &rpc, NULL));
+    assert_int_equal(CSVC_OK,
+                     csvc_call_unary(sc.ch, &stream_methods[STREAM_KEEP], &rpc, &req, &reply));
+    csvc_rpc_clear(&rpc);
+    scene_end(&sc);
+    assert_true(strstr(log_caught(), "debug call method=/test.Streams/Both code=OK") != NULL);
+    assert_true(strstr(log_caught(), "info slow call method=/test.Streams/Keep code=OK") != NULL);
+    log_let_go();
+}
+
 static void calls_that_cannot_be(void **state)
 {
     scene sc;
@@ -402,7 +460,11 @@ static void calls_that_cannot_be(void **state)
     scene_start(&sc);
     assert_null(csvc_call_start(sc.ch, &stream_methods[STREAM_KEEP], &rpc, &req, NULL));
     assert_int_equal(CSVC_INVALID_ARGUMENT, rpc.code);
+    assert_null(csvc_call_start(NULL, &stream_methods[STREAM_UP], &rpc, NULL, NULL));
+    assert_int_equal(CSVC_INTERNAL, rpc.code);
+    assert_string_equal("a call was made without a channel", rpc.message);
     assert_null(csvc_call_start(sc.ch, &stream_methods[STREAM_DOWN], &rpc, NULL, NULL));
+    assert_int_equal(CSVC_INTERNAL, rpc.code);
     assert_null(csvc_call_start(sc.ch, &stream_methods[STREAM_UP], &rpc, &req, NULL));
     assert_int_equal(CSVC_INVALID_ARGUMENT,
                      csvc_call_unary(sc.ch, &stream_methods[STREAM_DOWN], &rpc, &req, &message));
@@ -638,6 +700,7 @@ int main(void)
         cmocka_unit_test(a_server_may_speak_first),
         cmocka_unit_test(an_inline_handler_may_not_wait),
         cmocka_unit_test(handlers_that_misbehave),
+        cmocka_unit_test(a_stream_is_not_slow),
         cmocka_unit_test(calls_that_cannot_be),
         cmocka_unit_test(a_long_stream_does_not_grow),
         cmocka_unit_test(asynchronous_streams),

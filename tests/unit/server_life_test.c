@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "log_catcher.h"
 #include "server_scene.h"
 
 /* ---- cancellation ---- */
@@ -140,6 +141,49 @@ static void a_waiting_call_ends_when_cancelled(void **state)
     gate_open(&g);
     assert_answer(running, CSVC_OK, "");
     assert_int_equal(1, sc.peer.calls);
+    scene_end(&sc);
+}
+
+/* One worker that is busy for long while a call waits: the log says so, without another call. */
+static void busy_workers_are_told_of(void **state)
+{
+    scene sc;
+    gate g;
+    fake_call *running, *waiting;
+
+    (void)state;
+    scene_start_with(&sc, (csvc_server_options){.max_workers = 1, .slow_call_ms = 1});
+    log_catch(CSVC_LOG_WARN);
+    gate_init(&g);
+    sc.peer.handle = waits_at_gate;
+    sc.peer.data = &g;
+    running = scene_arrive(&sc, "/test.Echo/Pool");
+    gate_wait_inside(&g, 1);
+    waiting = scene_arrive(&sc, "/test.Echo/Pool");
+    while (log_caught()[0] == '\0') {
+        fake_turn(sc.ts, csvc__now() + 20 * CSVC__SECOND);
+    }
+    assert_string_equal("warn all 1 workers are busy waiting=1 oldest=/test.Echo/Pool\n",
+                        log_caught());
+    gate_open(&g);
+    assert_answer(running, CSVC_OK, "");
+    assert_answer(waiting, CSVC_OK, "");
+    scene_end(&sc);
+
+    /* as where no call is slow */
+    scene_start_with(&sc, (csvc_server_options){.max_workers = 1, .slow_call_ms = -1});
+    log_catch(CSVC_LOG_WARN);
+    gate_init(&g);
+    sc.peer.handle = waits_at_gate;
+    sc.peer.data = &g;
+    running = scene_arrive(&sc, "/test.Echo/Pool");
+    gate_wait_inside(&g, 1);
+    waiting = scene_arrive(&sc, "/test.Echo/Pool");
+    assert_true(csvc__loop_next_due(running->tc->loop) == INT64_MAX);
+    gate_open(&g);
+    assert_answer(running, CSVC_OK, "");
+    assert_answer(waiting, CSVC_OK, "");
+    assert_string_equal("", log_caught());
     scene_end(&sc);
 }
 
@@ -418,6 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_running_handler_hears_of_cancellation),
         cmocka_unit_test(a_waiting_call_ends_when_cancelled),
+        cmocka_unit_test(busy_workers_are_told_of),
         cmocka_unit_test(a_quick_handler_that_blocks_for_once),
         cmocka_unit_test(odd_orders_of_events),
         cmocka_unit_test(a_kept_ctx_outlives_its_call),

@@ -30,7 +30,8 @@
  *     SHUTDOWN_DELAY  0s                after SIGTERM or SIGINT, time to serve on as NOT_SERVING
  *     SHUTDOWN_GRACE  30s               how long calls in flight may finish then
  *     REFLECTION      on                whether callers may ask what is served
- *     SLOW_CALL       1s                calls that take longer are logged at info
+ *     SLOW_CALL       1s                unary calls that take longer are logged at info, and
+ *                                       workers that are all busy for longer at warn
  *     GRPC_LOOPS GRPC_MAX_STREAMS GRPC_MAX_MESSAGE_BYTES GRPC_MAX_METADATA_BYTES
  *     GRPC_MAX_BUFFERED_BYTES GRPC_MAX_REPLY_BYTES MAX_CALL_MEMORY MAX_WORKERS MAX_QUEUED
  *     GRPC_COMPRESS_BYTES GRPC_HANDSHAKE_TIMEOUT GRPC_KEEPALIVE GRPC_KEEPALIVE_TIMEOUT

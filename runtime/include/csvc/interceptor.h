@@ -43,7 +43,7 @@ typedef struct csvc_outcome {
     csvc_code code;         /* what the caller was told, or CANCELLED when it had gone */
     const char *text;       /* the status text; "" when there is none */
     bool delivered;         /* the status was handed to the network */
-    bool slow;              /* it took longer than the server's slow_call_ms */
+    bool slow;              /* a unary call that took slow_call_ms of the server or longer */
     int64_t duration_nanos; /* since the call arrived */
 } csvc_outcome;
 
@@ -85,9 +85,9 @@ CSVC_API const csvc_method *csvc_method_of(const csvc_ctx *ctx);
 
 /* ---- built in ---- */
 
-/* Logs each call: INTERNAL, UNKNOWN and DATA_LOSS at error, other failures at info, calls slower
- * than the server's limit at info, the rest at debug; method, code, duration, peer and the status
- * text. No self. A csvc_app has it built in. */
+/* Logs each call: INTERNAL, UNKNOWN and DATA_LOSS at error, other failures at info, unary calls
+ * slower than the server's limit at info, the rest at debug; method, code, duration, peer and the
+ * status text. No self. A csvc_app has it built in. */
 extern CSVC_API const csvc_interceptor csvc_logging;
 
 /*

@@ -42,11 +42,12 @@ typedef struct csvc_server_options {
     size_t max_buffered_bytes;   /* received and not yet handled, over all calls; default 512 MiB,
                                     then calls that make it more are ended */
     size_t max_call_memory;      /* of a call's arena; default 64 MiB */
-    int64_t
-        slow_call_ms; /* a call that takes longer is a slow one; default 1000; below 0: none is */
-    uint32_t max_reply_bytes; /* of an encoded reply; default 64 MiB, then RESOURCE_EXHAUSTED */
-    uint32_t compress_bytes;  /* replies of so many bytes are packed with gzip, for callers that
-                                 take it; default: none is */
+    int64_t slow_call_ms;        /* a unary call that takes longer is a slow one, for the log; and
+                                    when calls wait for longer while all workers are busy, the log
+                                    says so; default 1000; below 0: neither */
+    uint32_t max_reply_bytes;    /* of an encoded reply; default 64 MiB, then RESOURCE_EXHAUSTED */
+    uint32_t compress_bytes;     /* replies of so many bytes are packed with gzip, for callers that
+                                    take it; default: none is */
 
     /* TLS: PEM files, read when listening and again when they have changed. A certificate that is
      * expired or does not fit its key is refused by csvc_server_listen, later changes of that kind
