@@ -91,7 +91,8 @@ CSVC_API csvc_code csvc_channel_intercept(csvc_channel *ch, const csvc_intercept
                                           void *self);
 
 /* Ends the channel; calls still under way on other threads end with CANCELLED first, no new one may
- * begin. Takes NULL; returns NULL. Blocks for that. */
+ * begin. Takes NULL; returns NULL. Blocks for that, so it is not for events and inline handlers,
+ * whose loop it would wait for. */
 CSVC_API csvc_channel *csvc_channel_free(csvc_channel *ch);
 
 /* One key and value of metadata; a value of a "-bin" key is raw bytes. */
@@ -201,7 +202,8 @@ CSVC_API void csvc_call_close_send(csvc_call *call);
  * csvc_call_finish says why. */
 CSVC_API bool csvc_call_recv(csvc_call *call, const void **ret_message);
 
-/* One more on_message of an asynchronous call. Any thread. */
+/* One more on_message of an asynchronous call. Any thread. A call that has failed tells of its
+ * end at once; messages that were not asked for until then are not told. */
 CSVC_API void csvc_call_more(csvc_call *call);
 
 /* Ends the call from this side: its code is CANCELLED, unless it has ended already. A half-close
