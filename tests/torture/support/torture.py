@@ -75,6 +75,7 @@ class Server(e2e.Server):
     def __init__(self, *arguments, env=None, **more):
         super().__init__(BUILD / "server", *arguments, env={**STEADY, **(env or {})}, **more)
         self.at_warm = None
+        self.again = None  # the load that warmed it
         self.peak = 0
 
     def usage(self):
@@ -109,6 +110,7 @@ class Server(e2e.Server):
             now = self.usage()
             if before and not more_than(before, now):
                 self.at_warm = {k: max(before[k], now[k]) for k in now}
+                self.again = load
                 return done
             before = now
         e2e.fail(f"after {rounds} rounds it still grows: {before}")
@@ -127,15 +129,26 @@ class Server(e2e.Server):
             e2e.fail(f"the server ended with {self.process.returncode}:\n{self.text()}")
         self.quiet()
         if self.at_warm:
-            over = {}
-            until = time.monotonic() + 12
-            while time.monotonic() < until:
-                over = more_than(self.at_warm, self.usage())
+            over = self.over()
+            # on a busy machine one round may have had more calls in flight than those that warmed it; a leak grows each time
+            for _ in range(3 if self.again else 0):
                 if not over:
                     break
-                time.sleep(0.2)
+                self.at_warm = self.usage()
+                self.again()
+                self.quiet()
+                over = self.over()
             if over:
                 e2e.fail(f"more than when warm, ten seconds after the load: {over}")
+
+    def over(self):
+        """What it has more than when it was warm, and does not give back within ten seconds."""
+        until = time.monotonic() + 12
+        while True:
+            over = more_than(self.at_warm, self.usage())
+            if not over or time.monotonic() > until:
+                return over
+            time.sleep(0.2)
 
     def __exit__(self, kind, value, trace):
         if kind is None:
