@@ -375,10 +375,10 @@ check-e2e: all bench-programs interop interop-peers peers
 # The same tests built with sanitizers; end to end those that are marked as worth it, by name.
 E2E_SAN := $(filter %_san.sh %_san.py,$(E2E))
 check-asan:
-	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined all unit interop torture-programs
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined $(parallel) all unit interop torture-programs
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined run-asan
 check-tsan:
-	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread all unit interop torture-programs
+	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread $(parallel) all unit interop torture-programs
 	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread run-tsan
 .PHONY: run-asan run-tsan
 run-asan run-tsan: run-%:
@@ -394,11 +394,15 @@ check-style:
 format:
 	@tests/tools/check-style.sh --ours '*.c' '*.h' | xargs clang-format-14 -i
 
+# Building takes every CPU, unless -j says otherwise; tests do not run below a -j, their own makes would hear of it.
+parallel = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # Everything. Each stage leaves its counts; the last line adds them up.
 check: deps peers
 	@rm -rf $(RESULTS) $(B)/asan/results $(B)/tsan/results $(B)/clang/results
 	-@$(MAKE) --no-print-directory check-style
-	-@$(MAKE) --no-print-directory DEVELOPER=1 all unit && $(MAKE) --no-print-directory DEVELOPER=1 check-unit
+	-@$(MAKE) --no-print-directory DEVELOPER=1 $(parallel) all unit bench-programs interop torture-programs && \
+	    $(MAKE) --no-print-directory DEVELOPER=1 check-unit
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-e2e
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-torture
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-asan
@@ -471,7 +475,7 @@ $(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%_fuzz.o $(UNIT_SUPPORT) $(GENERAT
 .PHONY: fuzz check-fuzz fuzz-programs run-fuzz
 fuzz-programs: $(FUZZ_BIN)
 fuzz check-fuzz:
-	@$(MAKE) --no-print-directory B=$(B)/clang CC=clang-14 SAN=address,undefined CFLAGS='$(CFLAGS) -fsanitize=fuzzer-no-link' fuzz-programs
+	@$(MAKE) --no-print-directory B=$(B)/clang CC=clang-14 SAN=address,undefined CFLAGS='$(CFLAGS) -fsanitize=fuzzer-no-link' $(parallel) fuzz-programs
 	@$(MAKE) --no-print-directory B=$(B)/clang run-fuzz
 run-fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(call runner,fuzz) --timeout $$(($(FUZZ_SECONDS) * 10 + 300)) tests/tools/fuzz.sh
