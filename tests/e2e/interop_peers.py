@@ -162,12 +162,24 @@ def through(inside, tls, use):
     e2e.fail("nginx does not start: " + pathlib.Path("nginx.log").read_text())
 
 
+def our_client_through(address, tls):
+    """nginx allows 128 streams and refuses, rather than lets wait, those of a burst that begins before its SETTINGS have come;
+    with the core's retries off nobody repeats them: core-transparent in docs/deviations.md."""
+    for tries in (1, 2, 3, 4):
+        done = interop.our_client(address, tls, check=None)
+        refused = "concurrent_large_unary" in done.stderr and "RST_STREAM with error code 7" in done.stderr
+        if not refused or tries == 4:
+            break
+        print(f"core-transparent: {done.stderr.strip()}")
+    e2e.equal((done.returncode, done.stderr), (0, ""), "our client through nginx")
+
+
 def proxied():
     for tls in (False, True):
         how = "TLS" if tls else "plain"
 
         def use(address):
-            interop.our_client(address, tls)
+            our_client_through(address, tls)
             interop.step(f"our client, our server through nginx, {how}")
             cpp_and_js(address, tls, f"our server through nginx, {how}")
             ca = ("--ca", "ca.pem", "--name", interop.NAME) if tls else ()

@@ -546,15 +546,21 @@ typedef struct waiting {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int done, fine;
+    char first[128]; /* what the first that failed was told */
 } waiting;
 
 static void on_large(void *self, const csvc_rpc *rpc, const simple_response *rsp)
 {
     waiting *w = self;
+    bool fine = rpc->code == CSVC_OK && rsp->payload != NULL && rsp->payload->body.len == REPLY;
 
     (void)pthread_mutex_lock(&w->lock);
     w->done++;
-    w->fine += rpc->code == CSVC_OK && rsp->payload != NULL && rsp->payload->body.len == REPLY;
+    w->fine += fine;
+    if (!fine && w->first[0] == '\0') {
+        (void)snprintf(w->first, sizeof(w->first), "; the first: %s: %s", csvc_code_name(rpc->code),
+                       rpc->message);
+    }
     (void)pthread_cond_signal(&w->changed);
     (void)pthread_mutex_unlock(&w->lock);
 }
@@ -562,7 +568,7 @@ static void on_large(void *self, const csvc_rpc *rpc, const simple_response *rsp
 /* A server with a limit of streams lets those over it wait. */
 static void concurrent_large_unary(csvc_channel *ch)
 {
-    waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0};
+    waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, ""};
     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = PATIENCE_MS};
     simple_request req = GRPC__TESTING__SIMPLE_REQUEST__INIT;
     payload body = payload_of(REQUEST);
@@ -582,7 +588,7 @@ static void concurrent_large_unary(csvc_channel *ch)
         (void)pthread_cond_wait(&w.changed, &w.lock);
     }
     (void)pthread_mutex_unlock(&w.lock);
-    (void)check(w.fine == PARALLEL, "%d of %d calls went well", w.fine, PARALLEL);
+    (void)check(w.fine == PARALLEL, "%d of %d calls went well%s", w.fine, PARALLEL, w.first);
     csvc_rpc_clear(&rpc);
 }
 
