@@ -566,6 +566,7 @@ static void asynchronous_streams(void **state)
     scene_start(&sc);
     sc.peer.down = counts;
     sc.peer.both = echoes;
+    atomic_store(&sc.peer.told, 1);
     for (int by_hand = 0; by_hand < 2; by_hand++) {
         counted c = {.by_hand = by_hand != 0};
         const csvc_events events = {CSVC_EVENTS_INIT, .self = &c, .on_message = count_message,
