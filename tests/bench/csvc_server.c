@@ -6,16 +6,12 @@
  * Beside raw_server.c it says what the runtime costs. --built-in adds what a csvc_app has:
  * health, reflection, metrics, logging, limits. Prints "listening PORT"; serves until it is killed.
  */
-#include <csvc/interceptor.h>
-#include <csvc/server.h>
-#include <csvc/std.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "calc_tables.h"
+#include "csvc_serve.h"
 
 /* ---- what the plugin emits ---- */
 
@@ -41,24 +37,6 @@ static csvc_code sum(void *self, csvc_ctx *ctx, const SumRequest *req, SumReply 
     return CSVC_OK;
 }
 
-/* As a csvc_app has them. They live as long as the process. */
-static bool add_built_in(csvc_server *srv, csvc_error *err)
-{
-    const csvc_limits_options options = {CSVC_LIMITS_OPTIONS_INIT, .max_calls = 65536};
-    csvc_metrics *metrics = csvc_metrics_new(NULL);
-    csvc_call_metrics *calls = metrics != NULL ? csvc_call_metrics_new(metrics, err) : NULL;
-    csvc_limits *limits = csvc_limits_new(&options, err);
-
-    csvc_health *health = csvc_health_new();
-
-    return calls != NULL && limits != NULL && health != NULL &&
-           csvc_health_register(srv, health) == CSVC_OK &&
-           csvc_reflection_register(srv) == CSVC_OK &&
-           csvc_server_intercept(srv, &csvc_measuring, calls) == CSVC_OK &&
-           csvc_server_intercept(srv, &csvc_logging, NULL) == CSVC_OK &&
-           csvc_server_intercept(srv, &csvc_limiting, limits) == CSVC_OK;
-}
-
 int main(int argc, char **argv)
 {
     csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core,
@@ -73,12 +51,8 @@ int main(int argc, char **argv)
         .methods = &method,
         .n_methods = 1,
     };
-    csvc_error err = {CSVC_ERROR_INIT};
     bool built_in = false;
     const char *port = "0";
-    char address[32];
-    csvc_server *srv;
-    int bound;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--inline") == 0) {
@@ -95,18 +69,5 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    snprintf(address, sizeof(address), "127.0.0.1:%s", port);
-    srv = csvc_server_new(&options, &err);
-    if (srv == NULL || csvc_server_register(srv, &service, &ops, NULL) != CSVC_OK ||
-        (built_in && !add_built_in(srv, &err)) ||
-        csvc_server_listen(srv, address, &bound, &err) != CSVC_OK ||
-        csvc_server_start(srv, &err) != CSVC_OK) {
-        fprintf(stderr, "csvc_server: %s\n", err.text);
-        return 1;
-    }
-    printf("listening %d\n", bound);
-    fflush(stdout);
-    for (;;) {
-        pause();
-    }
+    return bench_serve("csvc_server", &options, &service, &ops, built_in, port);
 }
