@@ -221,7 +221,9 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
     pthread_mutex_lock(&srv->lock);
     srv->deadline = arrival->deadline;
     srv->started++;
-    if (what != NULL && what->reads_first && arrival->refusal == NULL) {
+    /* a call whose time is up may come when its client has long asked the next thing */
+    if (what != NULL && what->reads_first && arrival->refusal == NULL &&
+        arrival->deadline > csvc__now()) {
         srv->no_first = srv->no_first || arrival->first == NULL;
     }
     pthread_cond_broadcast(&srv->changed);
