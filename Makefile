@@ -54,7 +54,7 @@ src    = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 STD_PB_SRC    := $(call src,$(addprefix runtime/std/pb/grpc/,health/v1 reflection/v1 reflection/v1alpha))
-LIBCSVC_SRC   := $(call src,runtime/base runtime/codec runtime/transport runtime/rpc runtime/std runtime/interceptors \
+LIBCSVC_SRC   := $(call src,runtime/base runtime/codec runtime/transport runtime/transport/net runtime/rpc runtime/std runtime/interceptors \
                    runtime/store runtime/app runtime/testing) $(STD_PB_SRC)
 GRPC_CORE_SRC := $(call src,runtime/transport/grpc_core)
 SQLITE_SRC    := $(call src,runtime/store/sqlite)

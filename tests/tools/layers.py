@@ -10,6 +10,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAYERS = {"base": 0, "codec": 1, "transport": 2, "rpc": 3, "std": 4, "interceptors": 4, "http": 4, "store": 4,
           "discovery": 4, "events": 4, "outbox": 5, "app": 6, "testing": 7}
 
+# Within transport: seam (files of the folder itself) <- net <- the transports, which do not know one another.
+TRANSPORT = {"": 0, "net": 1, "grpc_core": 2, "nghttp2": 2}
+
 # Which layer a public header belongs to.
 PUBLIC = {"common": "base", "code": "base", "alloc": "base", "arena": "base", "log": "base", "metrics": "base", "health": "base", "message": "codec",
           "transport": "transport", "ctx": "rpc", "service": "rpc", "interceptor": "rpc", "server": "rpc",
@@ -35,6 +38,25 @@ def layer_of_include(name):
     return head if head in LAYERS else None
 
 
+def part_of_transport(name):
+    """"transport/net/address.h": "net"; "transport/seam.h": ""; None outside."""
+    parts = name.split("/")
+    return None if parts[0] != "transport" else parts[1] if len(parts) > 2 else ""
+
+
+def check_transport(path, name, breaches):
+    relative = path.relative_to(ROOT / "runtime").as_posix()
+    own, other = part_of_transport(relative), part_of_transport(name)
+    if other in (None, "") or other == own:
+        return
+    if own is None:
+        breaches.append(f"{path.relative_to(ROOT)}: {name} is within transport")
+    elif own not in TRANSPORT or other not in TRANSPORT:
+        breaches.append(f"{path.relative_to(ROOT)}: {own} or {other}: a part of transport without a place in {__file__}")
+    elif TRANSPORT[other] >= TRANSPORT[own]:
+        breaches.append(f"{path.relative_to(ROOT)}: {own or 'transport'} includes {other} ({name})")
+
+
 def check_runtime(path, breaches):
     relative = path.relative_to(ROOT / "runtime")
     if relative.parts[0] == "include":
@@ -50,6 +72,7 @@ def check_runtime(path, breaches):
         for foreign, home in FOREIGN.items():
             if (name.startswith(foreign)) and not str(path.relative_to(ROOT)).startswith(home):
                 breaches.append(f"{path.relative_to(ROOT)}: <{name}> belongs to {home}/ alone")
+        check_transport(path, name, breaches)
         other = layer_of_include(name)
         if other is None:
             if quote == '"' and "/" not in name and not (path.parent / name).exists():

@@ -427,7 +427,7 @@ static void a_late_question_gets_the_right_name(void **state)
 
 static void numbers_are_used_again(void **state)
 {
-    char name[GC_PEER_SIZE] = "";
+    char name[CSVC__NET_PEER_SIZE] = "";
     gc_names names;
 
     (void)state;

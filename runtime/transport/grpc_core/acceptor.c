@@ -6,11 +6,7 @@
  * then the core gets it, to serve or to refuse. From then on we hold a duplicate of its descriptor:
  * the core shuts a socket down before it closes it, and the duplicate hears of that as of a peer
  * that has gone (EPOLLHUP). So a connection costs two descriptors.
- *
- * Out of descriptors, one in reserve is given up to accept a connection and close it: it is refused
- * instead of left waiting, and the listener is not ready for ever.
  */
-#define _GNU_SOURCE /* accept4 */
 #include <base/clock.h>
 #include <csvc/alloc.h>
 #include <csvc/log.h>
@@ -18,23 +14,20 @@
 #include <transport/grpc_core/core.h>
 #include <transport/grpc_core/names.h>
 #include <transport/grpc_core/resting.h>
-#include <transport/grpc_core/server.h>
+#include <transport/net/accept.h>
+#include <transport/net/listeners.h>
 
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <base/banned.h>
@@ -45,7 +38,6 @@
 #define COMPLAINTS  (1 * CSVC__SECOND) /* at most one line in so long */
 
 enum {
-    MAX_LISTENERS = 32,
     EVENTS = 64,
     ACCEPTS = 64, /* in a row */
     FRAME_HEAD = 9,
@@ -69,19 +61,18 @@ typedef struct connection {
     source source; /* fd: its own, later the duplicate */
     int number;    /* of the descriptor that the core has got */
     int64_t due;   /* to begin */
-    char name[GC_PEER_SIZE];
+    char name[CSVC__NET_PEER_SIZE];
     struct connection *next, *prev;
 } connection;
 
 struct gc_acceptor {
     gc_acceptor_config config;
     grpc_server_credentials *credentials;
-    source listeners[MAX_LISTENERS];
-    char *unlink[MAX_LISTENERS]; /* path of a socket file, or NULL */
-    size_t n_listeners;
+    csvc__net_listeners listening;
+    source listeners[CSVC__NET_LISTENERS];
     source waker;
     int epoll;
-    int reserve; /* -1: gone */
+    csvc__net_reserve reserve;
     bool running;
     pthread_t thread;
     atomic_bool begun, stopping;
@@ -115,9 +106,14 @@ static void close_source(gc_acceptor *acc, const source *s)
     (void)close(s->fd);
 }
 
-static int open_reserve(void)
+/* Out of descriptors: numbers that rest have some. */
+static bool give_up_rest(void *arg)
 {
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    gc_acceptor *acc = arg;
+    const bool some = acc->resting.n > 0;
+
+    csvc__gc_resting_clear(&acc->resting, INT64_MAX);
+    return some;
 }
 
 gc_acceptor *csvc__gc_acceptor_new(const gc_acceptor_config *config, csvc_error *err)
@@ -134,10 +130,10 @@ gc_acceptor *csvc__gc_acceptor_new(const gc_acceptor_config *config, csvc_error 
     acc->epoll = epoll_create1(EPOLL_CLOEXEC);
     acc->waker = (source){WAKER, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     acc->resting.filler = acc->waker.fd;
-    acc->reserve = open_reserve();
+    acc->reserve = (csvc__net_reserve){.fd = -1, .spare = give_up_rest, .arg = acc};
     acc->credentials = grpc_insecure_server_credentials_create();
-    if (acc->epoll < 0 || acc->waker.fd < 0 || acc->reserve < 0 || acc->credentials == NULL ||
-        !watch(acc, &acc->waker, EPOLLIN)) {
+    if (acc->epoll < 0 || acc->waker.fd < 0 || !csvc__net_reserve_fill(&acc->reserve) ||
+        acc->credentials == NULL || !watch(acc, &acc->waker, EPOLLIN)) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "no descriptors to accept connections");
         csvc__gc_acceptor_free(acc);
         return NULL;
@@ -148,26 +144,13 @@ gc_acceptor *csvc__gc_acceptor_new(const gc_acceptor_config *config, csvc_error 
 csvc_code csvc__gc_acceptor_listen(gc_acceptor *acc, const char *address, int *ret_port,
                                    csvc_error *err)
 {
-    int fds[GC_MAX_SOCKETS];
-    size_t n = 0;
-    char *path = NULL;
-    csvc_code code;
+    const size_t n = acc->listening.n;
+    const csvc_code code = csvc__net_listeners_add(&acc->listening, address, ret_port, err);
 
-    if (acc->n_listeners + GC_MAX_SOCKETS > MAX_LISTENERS) {
-        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "too many addresses to listen on");
+    for (size_t i = n; code == CSVC_OK && i < acc->listening.n; i++) {
+        acc->listeners[i] = (source){LISTENER, acc->listening.fds[i]};
     }
-    code = csvc__gc_address_listen(address, fds, &n, ret_port, err);
-    if (code != CSVC_OK) {
-        return code;
-    }
-    if (csvc__gc_address_path(address) != NULL) {
-        path = csvc__strdup(csvc__gc_address_path(address)); /* NULL: the file stays */
-    }
-    for (size_t i = 0; i < n; i++) {
-        acc->unlink[acc->n_listeners] = path;
-        acc->listeners[acc->n_listeners++] = (source){LISTENER, fds[i]};
-    }
-    return CSVC_OK;
+    return code;
 }
 
 /* ---- connections ---- */
@@ -233,15 +216,6 @@ static void over(gc_acceptor *acc, connection *c)
     close_source(acc, &c->source);
     acc->n_connections--;
     csvc__free(c);
-}
-
-/* Out of descriptors: numbers that rest have some. */
-static bool give_up_rest(gc_acceptor *acc)
-{
-    const bool some = acc->resting.n > 0;
-
-    csvc__gc_resting_clear(&acc->resting, INT64_MAX);
-    return some;
 }
 
 static int duplicate(gc_acceptor *acc, int fd)
@@ -316,18 +290,6 @@ static void look(gc_acceptor *acc, connection *c, bool no_more)
 
 /* ---- accepting ---- */
 
-static void prepare(const gc_acceptor *acc, int fd)
-{
-    const int on = 1;
-    const unsigned silence = (unsigned)acc->config.silence_ms;
-
-    /* those of another family refuse, and need none of it */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (acc->config.silence_ms > 0 && acc->config.silence_ms <= INT32_MAX) {
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence, sizeof(silence));
-    }
-}
-
 static void begin(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
 {
     connection *c = csvc__calloc(1, sizeof(*c));
@@ -337,11 +299,11 @@ static void begin(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
         (void)close(fd);
         return;
     }
-    prepare(acc, fd);
+    csvc__net_give_up_after(fd, acc->config.silence_ms);
     c->source = (source){BEGINNING, csvc__gc_rested(&acc->resting, &acc->names, fd)};
     c->due = acc->config.handshake_ms < 0 ? INT64_MAX
                                           : csvc__now() + acc->config.handshake_ms * CSVC__MS;
-    csvc__gc_name_peer(from, c->name);
+    csvc__net_name_peer(from, c->name);
     acc->n_connections++;
     link_last(acc, c);
     if (!watch(acc, &c->source, EPOLLIN | EPOLLRDHUP | EPOLLET)) {
@@ -356,7 +318,7 @@ static void pause_listening(gc_acceptor *acc)
 {
     struct epoll_event none = {0};
 
-    for (size_t i = 0; i < acc->n_listeners && !acc->paused; i++) {
+    for (size_t i = 0; i < acc->listening.n && !acc->paused; i++) {
         (void)epoll_ctl(acc->epoll, EPOLL_CTL_DEL, acc->listeners[i].fd, &none);
     }
     acc->paused = true;
@@ -368,7 +330,7 @@ static void resume_listening(gc_acceptor *acc)
     bool ok = true;
 
     acc->paused = false;
-    for (size_t i = 0; i < acc->n_listeners && ok; i++) {
+    for (size_t i = 0; i < acc->listening.n && ok; i++) {
         ok = watch(acc, &acc->listeners[i], EPOLLIN);
     }
     if (!ok) {
@@ -376,56 +338,40 @@ static void resume_listening(gc_acceptor *acc)
     }
 }
 
-/* No descriptor for it: refuses the connection that waits longest. False: none does; the system
- * says so only to who has a descriptor to spare. */
-static bool refuse_one(gc_acceptor *acc, int listener)
+/* One that is there, if there may be one more. */
+static void take(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
 {
-    bool none = false;
-    int fd = -1;
-
-    if (acc->reserve >= 0) {
-        (void)close(acc->reserve);
-        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        none = fd < 0 && errno == EAGAIN;
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        acc->reserve = open_reserve();
+    if (acc->config.max_connections != 0 && acc->n_connections >= acc->config.max_connections) {
+        complain(acc, "a connection was refused", "there are as many as there may be");
+        (void)close(fd);
+    } else {
+        begin(acc, fd, from);
     }
-    if (fd < 0 && !none) {
-        pause_listening(acc); /* somebody else has taken it */
-    }
-    if (!none) {
-        complain(acc, fd >= 0 ? "a connection was refused" : "connections wait",
-                 "out of descriptors");
-    }
-    return !none;
 }
 
 static void accept_some(gc_acceptor *acc, int listener)
 {
-    for (int i = 0; i < ACCEPTS && !acc->paused; i++) {
-        struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
-        socklen_t len = sizeof(from);
-        const int fd =
-            accept4(listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    for (int i = 0; i < ACCEPTS; i++) {
+        struct sockaddr_storage from;
+        const char *why = NULL;
+        int fd = -1;
 
-        if (fd >= 0 && acc->config.max_connections != 0 &&
-            acc->n_connections >= acc->config.max_connections) {
-            complain(acc, "a connection was refused", "there are as many as there may be");
-            (void)close(fd);
-        } else if (fd >= 0) {
-            begin(acc, fd, &from);
-        } else if (errno == EMFILE || errno == ENFILE) {
-            if (!give_up_rest(acc) && !refuse_one(acc, listener)) {
-                return;
-            }
-        } else if (errno == ENOBUFS || errno == ENOMEM) {
-            complain(acc, "connections wait", "the system is out of memory");
-            pause_listening(acc);
-        } else if (errno == EAGAIN) {
+        switch (csvc__net_accept(listener, &acc->reserve, &fd, &from, &why)) {
+        case CSVC__NET_ACCEPTED:
+            take(acc, fd, &from);
+            break;
+        case CSVC__NET_GONE:
+            break;
+        case CSVC__NET_REFUSED:
+            complain(acc, "a connection was refused", why);
+            break;
+        case CSVC__NET_NONE:
             return;
-        } /* else it is tried again, or that connection is gone already */
+        case CSVC__NET_WAIT:
+            complain(acc, "connections wait", why);
+            pause_listening(acc);
+            return;
+        }
     }
 }
 
@@ -441,9 +387,7 @@ static int do_due(gc_acceptor *acc)
         drop(acc, acc->beginning);
     }
     csvc__gc_resting_clear(&acc->resting, now);
-    if (acc->reserve < 0) {
-        acc->reserve = open_reserve();
-    }
+    (void)csvc__net_reserve_fill(&acc->reserve);
     if (acc->paused && acc->paused_until <= now && atomic_load(&acc->begun)) {
         resume_listening(acc);
     }
@@ -499,18 +443,6 @@ static void happened(gc_acceptor *acc, const struct epoll_event *e)
     }
 }
 
-static void close_listeners(gc_acceptor *acc)
-{
-    for (size_t i = 0; i < acc->n_listeners; i++) {
-        if (acc->unlink[i] != NULL) {
-            (void)unlink(acc->unlink[i]);
-            csvc__free(acc->unlink[i]);
-        }
-        (void)close(acc->listeners[i].fd);
-    }
-    acc->n_listeners = 0;
-}
-
 static void *run(void *arg)
 {
     gc_acceptor *acc = arg;
@@ -525,7 +457,7 @@ static void *run(void *arg)
             happened(acc, &events[i]);
         }
     }
-    close_listeners(acc);
+    csvc__net_listeners_close(&acc->listening);
     while (acc->beginning != NULL) {
         drop(acc, acc->beginning);
     }
@@ -568,16 +500,14 @@ void csvc__gc_acceptor_free(gc_acceptor *acc)
         csvc__gc_acceptor_stop(acc);
         (void)pthread_join(acc->thread, NULL);
     }
-    close_listeners(acc);
+    csvc__net_listeners_close(&acc->listening);
     if (acc->epoll >= 0) {
         (void)close(acc->epoll);
     }
     if (acc->waker.fd >= 0) {
         (void)close(acc->waker.fd);
     }
-    if (acc->reserve >= 0) {
-        (void)close(acc->reserve);
-    }
+    csvc__net_reserve_release(&acc->reserve);
     if (acc->credentials != NULL) {
         grpc_server_credentials_release(acc->credentials);
     }
@@ -588,7 +518,7 @@ void csvc__gc_acceptor_free(gc_acceptor *acc)
 /* ---- names ---- */
 
 bool csvc__gc_acceptor_peer(gc_acceptor *acc, const char *uri, uint64_t when,
-                            char ret_name[GC_PEER_SIZE])
+                            char ret_name[CSVC__NET_PEER_SIZE])
 {
     return csvc__gc_names_find(&acc->names, uri, when, ret_name);
 }

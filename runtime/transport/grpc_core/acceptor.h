@@ -9,6 +9,7 @@
 #define CSVC_GRPC_CORE_ACCEPTOR_H
 
 #include <csvc/code.h>
+#include <transport/net/peer.h>
 
 #include <grpc/grpc.h>
 #include <stdatomic.h>
@@ -21,10 +22,6 @@ typedef struct gc_acceptor_config {
     int64_t handshake_ms;     /* until it has begun; below 0: for ever */
     int64_t silence_ms;       /* unacknowledged bytes after which it is given up; 0: the system's */
 } gc_acceptor_config;
-
-enum {
-    GC_PEER_SIZE = 128 /* of a name of a peer; the longest is an IPv6 address with its scope */
-};
 
 /* NULL with err set. */
 gc_acceptor *csvc__gc_acceptor_new(const gc_acceptor_config *config, csvc_error *err);
@@ -50,7 +47,7 @@ void csvc__gc_acceptor_free(gc_acceptor *acc);
  * Any thread.
  */
 bool csvc__gc_acceptor_peer(gc_acceptor *acc, const char *uri, uint64_t when,
-                            char ret_name[GC_PEER_SIZE]);
+                            char ret_name[CSVC__NET_PEER_SIZE]);
 
 /* How many connections there have been. Any thread; costs a load. */
 uint64_t csvc__gc_acceptor_now(const gc_acceptor *acc);

@@ -8,8 +8,6 @@
 #include <csvc/alloc.h>
 #include <transport/grpc_core/names.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +129,7 @@ bool csvc__gc_names_rested(gc_names *names, int number, int64_t since)
 }
 
 bool csvc__gc_names_find(gc_names *names, const char *uri, uint64_t when,
-                         char ret_name[GC_PEER_SIZE])
+                         char ret_name[CSVC__NET_PEER_SIZE])
 {
     unsigned long number;
     const gc_name *name = NULL;
@@ -150,29 +148,8 @@ bool csvc__gc_names_find(gc_names *names, const char *uri, uint64_t when,
     }
     found = name != NULL;
     if (found) {
-        (void)snprintf(ret_name, GC_PEER_SIZE, "%s", name->text);
+        (void)snprintf(ret_name, CSVC__NET_PEER_SIZE, "%s", name->text);
     }
     (void)pthread_mutex_unlock(&names->lock);
     return found;
-}
-
-void csvc__gc_name_peer(const struct sockaddr_storage *from, char ret_name[GC_PEER_SIZE])
-{
-    const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)from;
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)from;
-    char text[INET6_ADDRSTRLEN] = "";
-
-    if (from->ss_family == AF_INET) {
-        (void)inet_ntop(AF_INET, &in4->sin_addr, text, sizeof(text));
-        (void)snprintf(ret_name, GC_PEER_SIZE, "ipv4:%s:%u", text, (unsigned)ntohs(in4->sin_port));
-    } else if (from->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-        (void)inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text, sizeof(text));
-        (void)snprintf(ret_name, GC_PEER_SIZE, "ipv4:%s:%u", text, (unsigned)ntohs(in6->sin6_port));
-    } else if (from->ss_family == AF_INET6) {
-        (void)inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-        (void)snprintf(ret_name, GC_PEER_SIZE, "ipv6:[%s]:%u", text,
-                       (unsigned)ntohs(in6->sin6_port));
-    } else {
-        (void)snprintf(ret_name, GC_PEER_SIZE, "unix:");
-    }
 }

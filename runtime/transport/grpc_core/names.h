@@ -5,7 +5,6 @@
 #include <transport/grpc_core/acceptor.h>
 
 #include <pthread.h>
-#include <sys/socket.h>
 
 /* The last connections under one number, newest first. */
 typedef struct gc_name {
@@ -34,9 +33,6 @@ bool csvc__gc_names_rested(gc_names *names, int number, int64_t since);
 
 /* As csvc__gc_acceptor_peer. */
 bool csvc__gc_names_find(gc_names *names, const char *uri, uint64_t when,
-                         char ret_name[GC_PEER_SIZE]);
-
-/* "ipv4:127.0.0.1:80", "ipv6:[::1]:80", "unix:", as the core names peers. */
-void csvc__gc_name_peer(const struct sockaddr_storage *from, char ret_name[GC_PEER_SIZE]);
+                         char ret_name[CSVC__NET_PEER_SIZE]);
 
 #endif /* CSVC_GRPC_CORE_NAMES_H */

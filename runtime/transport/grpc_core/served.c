@@ -534,7 +534,7 @@ static const char *peer(csvc_tcall *tc, csvc_arena *a)
     const gc_served *sc = (const gc_served *)tc;
     gc_acceptor *acceptor = sc->loop->ts->acceptor;
     const char *uri = csvc__gc_peer(tc, a);
-    char name[GC_PEER_SIZE];
+    char name[CSVC__NET_PEER_SIZE];
 
     if (acceptor == NULL || uri == NULL || strncmp(uri, "fd:", 3) != 0) {
         return uri;

@@ -9,6 +9,7 @@
 #include <base/clock.h>
 #include <csvc/alloc.h>
 #include <transport/grpc_core/server.h>
+#include <transport/net/address.h>
 
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
@@ -312,7 +313,7 @@ csvc_code csvc__gc_server_listen(csvc_tserver *ts, const char *address, int *ret
     if (ts->acceptor != NULL) {
         return csvc__gc_acceptor_listen(ts->acceptor, address, ret_port, err);
     }
-    code = csvc__gc_address_check(address, err);
+    code = csvc__net_check(address, err);
     if (code != CSVC_OK) {
         return code;
     }
@@ -324,7 +325,7 @@ csvc_code csvc__gc_server_listen(csvc_tserver *ts, const char *address, int *ret
     grpc_server_credentials_release(credentials);
     if (port == 0) {
         /* Perhaps somebody took it in between. */
-        code = csvc__gc_address_check(address, err);
+        code = csvc__net_check(address, err);
         if (code == CSVC_OK) {
             code = csvc_error_set(err, CSVC_UNAVAILABLE, "cannot listen on %s", address);
         }

@@ -95,23 +95,4 @@ bool csvc__gc_served_prepare(gc_server_loop *loop);
 /* Frees the spare calls. */
 void csvc__gc_served_release(gc_server_loop *loop);
 
-/* ---- address.c ---- */
-
-/*
- * Whether "HOST:PORT" or "unix:PATH" can be bound, tried with a plain socket, because the core does
- * not say why it could not, and is content with one of several addresses. OK for port 0.
- */
-csvc_code csvc__gc_address_check(const char *address, csvc_error *err) CSVC_MUST_CHECK;
-
-enum {
-    GC_MAX_SOCKETS = 8 /* that one address stands for */
-};
-
-/* Sockets that listen on it. Codes and texts as csvc_server_listen. */
-csvc_code csvc__gc_address_listen(const char *address, int ret_fds[GC_MAX_SOCKETS], size_t *ret_n,
-                                  int *ret_port, csvc_error *err) CSVC_MUST_CHECK;
-
-/* The path in "unix:PATH", or NULL. */
-const char *csvc__gc_address_path(const char *address);
-
 #endif /* CSVC_GRPC_CORE_SERVER_H */

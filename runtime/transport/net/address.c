@@ -1,8 +1,5 @@
-/*
- * grpc_core/address.c: addresses to listen on: sockets for them, and why there are none; the core
- * only says that it cannot.
- */
-#include <transport/grpc_core/server.h>
+/* net/address.c: addresses to listen on: sockets for them, and why there are none. */
+#include <transport/net/address.h>
 
 #include <errno.h>
 #include <netdb.h>
@@ -157,7 +154,7 @@ static void close_all(const int *fds, size_t n)
 }
 
 /* Binds a socket to each address found; all to one port, the first one's where none is said. */
-static csvc_code bind_all(const char *address, struct addrinfo *found, int fds[GC_MAX_SOCKETS],
+static csvc_code bind_all(const char *address, struct addrinfo *found, int fds[CSVC__NET_SOCKETS],
                           size_t *ret_n, in_port_t *ret_port, csvc_error *err)
 {
     const bool alone = found->ai_next == NULL; /* "[::]" is for both families, then */
@@ -165,7 +162,7 @@ static csvc_code bind_all(const char *address, struct addrinfo *found, int fds[G
     int worst = 0;
     size_t n = 0;
 
-    for (struct addrinfo *ai = found; ai != NULL && n < GC_MAX_SOCKETS; ai = ai->ai_next) {
+    for (struct addrinfo *ai = found; ai != NULL && n < CSVC__NET_SOCKETS; ai = ai->ai_next) {
         struct sockaddr_storage bound;
         socklen_t len = sizeof(bound);
         int failure;
@@ -191,7 +188,7 @@ static csvc_code bind_all(const char *address, struct addrinfo *found, int fds[G
     return CSVC_OK;
 }
 
-static csvc_code bind_tcp(const char *address, int fds[GC_MAX_SOCKETS], size_t *ret_n,
+static csvc_code bind_tcp(const char *address, int fds[CSVC__NET_SOCKETS], size_t *ret_n,
                           int *ret_port, csvc_error *err)
 {
     enum {
@@ -224,7 +221,7 @@ static csvc_code bind_tcp(const char *address, int fds[GC_MAX_SOCKETS], size_t *
 
 static csvc_code check_tcp(const char *address, csvc_error *err)
 {
-    int fds[GC_MAX_SOCKETS];
+    int fds[CSVC__NET_SOCKETS];
     size_t n = 0;
     int port = 0;
     const csvc_code code = bind_tcp(address, fds, &n, &port, err);
@@ -235,7 +232,7 @@ static csvc_code check_tcp(const char *address, csvc_error *err)
     return code;
 }
 
-/* A socket file that nobody listens on is a leftover, which the core removes. */
+/* A socket file that nobody listens on is a leftover, which whoever binds removes. */
 static csvc_code check_unix(const char *address, const char *path, csvc_error *err)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
@@ -267,7 +264,7 @@ static csvc_code check_unix(const char *address, const char *path, csvc_error *e
     return CSVC_OK;
 }
 
-const char *csvc__gc_address_path(const char *address)
+const char *csvc__net_path(const char *address)
 {
     if (strncmp(address, "unix:", 5) != 0) {
         return NULL;
@@ -275,13 +272,13 @@ const char *csvc__gc_address_path(const char *address)
     return strncmp(address + 5, "//", 2) == 0 ? address + 7 : address + 5;
 }
 
-csvc_code csvc__gc_address_check(const char *address, csvc_error *err)
+csvc_code csvc__net_check(const char *address, csvc_error *err)
 {
     if (address == NULL || address[0] == '\0') {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "no address to listen on");
     }
-    if (csvc__gc_address_path(address) != NULL) {
-        return check_unix(address, csvc__gc_address_path(address), err);
+    if (csvc__net_path(address) != NULL) {
+        return check_unix(address, csvc__net_path(address), err);
     }
     return check_tcp(address, err);
 }
@@ -310,11 +307,11 @@ static csvc_code bind_unix(const char *address, const char *path, int *ret_fd, c
     return CSVC_OK;
 }
 
-csvc_code csvc__gc_address_listen(const char *address, int ret_fds[GC_MAX_SOCKETS], size_t *ret_n,
-                                  int *ret_port, csvc_error *err)
+csvc_code csvc__net_listen(const char *address, int ret_fds[CSVC__NET_SOCKETS], size_t *ret_n,
+                           int *ret_port, csvc_error *err)
 {
     const char *path = NULL;
-    int fds[GC_MAX_SOCKETS];
+    int fds[CSVC__NET_SOCKETS];
     size_t n = 1;
     int port = 1; /* of a path, as the core says */
     csvc_code code;
@@ -322,7 +319,7 @@ csvc_code csvc__gc_address_listen(const char *address, int ret_fds[GC_MAX_SOCKET
     if (address[0] == '\0') {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "no address to listen on");
     }
-    path = csvc__gc_address_path(address);
+    path = csvc__net_path(address);
     if (path != NULL) {
         code = check_unix(address, path, err);
         if (code == CSVC_OK) {
