@@ -25,7 +25,7 @@ endif
 # ---- what the compiler is told ----------------------------------------------------------------
 
 PKGS_BASE   := libprotobuf-c zlib
-PKGS_GRPC   := grpc
+PKGS_GRPC   := grpc libcrypto
 PKGS_SQLITE := sqlite3
 PKGS_HTTP   := libwebsockets
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
@@ -56,7 +56,9 @@ obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
 STD_PB_SRC    := $(call src,$(addprefix runtime/std/pb/grpc/,health/v1 reflection/v1 reflection/v1alpha))
 LIBCSVC_SRC   := $(call src,runtime/base runtime/codec runtime/transport runtime/transport/net runtime/rpc runtime/std runtime/interceptors \
                    runtime/store runtime/app runtime/testing) $(STD_PB_SRC)
-GRPC_CORE_SRC := $(call src,runtime/transport/grpc_core)
+# of each transport that has TLS, since libcsvc is to do without OpenSSL
+TLS_SRC       := $(call src,runtime/transport/tls)
+GRPC_CORE_SRC := $(call src,runtime/transport/grpc_core) $(TLS_SRC)
 SQLITE_SRC    := $(call src,runtime/store/sqlite)
 HTTP_SRC      := $(call src,runtime/http)
 # one folder a step, in the order of the pipeline

@@ -10,17 +10,17 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAYERS = {"base": 0, "codec": 1, "transport": 2, "rpc": 3, "std": 4, "interceptors": 4, "http": 4, "store": 4,
           "discovery": 4, "events": 4, "outbox": 5, "app": 6, "testing": 7}
 
-# Within transport: seam (files of the folder itself) <- net <- the transports, which do not know one another.
-TRANSPORT = {"": 0, "net": 1, "grpc_core": 2, "nghttp2": 2}
+# Within transport: seam (files of the folder itself) <- {net, tls} <- the transports, which do not know one another.
+TRANSPORT = {"": 0, "net": 1, "tls": 1, "grpc_core": 2, "nghttp2": 2}
 
 # Which layer a public header belongs to.
 PUBLIC = {"common": "base", "code": "base", "alloc": "base", "arena": "base", "log": "base", "metrics": "base", "health": "base", "message": "codec",
           "transport": "transport", "ctx": "rpc", "service": "rpc", "interceptor": "rpc", "server": "rpc",
           "client": "rpc", "stream": "rpc", "std": "std", "store": "store", "http": "http", "app": "app", "testing": "testing"}
 
-# Foreign headers and the only folder that may include them.
-FOREIGN = {"grpc/": "runtime/transport/grpc_core", "sqlite3.h": "runtime/store/sqlite",
-           "libwebsockets.h": "runtime/http"}
+# Foreign headers and the only folders that may include them.
+FOREIGN = {"grpc/": ("runtime/transport/grpc_core/",), "sqlite3.h": ("runtime/store/sqlite/",), "libwebsockets.h": ("runtime/http/",),
+           "openssl/": ("runtime/transport/tls/", "runtime/transport/nghttp2/")}
 
 # The steps of the generator, the same way. The engine (template) knows nothing of protobuf, the model nothing of templates.
 STEPS = {"common": 0, "names": 0, "template": 0, "request": 1, "output": 1, "model": 2, "infer": 3, "check": 4, "scope": 4,
@@ -69,9 +69,9 @@ def check_runtime(path, breaches):
     for quote, name in INCLUDE.findall(path.read_text()):
         if quote == '"' and own == "std" and (ROOT / "runtime/std/pb" / name).exists():
             continue  # of the protos it serves, whose folders begin with grpc/, too
-        for foreign, home in FOREIGN.items():
-            if (name.startswith(foreign)) and not str(path.relative_to(ROOT)).startswith(home):
-                breaches.append(f"{path.relative_to(ROOT)}: <{name}> belongs to {home}/ alone")
+        for foreign, homes in FOREIGN.items():
+            if (name.startswith(foreign)) and not str(path.relative_to(ROOT)).startswith(homes):
+                breaches.append(f"{path.relative_to(ROOT)}: <{name}> belongs to {' and '.join(homes)} alone")
         check_transport(path, name, breaches)
         other = layer_of_include(name)
         if other is None:

@@ -1,6 +1,6 @@
-/* grpc_core/pem.c: certificates and keys in files, and whether they are any good. */
+/* tls/pem.c: see the header. */
 #include <csvc/alloc.h>
-#include <transport/grpc_core/tls.h>
+#include <transport/tls/pem.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,18 +16,18 @@ enum {
     MAX_FILE = 4 * 1024 * 1024 /* all the CAs of a system are 220 KB */
 };
 
-static const char *const nouns[GC_PEM_FILES] = {
-    [GC_PEM_CERT] = "certificate",
-    [GC_PEM_KEY] = "key",
-    [GC_PEM_CA] = "CA file",
+static const char *const nouns[TLS_FILES] = {
+    [TLS_CERT] = "certificate",
+    [TLS_KEY] = "key",
+    [TLS_CA] = "CA file",
 };
 
 /* ---- stamps ---- */
 
-void csvc__gc_pem_stamp(char *const paths[GC_PEM_FILES], gc_pem_stamp *ret_stamp)
+void csvc__tls_pem_stamp(char *const paths[TLS_FILES], tls_pem_stamp *ret_stamp)
 {
     memset(ret_stamp, 0, sizeof(*ret_stamp));
-    for (int i = 0; i < GC_PEM_FILES; i++) {
+    for (int i = 0; i < TLS_FILES; i++) {
         if (paths[i] != NULL && stat(paths[i], &ret_stamp->files[i]) != 0) {
             memset(&ret_stamp->files[i], 0, sizeof(ret_stamp->files[i])); /* gone */
         }
@@ -39,9 +39,9 @@ static bool same_time(struct timespec x, struct timespec y)
     return x.tv_sec == y.tv_sec && x.tv_nsec == y.tv_nsec;
 }
 
-bool csvc__gc_pem_stamp_same(const gc_pem_stamp *x, const gc_pem_stamp *y)
+bool csvc__tls_pem_stamp_same(const tls_pem_stamp *x, const tls_pem_stamp *y)
 {
-    for (int i = 0; i < GC_PEM_FILES; i++) {
+    for (int i = 0; i < TLS_FILES; i++) {
         const struct stat *a = &x->files[i];
         const struct stat *b = &y->files[i];
 
@@ -89,7 +89,7 @@ static bool read_all(int fd, char *text, size_t len, size_t *ret_len)
     return true;
 }
 
-static csvc_code read_file(int which, const char *path, gc_pem *pem, csvc_error *err)
+static csvc_code read_file(int which, const char *path, tls_pem *pem, csvc_error *err)
 {
     csvc_code code = CSVC_OK;
     struct stat st;
@@ -125,15 +125,15 @@ static csvc_code read_file(int which, const char *path, gc_pem *pem, csvc_error 
     return code;
 }
 
-void csvc__gc_pem_release(gc_pem *pem)
+void csvc__tls_pem_release(tls_pem *pem)
 {
-    for (int i = 0; i < GC_PEM_FILES; i++) {
-        if (pem->text[i] != NULL && i == GC_PEM_KEY) {
+    for (int i = 0; i < TLS_FILES; i++) {
+        if (pem->text[i] != NULL && i == TLS_KEY) {
             OPENSSL_cleanse(pem->text[i], pem->len[i]);
         }
         csvc__free(pem->text[i]);
     }
-    *pem = (gc_pem){0};
+    *pem = (tls_pem){0};
 }
 
 /* ---- checking ---- */
@@ -149,7 +149,7 @@ static int no_passphrase(char *buffer, int size, int writing, void *self)
     return -1;
 }
 
-static BIO *open_text(const gc_pem *pem, int which)
+static BIO *open_text(const tls_pem *pem, int which)
 {
     return BIO_new_mem_buf(pem->text[which], (int)pem->len[which]);
 }
@@ -181,10 +181,10 @@ static csvc_code say_out_of_date(const X509 *cert, const char *path, csvc_error 
                           text);
 }
 
-static csvc_code check_pair(char *const paths[GC_PEM_FILES], const gc_pem *pem, csvc_error *err)
+static csvc_code check_pair(char *const paths[TLS_FILES], const tls_pem *pem, csvc_error *err)
 {
-    BIO *cert_bio = open_text(pem, GC_PEM_CERT);
-    BIO *key_bio = open_text(pem, GC_PEM_KEY);
+    BIO *cert_bio = open_text(pem, TLS_CERT);
+    BIO *key_bio = open_text(pem, TLS_KEY);
     bool locked = false;
     X509 *cert = cert_bio != NULL ? PEM_read_bio_X509(cert_bio, NULL, NULL, NULL) : NULL;
     EVP_PKEY *key =
@@ -192,22 +192,21 @@ static csvc_code check_pair(char *const paths[GC_PEM_FILES], const gc_pem *pem, 
     csvc_code code = CSVC_OK;
 
     if (cert == NULL) {
-        code =
-            csvc_error_set(err, CSVC_FAILED_PRECONDITION,
-                           "the certificate %s has no PEM certificate in it", paths[GC_PEM_CERT]);
+        code = csvc_error_set(err, CSVC_FAILED_PRECONDITION,
+                              "the certificate %s has no PEM certificate in it", paths[TLS_CERT]);
     } else if (locked) {
         code = csvc_error_set(err, CSVC_FAILED_PRECONDITION,
                               "the key %s is locked with a passphrase; it must be without one",
-                              paths[GC_PEM_KEY]);
+                              paths[TLS_KEY]);
     } else if (key == NULL) {
         code = csvc_error_set(err, CSVC_FAILED_PRECONDITION,
-                              "the key %s has no PEM private key in it", paths[GC_PEM_KEY]);
+                              "the key %s has no PEM private key in it", paths[TLS_KEY]);
     } else if (X509_check_private_key(cert, key) != 1) {
         code = csvc_error_set(err, CSVC_FAILED_PRECONDITION,
-                              "the key %s does not belong to the certificate %s", paths[GC_PEM_KEY],
-                              paths[GC_PEM_CERT]);
+                              "the key %s does not belong to the certificate %s", paths[TLS_KEY],
+                              paths[TLS_CERT]);
     } else if (out_of_date(cert) != NULL) {
-        code = say_out_of_date(cert, paths[GC_PEM_CERT], err);
+        code = say_out_of_date(cert, paths[TLS_CERT], err);
     }
     X509_free(cert);
     EVP_PKEY_free(key);
@@ -217,9 +216,9 @@ static csvc_code check_pair(char *const paths[GC_PEM_FILES], const gc_pem *pem, 
 }
 
 /* Some of a bundle may have expired; one must hold. */
-static csvc_code check_ca(const char *path, const gc_pem *pem, csvc_error *err)
+static csvc_code check_ca(const char *path, const tls_pem *pem, csvc_error *err)
 {
-    BIO *bio = open_text(pem, GC_PEM_CA);
+    BIO *bio = open_text(pem, TLS_CA);
     X509 *cert = NULL;
     size_t n = 0;
     size_t n_good = 0;
@@ -241,25 +240,25 @@ static csvc_code check_ca(const char *path, const gc_pem *pem, csvc_error *err)
     return CSVC_OK;
 }
 
-csvc_code csvc__gc_pem_load(char *const paths[GC_PEM_FILES], gc_pem *ret_pem, csvc_error *err)
+csvc_code csvc__tls_pem_load(char *const paths[TLS_FILES], tls_pem *ret_pem, csvc_error *err)
 {
-    gc_pem pem = {0};
+    tls_pem pem = {0};
     csvc_code code = CSVC_OK;
 
-    for (int i = 0; i < GC_PEM_FILES && code == CSVC_OK; i++) {
+    for (int i = 0; i < TLS_FILES && code == CSVC_OK; i++) {
         if (paths[i] != NULL) {
             code = read_file(i, paths[i], &pem, err);
         }
     }
-    if (code == CSVC_OK && pem.text[GC_PEM_CERT] != NULL) {
+    if (code == CSVC_OK && pem.text[TLS_CERT] != NULL) {
         code = check_pair(paths, &pem, err);
     }
-    if (code == CSVC_OK && pem.text[GC_PEM_CA] != NULL) {
-        code = check_ca(paths[GC_PEM_CA], &pem, err);
+    if (code == CSVC_OK && pem.text[TLS_CA] != NULL) {
+        code = check_ca(paths[TLS_CA], &pem, err);
     }
     ERR_clear_error(); /* the core looks at this thread's queue after its own calls */
     if (code != CSVC_OK) {
-        csvc__gc_pem_release(&pem);
+        csvc__tls_pem_release(&pem);
         return code;
     }
     *ret_pem = pem;
