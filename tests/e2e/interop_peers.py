@@ -121,10 +121,10 @@ def with_cpp_and_js():
 
 
 # ---- through nginx ----
-def nginx(port, inside, tls):
-    """One that hands calls on to `inside`; plain text or TLS outside, plain text inside."""
+def nginx(port, inside, files):
+    """One that hands calls on to `inside`; plain text outside, or TLS with the `files` of a certificate; plain text inside."""
     here = pathlib.Path.cwd()
-    outside = f"ssl http2; ssl_certificate {here}/server.pem; ssl_certificate_key {here}/server.key" if tls else "http2"
+    outside = f"ssl http2; ssl_certificate {here / files[0]}; ssl_certificate_key {here / files[1]}" if files else "http2"
     folders = "".join(f"{f}_temp_path {here}/nginx-{f};" for f in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     pathlib.Path("nginx.conf").write_text(f"""
 daemon off; master_process off; pid {here}/nginx.pid; error_log stderr warn;
@@ -143,10 +143,10 @@ http {{
                             stdout=log, stderr=log, env=e2e.environment())
 
 
-def through(inside, tls, use):
+def through(inside, files, use):
     """Starts one in front of `inside`, on the first port that is free."""
     for port in range(20000 + os.getpid() % 5000, 32000):
-        proxy = nginx(port, inside, tls)
+        proxy = nginx(port, inside, files)
         until = time.monotonic() + 20
         while proxy.poll() is None and time.monotonic() < until:
             probe = subprocess.run(["bash", "-c", f": < /dev/tcp/127.0.0.1/{port}"], capture_output=True, check=False)
@@ -188,8 +188,14 @@ def proxied():
             if not tls:
                 ruby_client_passes(address, False)
                 interop.step("Ruby's client, our server through nginx, plain")
+
+        def ruby_over_tls(address):
+            ruby_client_passes(address, True)
+            interop.step("Ruby's client, our server through nginx, TLS")
         with interop.ours(False) as server:
-            through(server.address, tls, use)
+            through(server.address, ("server.pem", "server.key") if tls else None, use)
+            if tls and ruby_certs is not None:  # it knows no CA but its own
+                through(server.address, (ruby_certs / "server1.pem", ruby_certs / "server1.key"), ruby_over_tls)
 
 
 interop.certificates()

@@ -1,9 +1,9 @@
 /*
  * What happens at the same moment, again and again with random delays (T19): a server stops while
- * it is called, a call is cancelled while it is finished, certificates are replaced while
- * connections begin. Worth most under ThreadSanitizer.
+ * it is called, a call is cancelled while it is finished, health is watched while it is set,
+ * certificates are replaced while connections begin. Worth most under ThreadSanitizer.
  *
- *     races shutdown|cancel|reload ITERATIONS [SEED]
+ *     races shutdown|cancel|watch|reload ITERATIONS [SEED]
  */
 #include <certs.h>
 #include <csvc/client.h>
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "grpc/health/v1/health.csvc.h"
 #include "torture.csvc.h"
 
 #define MUST(condition)                                                                            \
@@ -320,6 +321,137 @@ static void cancels(long n)
     MUST(atomic_load(&ok) > 0 && atomic_load(&ok) < atomic_load(&begun));
 }
 
+/* ---- watch against set ---- */
+
+typedef struct watcher {
+    atomic_int told, last, ends;
+} watcher;
+
+static atomic_bool set_over;
+
+static void watch_told(void *self, const void *message)
+{
+    const CsvcPb__HealthCheckResponse *rsp = message;
+    watcher *w = self;
+
+    if (rsp != NULL) {
+        MUST(atomic_load(&w->ends) == 0);
+        MUST((int)rsp->status >= CSVC_HEALTH_UNKNOWN &&
+             (int)rsp->status <= CSVC_HEALTH_SERVICE_UNKNOWN);
+        atomic_store(&w->last, (int)rsp->status);
+        atomic_fetch_add(&w->told, 1);
+    }
+}
+
+static void watch_done(void *self, csvc_code code)
+{
+    watcher *w = self;
+
+    MUST(atomic_fetch_add(&w->ends, 1) == 0);
+    count(code);
+}
+
+static csvc_call *watch(csvc_channel *ch, const char *service, watcher *w)
+{
+    const csvc_events events = {CSVC_EVENTS_INIT, .self = w, .on_message = watch_told,
+                                .on_done = watch_done, .auto_more = true};
+    CsvcPb__HealthCheckRequest req = CSVC_PB__HEALTH_CHECK_REQUEST__INIT;
+    csvc_rpc rpc = {CSVC_RPC_INIT, .wait_for_ready = true};
+    csvc_call *call;
+
+    req.service = (char *)(uintptr_t)service;
+    atomic_fetch_add(&begun, 1);
+    call = csvc_pb_health_client_watch_async(ch, &rpc, &req, &events);
+    MUST(call != NULL);
+    csvc_rpc_clear(&rpc);
+    return call;
+}
+
+static void *set_on(void *self)
+{
+    csvc_health *health = self;
+    unsigned state = seed + 7;
+
+    for (int i = 0; !atomic_load(&set_over); i++) {
+        (void)csvc_health_set(health, i % 3 == 0 ? "" : "a",
+                              i % 2 == 0 ? CSVC_HEALTH_NOT_SERVING : CSVC_HEALTH_SERVING);
+        if (i % 64 == 0) {
+            csvc_health_drain(health);
+            pause_us(200, &state);
+            csvc_health_resume(health);
+        }
+        pause_us(100, &state);
+    }
+    return NULL;
+}
+
+/* Watchers come and go while two threads set; two who stay hear of the last status. */
+static void watches(long n)
+{
+    enum {
+        STAY = 2,
+        GUESTS = 4
+    };
+    csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT};
+    csvc_health *health = csvc_health_new();
+    csvc_call *staying[STAY], *calls[GUESTS];
+    watcher stay[STAY] = {0};
+    pthread_t setters[2];
+    csvc_channel *ch;
+    csvc_server *srv;
+    char address[32];
+
+    MUST(health != NULL);
+    srv = serve(&options, health, address);
+    ch = channel(address, false);
+    for (int k = 0; k < STAY; k++) {
+        staying[k] = watch(ch, k == 0 ? "" : "a", &stay[k]);
+        MUST(pthread_create(&setters[k], NULL, set_on, health) == 0);
+    }
+    for (long i = 0; i < n; i++) {
+        watcher guests[GUESTS] = {0};
+
+        for (int k = 0; k < GUESTS; k++) {
+            calls[k] = watch(ch, k % 2 == 0 ? "" : k == 1 ? "a" : "nobody", &guests[k]);
+        }
+        pause_us(1500, &seed);
+        for (int k = 0; k < GUESTS; k++) {
+            csvc_call_cancel(calls[k]);
+            csvc_call_unref(calls[k]);
+            pause_us(100, &seed);
+        }
+        for (int k = 0; k < GUESTS; k++) { /* their memory ends with the iteration */
+            for (int ms = 0; ms < 20000 && atomic_load(&guests[k].ends) == 0; ms++) {
+                const struct timespec ts = {.tv_nsec = 1000000};
+
+                nanosleep(&ts, NULL);
+            }
+            MUST(atomic_load(&guests[k].ends) == 1);
+        }
+    }
+    atomic_store(&set_over, true);
+    for (int k = 0; k < STAY; k++) {
+        pthread_join(setters[k], NULL);
+    }
+    (void)csvc_health_set(health, "", CSVC_HEALTH_UNKNOWN);
+    (void)csvc_health_set(health, "a", CSVC_HEALTH_UNKNOWN);
+    for (int k = 0; k < STAY; k++) {
+        for (int ms = 0; ms < 20000 && atomic_load(&stay[k].last) != CSVC_HEALTH_UNKNOWN; ms++) {
+            const struct timespec ts = {.tv_nsec = 1000000};
+
+            nanosleep(&ts, NULL);
+        }
+        MUST(atomic_load(&stay[k].last) == CSVC_HEALTH_UNKNOWN && atomic_load(&stay[k].told) > 1);
+        csvc_call_cancel(staying[k]);
+        csvc_call_unref(staying[k]);
+    }
+    all_ended();
+    (void)csvc_server_shutdown(srv, 5000);
+    csvc_server_free(srv);
+    csvc_channel_free(ch);
+    csvc_health_free(health);
+}
+
 /* ---- reload against call ---- */
 
 static atomic_bool swap_over;
@@ -394,7 +526,7 @@ int main(int argc, char **argv)
     const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
 
     if (n < 1) {
-        (void)fprintf(stderr, "usage: races shutdown|cancel|reload ITERATIONS [SEED]\n");
+        (void)fprintf(stderr, "usage: races shutdown|cancel|watch|reload ITERATIONS [SEED]\n");
         return 2;
     }
     seed = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : (unsigned)time(NULL);
@@ -404,6 +536,8 @@ int main(int argc, char **argv)
         shutdowns(n);
     } else if (strcmp(argv[1], "cancel") == 0) {
         cancels(n);
+    } else if (strcmp(argv[1], "watch") == 0) {
+        watches(n);
     } else if (strcmp(argv[1], "reload") == 0) {
         reloads(n);
     } else {

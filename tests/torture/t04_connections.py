@@ -25,6 +25,19 @@ def call(c, number):
     return c.finish(number, 10)[0]
 
 
+def closed(s):
+    """Whether the server has closed it, whatever it said before."""
+    s.setblocking(False)
+    try:
+        while s.recv(65536):
+            pass
+        return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 def idle_cpu(server, seconds=1):
     before, began = torture.cpu_seconds(server.process.pid), time.monotonic()
     time.sleep(seconds)
@@ -56,22 +69,25 @@ with torture.Server() as server:
     server.warm_by(come_and_go)
 
 # no descriptor left: the program that starts it says how many it may have
-with torture.Server() as server:
+with torture.Server("--grpc-handshake-timeout", "60s") as server:  # who says nothing keeps his
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (FEW, FEW))
     old = [h2.Connection(server.address) for _ in range(50)]
     for c in old:
         e2e.equal(call(c, 1), OK, "a call before")
     held = server.warm()["fds"]
     more = [h2.Connection(server.address, preface=b"").socket for _ in range(FEW + 50)]
-    time.sleep(1)
-    if server.usage()["fds"] > FEW:
-        e2e.fail(f"{server.usage()} of {FEW} descriptors")
+    beyond = len(more) - (FEW - held)  # so many cannot have got one
+    torture.wait_until(f"{beyond} and more new callers are refused", lambda: sum(map(closed, more)) >= beyond)
+    if server.usage()["fds"] < FEW - 10:
+        e2e.fail(f"some are left: {server.usage()} of {FEW} descriptors")
+    last = [h2.Connection(server.address, preface=b"").socket for _ in range(50)]
     busy = idle_cpu(server)
+    torture.wait_until("whoever comes now is refused", lambda: sum(map(closed, last)) >= 40)
     for c in old:
         e2e.equal(call(c, 3), OK, "a call on an old connection while nothing is left")
     if busy > 0.2:
         e2e.fail(f"it spins: {busy:.0%} of a CPU")
-    for s in more:
+    for s in more + last:
         s.close()
     torture.wait_until("the others are gone", lambda: server.usage()["fds"] <= held + 10)
 

@@ -1,17 +1,31 @@
 #!/usr/bin/env python3
-"""T6: who writes a byte a second, on the gRPC port and on the admin one: let go when the time for beginning is up, or
-cancelled at the deadline of its call; no worker is held by a request that has not come yet; others are served meanwhile."""
+"""T6: who writes a byte a second, on the gRPC port, with TLS and without, and on the admin one: let go when the time for beginning
+is up, or cancelled at the deadline of its call; no worker is held by a request that has not come yet, of which there are four;
+others are served meanwhile."""
 import os
 import socket
+import ssl
+import struct
 import sys
 import time
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/torture/support")
 import h2
 import torture
-from torture import e2e, DEADLINE
+import interop
+from torture import e2e
 
 WRITERS = torture.short_or_long(60, 400)
 HANDSHAKE = 4
+
+
+def tls_hello():
+    """What a caller begins TLS with."""
+    out = ssl.MemoryBIO()
+    try:
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname="localhost").do_handshake()
+    except ssl.SSLWantReadError:
+        return out.read()
+
 
 # what a writer says, byte by byte, and what comes of it
 SLOW = {
@@ -24,9 +38,10 @@ SLOW = {
     "messages of a stream": (h2.PREFACE + h2.frame(h2.SETTINGS, 0, 0) +
                              h2.frame(h2.HEADERS, 4, 1, h2.request(torture.SERVICE + "BothDetached", ("grpc-timeout", "6S"))),
                              h2.frame(h2.DATA, 0, 1, h2.message(b"\x08\x01")) * 20),
+    "a TLS hello": (b"", tls_hello()),
     "a request over HTTP": (None, b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nx-a: b\r\n\r\n"),
 }
-ENDS = {"a preface", "settings", "headers", "a request over HTTP"}  # those that must be closed; the others' calls end
+ENDS = {"a preface", "settings", "headers", "a TLS hello", "a request over HTTP"}  # those that must be closed; the others' calls end
 
 
 def connect(address):
@@ -34,12 +49,22 @@ def connect(address):
     return socket.create_connection((host, int(port)), timeout=30)
 
 
-def dawdle(server):
+def ended(heard):
+    """Whether the frames that came end stream 1."""
+    while len(heard) >= 9:
+        head, flags, stream = struct.unpack(">IBI", heard[:9])
+        if stream == 1 and (head & 0xff == h2.RST_STREAM or head & 0xff == h2.HEADERS and flags & h2.END_STREAM):
+            return True
+        heard = heard[9 + (head >> 8):]
+    return False
+
+
+def dawdle(server, secured):
     writers = []
     each = WRITERS // len(SLOW)
     for what, (first, rest) in SLOW.items():
         for _ in range(each):
-            s = connect(server.admin if first is None else server.address)
+            s = connect((secured if what == "a TLS hello" else server).address if first is not None else server.admin)
             s.sendall(first or b"")
             s.setblocking(False)
             writers.append({"what": what, "socket": s, "rest": rest, "at": 0, "closed": None, "heard": b""})
@@ -51,7 +76,9 @@ def dawdle(server):
                 try:
                     w["socket"].send(w["rest"][w["at"]:w["at"] + 1])
                     w["at"] += 1
-                    if w["socket"].recv(65536) == b"":
+                    heard = w["socket"].recv(65536)
+                    w["heard"] += heard
+                    if heard == b"":
                         w["closed"] = time.monotonic() - began
                 except BlockingIOError:
                     pass
@@ -68,6 +95,9 @@ def dawdle(server):
         ends = [w["closed"] for w in writers if w["what"] == what]
         if what in ENDS and None in ends:
             e2e.fail(f"{what}, a byte a second: {ends.count(None)} of {len(ends)} connections are still open")
+        open_calls = [w for w in writers if w["what"] == what and what not in ENDS and not ended(w["heard"])]
+        if open_calls:
+            e2e.fail(f"{what}, a byte a second: {len(open_calls)} callers were not told of their deadline")
         print(f"{what}: {'closed after ' + str(round(max(ends), 1)) + ' s' if what in ENDS else 'its call ends'}")
     server.quiet()  # and the calls of those that have begun have ended at their deadline
     for w in writers:
@@ -79,7 +109,10 @@ def dawdle(server):
         e2e.fail(f"{most - threads} more threads for {WRITERS} slow writers")
 
 
-with torture.Server("--grpc-handshake-timeout", f"{HANDSHAKE}s", "--grpc-max-idle", "6s") as server:
+interop.certificates()
+TIMES = ("--grpc-handshake-timeout", f"{HANDSHAKE}s", "--grpc-max-idle", "6s", "--max-workers", "4")
+with torture.Server(*TIMES) as server, torture.Server(*TIMES, "--tls-cert-file", "server.pem", "--tls-key-file", "server.key") as secured:
     torture.load("unary", server.address, calls=100, streams=4)
     server.warm()
-    dawdle(server)
+    secured.warm()
+    dawdle(server, secured)

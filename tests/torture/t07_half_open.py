@@ -14,8 +14,8 @@ import h2
 import torture
 from torture import e2e, DEADLINE
 
-KEEPALIVE = 1  # seconds, and as many for the answer
-PATIENCE = 2 * KEEPALIVE + torture.short_or_long(4, 2)  # a busy machine's share
+KEEPALIVE = torture.short_or_long(1, 5)  # seconds, and as many for the answer
+PATIENCE = 2 * KEEPALIVE + 4  # a busy machine's share
 STREAMS = 100
 QUICK = ("--grpc-keepalive", f"{KEEPALIVE}s", "--grpc-keepalive-timeout", f"{KEEPALIVE}s", "--grpc-min-ping-interval", "100ms")
 
@@ -65,7 +65,8 @@ with torture.Server(*QUICK) as server:
     server.warm_by(lambda: a_caller_stops(server))
     a_server_stops(server)
 
-# A line that carries nothing: a network of our own, of which one end is taken down. Its packets are lost in silence.
+# A line that carries nothing: a network of our own; its packets are dropped by nft, or one of its ends is taken down, and
+# they are lost in silence.
 NET = """
 set -e
 ip link set lo up
@@ -81,14 +82,23 @@ in_other ip addr add 10.9.8.2/24 dev there
 in_other ip link set there up
 nsenter --net=/proc/$other/ns/net "$SERVER" --grpc-addr 10.9.8.2:7000 --admin-addr 127.0.0.1:7001 $QUICK > server.log 2>&1 & server=$!
 trap 'kill $other $server' EXIT
+open_files() { ls /proc/$server/fd | wc -l; }
+until in_other "$PYTHON" -c 'import urllib.request as u; u.urlopen("http://127.0.0.1:7001/healthz")' 2> /dev/null; do kill -0 $server; sleep 0.1; done
+before=$(open_files)
 "$LOAD" streams 10.9.8.2:7000 --streams 100 --connections 4 --seconds 600 --keepalive $KEEPALIVE > load.out 2>&1 & load=$!
 until grep -q open load.out; do kill -0 $load; sleep 0.1; done
 detached() { in_other "$PYTHON" -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:7001/metrics").read().decode())' |
     sed -n 's/^torture_detached //p'; }
 echo "open $(detached)"
-in_other ip link set there down
+if [ "$HOW" = nft ]; then
+    in_other nft 'add table inet t; add chain inet t in { type filter hook input priority 0; }; add chain inet t out { type filter hook output priority 0; }
+        add rule inet t in iifname "there" drop; add rule inet t out oifname "there" drop'
+else
+    in_other ip link set there down
+fi
 sleep $PATIENCE
 echo "left $(detached)"
+[ "$(open_files)" -le $((before + 1)) ] && echo "files given back" || echo "files: $(open_files), $before before"
 if kill -0 $load 2> /dev/null; then echo 'load still runs'; kill $load; fi
 wait $load || true
 tail -1 load.out | tr -d '\\n'; cat load.out | grep outcome
@@ -104,14 +114,22 @@ def a_line_is_dead():
     if not ways:
         e2e.not_tried("a line that carries nothing any more", "no network namespace of one's own, or no veth")
         return
-    done = e2e.run(*ways[0], "bash", "-c", NET, check=None, timeout=120, env={
-        **e2e.environment(), **torture.STEADY, "SERVER": str(torture.BUILD / "server"), "LOAD": str(torture.LOAD), "QUICK": " ".join(QUICK),
+    for how in ("nft", "link"):
+        if how == "nft" and subprocess.run([*ways[0], "nft", "add table inet t"], capture_output=True, check=False).returncode != 0:
+            e2e.not_tried("packets dropped by nft", "nft is not there, or may not; the end of the line was taken down instead")
+            continue
+        a_line_is_cut(ways[0], how)
+
+
+def a_line_is_cut(way, how):
+    done = e2e.run(*way, "bash", "-c", NET, check=None, timeout=120, env={
+        **e2e.environment(), **torture.STEADY, "HOW": how, "SERVER": str(torture.BUILD / "server"), "LOAD": str(torture.LOAD), "QUICK": " ".join(QUICK),
         "KEEPALIVE": str(1000 * KEEPALIVE), "PATIENCE": str(PATIENCE), "PYTHON": sys.executable})
     said = done.stdout
-    for words in (f"open {STREAMS}", "left 0", f'"codes": {{"14": {STREAMS}}}', "exit 0"):
+    for words in (f"open {STREAMS}", "left 0", "files given back", f'"codes": {{"14": {STREAMS}}}', "exit 0"):
         if words not in said:
             e2e.fail(f"no {words!r} in\n{said}\n{done.stderr}")
-    print("a dead line: both sides ended their calls, 14, within the keepalive time and its timeout")
+    print(f"a dead line ({how}): both sides ended their calls, 14, within the keepalive time and its timeout")
 
 
 a_line_is_dead()

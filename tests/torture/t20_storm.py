@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""T20: 50,000 calls (5,000 short) with 1 to 5 ms of time, half of them cancelled by the caller, straight and through a
-server in front of another: the only outcomes are 0, 1 and 4, each call ends once, every handler that waits is told, and so
-are those behind a call that has ended; the counters are exact."""
+"""T20: 50,000 calls (5,000 short) with 1 to 5 ms of time, half of them cancelled by the caller, and some with none, straight
+and through a server in front of another: the only outcomes are 0, 1 and 4, each call ends once, every handler that waits is
+told, and so are those behind a call that has ended; the counters are exact."""
 import os
 import sys
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/torture/support")
@@ -23,7 +23,10 @@ def storm(server, rpc, calls):
         e2e.fail(f"no storm: {codes}")
     # how many were in time depends on the machine; behind the storm all are
     with h2.Connection(server.address) as c:
-        for n in (1, 3, 5):
+        for n in range(1, 101, 2):
+            c.call(n, torture.SERVICE + rpc.capitalize(), h2.message(b"\x08\x90\x4e"), ("grpc-timeout", "0m"))
+            e2e.equal(c.finish(n)[0], torture.DEADLINE, "a call with no time at all")
+        for n in (101, 103, 105):
             c.call(n, torture.SERVICE + rpc.capitalize(), h2.message(b""))
             e2e.equal(c.finish(n)[0], torture.OK, "a call behind the storm")
     return codes
@@ -46,7 +49,7 @@ FEW = ("--max-workers", "32")  # so that it is warm soon
 with torture.Server(*FEW) as back, torture.Server(*FEW, env={"BACK": back.address}) as front:
     back.warm_by(lambda: storm(back, "wait", CALLS), 12)
     codes = storm(back, "wait", CALLS)
-    counted(back, "Wait", "straight", codes)
+    straight = counted(back, "Wait", "straight", codes)
     back.check()
     print(f"{CALLS} calls: {codes}")
 
@@ -54,9 +57,12 @@ with torture.Server(*FEW) as back, torture.Server(*FEW, env={"BACK": back.addres
     back.warm()
     codes = storm(front, "front", CALLS)
     counted(front, "Front", "in front", None)
-    # handlers that were begun: those told and those done; nobody waits the minute that was asked for
+    # a call whose time is up before its handler begins has none; nobody waits the minute that was asked for
     reached = counted(back, "Wait", "behind", None)
-    told, done = back.total("torture_told_total"), back.total("torture_finished_total")
-    if told == 0 or done == 0 or told + done > reached:
-        e2e.fail(f"{reached} calls, {told} handlers told, {done} done")
+    waits, told, done = (back.total(f"torture_{what}_total") for what in ("waits", "told", "finished"))
+    if told == 0 or done == 0 or told + done != waits or waits > reached:
+        e2e.fail(f"{reached} calls, {waits} handlers, {told} of them told, {done} done")
+    begun, ended = (front.total(f"grpc_client_{what}_total", grpc_method="Wait") for what in ("started", "handled"))
+    if begun != ended or not 0 < reached - straight <= begun:
+        e2e.fail(f"children: {begun} begun, {ended} ended, {reached - straight} reached the server behind")
     print(f"{CALLS} calls through a server in front: {codes}; behind it {told} handlers told, {done} done, of {reached}")

@@ -16,7 +16,8 @@ extern const csvc_http_driver csvc_http;
 
 typedef struct torture {
     csvc_channel *back;
-    csvc_counter *told;     /* handlers of Wait that saw the end of their call */
+    csvc_counter *waits;    /* handlers of Wait that have begun */
+    csvc_counter *told;     /* those that saw the end of their call */
     csvc_counter *finished; /* those whose time was up */
     csvc_gauge *detached;   /* detached calls that are kept */
 } torture;
@@ -62,6 +63,7 @@ static csvc_code wait_here(void *self, csvc_ctx *ctx, const Torture__V1__WaitReq
     if (w == NULL) {
         return CSVC_RESOURCE_EXHAUSTED;
     }
+    csvc_counter_add(t->waits, 1);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += req->ms / 1000;
     until.tv_nsec += req->ms % 1000 * 1000000;
@@ -344,6 +346,8 @@ int main(int argc, char **argv)
     csvc_app *app = csvc_app_new(&info, argc, argv);
     csvc_metrics *m = csvc_app_metrics(app);
     torture t = {
+        .waits = csvc_metrics_counter(m, "torture_waits_total", "Handlers that began to wait.",
+                                      NULL, NULL),
         .told = csvc_metrics_counter(m, "torture_told_total", "Handlers that were told of the end.",
                                      NULL, NULL),
         .finished = csvc_metrics_counter(m, "torture_finished_total", "Handlers whose time was up.",
