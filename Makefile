@@ -247,7 +247,7 @@ uninstall:
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
         libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
 DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
-        nghttp2-client libnghttp2-dev valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx
+        nghttp2-client libnghttp2-dev valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx iproute2 nftables
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
 define apt_install
@@ -454,13 +454,18 @@ $(TORTURE)/oracle: tests/torture/oracle.cc $(TORTURE_PROTO)
 	$(Q)$(CXX) -std=c++17 -O2 -I$(TORTURE)/cpp -o $@ $< $(TORTURE)/cpp/torture.pb.cc \
 	    $(TORTURE)/cpp/torture.grpc.pb.cc $(TORTURE)/cpp/c_svc/options.pb.cc $(call pkg,--cflags --libs,grpc++ protobuf)
 
-.PHONY: torture check-torture torture-programs
+.PHONY: torture check-torture torture-programs torture-races
 torture-programs: $(TORTURE_BIN) $(if $(SAN),,$(TORTURE)/oracle)
 check-torture: all torture-programs
 	@$(call runner,torture) --jobs 1 --timeout 300 $(TORTURE_TEST)
-# T1 is an end-to-end test, too, where it has one round
+# T1 and T8 are end-to-end tests, too, where they have few rounds; T19 is worth most under ThreadSanitizer
 torture: all torture-programs interop interop-peers peers
-	@CSVC_TORTURE=long CSVC_INTEROP_ROUNDS=20 $(call runner,torture) --jobs 1 --timeout 3600 $(TORTURE_TEST) tests/e2e/interop_peers.py
+	@CSVC_TORTURE=long CSVC_INTEROP_ROUNDS=20 STOP_ROUNDS=50 $(call runner,torture) --jobs 1 --timeout 7200 \
+	    $(TORTURE_TEST) tests/e2e/interop_peers.py tests/e2e/stop_load_san.py
+	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread $(parallel) all torture-programs
+	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread torture-races
+torture-races:
+	@CSVC_TORTURE=long $(call runner,torture) --jobs 1 --timeout 7200 $(filter %/t19_races_san.py,$(TORTURE_SAN))
 
 # ---- fuzzing ----------------------------------------------------------------------------------
 
