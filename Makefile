@@ -93,6 +93,7 @@ help:
 	@echo 'make check-unit check-e2e check-torture check-style check-asan check-tsan check-oom'
 	@echo 'make torture    the same faults and loads, for as long as they take'
 	@echo 'make format     what check-style wants of the form'
+	@echo 'make interop    build/interop_server and build/interop_client, with the flags of gRPC'"'"'s own'
 	@echo 'make bench      ratios against named peers'
 	@echo 'make samples    regenerates samples/'
 	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)      make uninstall'

@@ -249,22 +249,55 @@ csvc_code csvc__settings_read(csvc__setting *settings, size_t n_settings, int ar
     return code;
 }
 
+typedef struct widths {
+    int flag, variable;
+} widths;
+
+static void widen(int *width, const char *text)
+{
+    const int len = (int)strlen(text);
+
+    *width = len > *width ? len : *width;
+}
+
+static void print_setting(widths w, const char *flag, const char *variable, const char *fallback,
+                          const char *help)
+{
+    char line[256];
+    size_t len;
+
+    (void)snprintf(line, sizeof(line), "  %-*s  %-*s  %s", w.flag, flag, w.variable, variable,
+                   fallback);
+    for (len = strlen(line); len > 0 && line[len - 1] == ' '; len--) {
+    }
+    (void)printf("%.*s\n", (int)len, line);
+    if (help != NULL) {
+        (void)printf("      %s\n", help);
+    }
+}
+
 void csvc__settings_help(const char *program, const char *purpose, const csvc__setting *settings,
                          size_t n_settings)
 {
-    (void)printf("usage: %s [--FLAG VALUE]...\n\n%s\n\n", program, purpose);
-    (void)printf("  %-24s %-22s %s\n", "flag", "variable", "default");
-    for (size_t i = 0; i < n_settings; i++) {
-        char flag[FLAG_SIZE];
+    widths w = {0};
+    char flag[FLAG_SIZE];
 
-        if (settings[i].absent) {
-            continue;
+    for (size_t i = 0; i < n_settings; i++) {
+        if (!settings[i].absent) {
+            flag_of(&settings[i], flag);
+            widen(&w.flag, flag);
+            widen(&w.variable, settings[i].variable);
         }
-        flag_of(&settings[i], flag);
-        (void)printf("  %-24s %-22s %s\n      %s\n", flag, settings[i].variable,
-                     settings[i].fallback, settings[i].help);
     }
-    (void)printf("  %-24s %-22s\n      what you are reading\n", "--help", "");
-    (void)printf("  %-24s %-22s\n      the release of c-svc it was built with\n", "--version", "");
+    (void)printf("usage: %s [--FLAG VALUE]...\n\n%s\n\n", program, purpose);
+    print_setting(w, "flag", "variable", "default", NULL);
+    for (size_t i = 0; i < n_settings; i++) {
+        if (!settings[i].absent) {
+            flag_of(&settings[i], flag);
+            print_setting(w, flag, settings[i].variable, settings[i].fallback, settings[i].help);
+        }
+    }
+    print_setting(w, "--help", "", "", "what you are reading");
+    print_setting(w, "--version", "", "", "the release of c-svc it was built with");
     (void)printf("\nA flag wins over its variable, --flag=VALUE is understood, too.\n");
 }

@@ -141,6 +141,23 @@ static int serve(child *c, program *p)
 
 /* ---- flags and variables ---- */
 
+/* The variable of each flag stands below the heading of its column. */
+static void assert_columns(const char *text)
+{
+    const char *line = strstr(text, "  flag ");
+    const size_t column = (size_t)(strstr(line, "variable") - line);
+    int flags = 0;
+
+    for (line = strchr(line, '\n'); line != NULL; line = strchr(line + 1, '\n')) {
+        if (strncmp(line + 1, "  --", 4) == 0 && strcspn(line + 1, "\n") > column) {
+            assert_int_equal(' ', line[column]);
+            assert_in_range(line[1 + column], 'A', 'Z');
+            flags++;
+        }
+    }
+    assert_true(flags > 30);
+}
+
 static void help_and_version(void **state)
 {
     program p = {.info = &stored_info, .sets = good_sets, .argv = ARGV(A("--help"))};
@@ -156,6 +173,7 @@ static void help_and_version(void **state)
     assert_has(c.out, "--database-url");
     assert_has(c.out, "sqlite:echo-server.db");
     assert_has(c.out, "--shutdown-grace");
+    assert_columns(c.out);
     assert_string_equal("", c.err);
     assert_int_equal(-1, access("echo-server.db", F_OK)); /* it only asked */
 
