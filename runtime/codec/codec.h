@@ -43,6 +43,9 @@ CSVC_API size_t csvc__snake_case(const char *path, size_t len, char *ret_text);
 CSVC_API bool csvc__field_present(const csvc_message_type *type, const csvc_field *field,
                                   const void *message);
 
+/* The value of the field with this number; NULL when there is no such field or it is not there. */
+const void *csvc__field_value(const csvc_message_type *type, const void *message, uint32_t number);
+
 /* csvc_validate for one field, by its index; of an entity, too. */
 CSVC_API csvc_code csvc__validate_field(const csvc_message_type *type, uint32_t index,
                                         const void *message, csvc_error *err) CSVC_MUST_CHECK;

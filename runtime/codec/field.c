@@ -80,6 +80,15 @@ bool csvc__field_present(const csvc_message_type *type, const csvc_field *field,
     }
 }
 
+const void *csvc__field_value(const csvc_message_type *type, const void *message, uint32_t number)
+{
+    const csvc_field *field = csvc__field_by_number(type, number);
+
+    return field != NULL && csvc__field_present(type, field, message)
+               ? csvc__const_at(message, field->offset)
+               : NULL;
+}
+
 static char upper(char c)
 {
     return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;

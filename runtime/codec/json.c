@@ -1,281 +1,36 @@
-/* codec/json.c: messages as proto3 JSON. The types with a form of their own are in json_known.c. */
-#include <base/utf8.h>
+/*
+ * codec/json.c: messages as proto3 JSON. Their words are printed in json_put.c, the well-known
+ * types that are one string in json_known.c.
+ */
 #include <codec/json_printer.h>
 
-#include <float.h>
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <base/banned.h>
 
-CSVC__COLD bool csvc__json_refuse(struct csvc__printer *p, const csvc_message_type *type,
-                                  const char *why)
-{
-    p->code = csvc_error_set(p->err, CSVC_INTERNAL, "%s as JSON: %s", type->descriptor->name, why);
-    return false;
-}
+/* ---- values ---- */
 
-CSVC__COLD bool csvc__json_no_memory(struct csvc__printer *p)
-{
-    p->code = csvc_error_set(p->err, CSVC_RESOURCE_EXHAUSTED, "no memory for JSON");
-    return false;
-}
+static bool put_message(struct csvc__printer *p, const csvc_message_type *type, const void *message,
+                        uint32_t depth);
 
-/* ---- punctuation ------------------------------------------------------------------------------
- */
-
-static void new_line(struct csvc__printer *p)
-{
-    csvc__buffer_putc(&p->out, '\n');
-    for (uint32_t i = 0; i < p->level * p->options.indent; i++) {
-        csvc__buffer_putc(&p->out, ' ');
-    }
-}
-
-void csvc__json_open(struct csvc__printer *p, char bracket)
-{
-    csvc__buffer_putc(&p->out, bracket);
-    p->level++;
-}
-
-void csvc__json_next(struct csvc__printer *p, bool is_first)
-{
-    if (!is_first) {
-        csvc__buffer_putc(&p->out, ',');
-    }
-    if (p->options.indent > 0) {
-        new_line(p);
-    } else if (!is_first) {
-        csvc__buffer_putc(&p->out, ' ');
-    }
-}
-
-void csvc__json_close(struct csvc__printer *p, char bracket, bool is_empty)
-{
-    p->level--;
-    if (p->options.indent > 0 && !is_empty) {
-        new_line(p);
-    }
-    csvc__buffer_putc(&p->out, bracket);
-}
-
-void csvc__json_key(struct csvc__printer *p, const char *key)
-{
-    csvc__buffer_json(&p->out, key, strlen(key));
-    csvc__buffer_puts(&p->out, ": ");
-}
-
-/* ---- scalars ----------------------------------------------------------------------------------
- */
-
-/* The C library prints the decimal point of the program's locale; JSON knows one only. */
-static void put_number(struct csvc__printer *p, char *text)
-{
-    char *at = text + strspn(text, "+-0123456789eE");
-
-    if (*at != '\0') {
-        char *rest = at + strcspn(at, "+-0123456789eE");
-
-        *at = '.';
-        memmove(at + 1, rest, strlen(rest) + 1);
-    }
-    csvc__buffer_puts(&p->out, text);
-}
-
-static bool put_special(struct csvc__printer *p, double value)
-{
-    if (isnan(value)) {
-        csvc__buffer_puts(&p->out, "\"NaN\"");
-    } else if (isinf(value)) {
-        csvc__buffer_puts(&p->out, value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
-    } else if (value == 0 && signbit(value)) {
-        csvc__buffer_puts(&p->out, "-0.0"); /* many readers take -0 for the integer 0 */
-    } else {
-        return false;
-    }
-    return true;
-}
-
-/* As few digits as read back as the same number. */
-void csvc__json_double(struct csvc__printer *p, double value)
-{
-    char text[64];
-
-    if (put_special(p, value)) {
-        return;
-    }
-    /* what has 15 digits or fewer is found at once, unless it is too small to have that many */
-    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtod(text, NULL) == value) {
-            break;
-        }
-    }
-    put_number(p, text);
-}
-
-static void put_float(struct csvc__printer *p, float value)
-{
-    char text[64];
-
-    if (put_special(p, (double)value)) {
-        return;
-    }
-    for (int digits = fabsf(value) < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value) {
-            break;
-        }
-    }
-    put_number(p, text);
-}
-
-void csvc__json_base64(struct csvc__printer *p, const uint8_t *data, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    csvc__buffer_putc(&p->out, '"');
-    for (size_t i = 0; i < len; i += 3) {
-        size_t left = len - i;
-        uint32_t three = (uint32_t)data[i] << 16;
-        char four[4];
-
-        three |= left > 1 ? (uint32_t)data[i + 1] << 8 : 0;
-        three |= left > 2 ? data[i + 2] : 0;
-        four[0] = digits[three >> 18];
-        four[1] = digits[three >> 12 & 63];
-        four[2] = left > 1 ? digits[three >> 6 & 63] : '=';
-        four[3] = left > 2 ? digits[three & 63] : '=';
-        csvc__buffer_add(&p->out, four, 4);
-    }
-    csvc__buffer_putc(&p->out, '"');
-}
-
-static void put_enum(struct csvc__printer *p, const ProtobufCEnumDescriptor *type, int32_t number)
-{
-    const ProtobufCEnumValue *value = csvc__enum_value(type, number);
-
-    if (strcmp(type->name, "google.protobuf.NullValue") == 0) {
-        csvc__buffer_puts(&p->out, "null");
-    } else if (value == NULL || p->options.enum_numbers) {
-        csvc__buffer_printf(&p->out, "%" PRId32, number);
-    } else {
-        csvc__buffer_json(&p->out, value->name, strlen(value->name));
-    }
-}
-
-static bool put_string(struct csvc__printer *p, const csvc_message_type *type, const char *text)
-{
-    size_t len = text != NULL ? strlen(text) : 0;
-
-    if (csvc__utf8_valid(text, len) != len) {
-        return csvc__json_refuse(p, type, "a string that is not UTF-8");
-    }
-    csvc__buffer_json(&p->out, text != NULL ? text : "", len);
-    return true;
-}
-
-static void put_integer(struct csvc__printer *p, csvc_kind kind, const void *value)
-{
-    switch (kind) {
-    case CSVC_KIND_UINT32:
-    case CSVC_KIND_FIXED32:
-        csvc__buffer_printf(&p->out, "%" PRIu32, csvc__get32(value, 0));
-        break;
-    case CSVC_KIND_INT64:
-    case CSVC_KIND_SINT64:
-    case CSVC_KIND_SFIXED64:
-        csvc__buffer_printf(&p->out, "\"%" PRId64 "\"", (int64_t)csvc__get64(value, 0));
-        break;
-    case CSVC_KIND_UINT64:
-    case CSVC_KIND_FIXED64:
-        csvc__buffer_printf(&p->out, "\"%" PRIu64 "\"", csvc__get64(value, 0));
-        break;
-    default:
-        csvc__buffer_printf(&p->out, "%" PRId32, (int32_t)csvc__get32(value, 0));
-        break;
-    }
-}
-
-bool csvc__json_value(struct csvc__printer *p, const csvc_message_type *type,
+/* One value of a field, at `value`; not the list of a repeated one. */
+static bool put_value(struct csvc__printer *p, const csvc_message_type *type,
                       const csvc_field *field, const void *value, uint32_t depth)
 {
-    const csvc_message_type *sub;
+    const csvc_message_type *sub = field->sub;
     const void *message;
-    ProtobufCBinaryData bytes;
-    uint64_t wide;
-    uint32_t narrow;
-    double d;
-    float f;
 
-    switch (field->kind) {
-    case CSVC_KIND_DOUBLE:
-        wide = csvc__get64(value, 0);
-        memcpy(&d, &wide, sizeof(d));
-        csvc__json_double(p, d);
-        return true;
-    case CSVC_KIND_FLOAT:
-        narrow = csvc__get32(value, 0);
-        memcpy(&f, &narrow, sizeof(f));
-        put_float(p, f);
-        return true;
-    case CSVC_KIND_BOOL:
-        csvc__buffer_puts(&p->out, csvc__get32(value, 0) != 0 ? "true" : "false");
-        return true;
-    case CSVC_KIND_ENUM:
-        put_enum(p, field->sub, (int32_t)csvc__get32(value, 0));
-        return true;
-    case CSVC_KIND_STRING:
-        return put_string(p, type, csvc__get_pointer(value, 0));
-    case CSVC_KIND_BYTES:
-        bytes = csvc__get_bytes(value, 0);
-        if (bytes.data == NULL && bytes.len > 0) {
-            return csvc__json_refuse(p, type, "a length without data");
-        }
-        csvc__json_base64(p, bytes.data, bytes.len);
-        return true;
-    case CSVC_KIND_MESSAGE:
-        sub = field->sub;
-        message = csvc__get_pointer(value, 0);
-        if (message == NULL && (type->flags & CSVC_MESSAGE_MAP_ENTRY) == 0) {
-            return csvc__json_refuse(p, type, "a message that is NULL");
-        }
-        if (depth == 0) {
-            return csvc__json_refuse(p, type, "messages are nested too deep");
-        }
-        return csvc__json_message(p, sub, message != NULL ? message : sub->initial, depth - 1);
-    default:
-        put_integer(p, (csvc_kind)field->kind, value);
-        return true;
+    if (field->kind != CSVC_KIND_MESSAGE) {
+        return csvc__json_scalar(p, type, field, value);
     }
-}
-
-/* ---- fields -----------------------------------------------------------------------------------
- */
-
-/* A key of an object is always a string. */
-static bool put_map_key(struct csvc__printer *p, const csvc_message_type *entry_type,
-                        const void *entry)
-{
-    const csvc_field *key = &entry_type->fields[0];
-    const void *value = csvc__const_at(entry, key->offset);
-    size_t size = csvc__size_of(key->kind);
-
-    if (key->kind == CSVC_KIND_STRING) {
-        if (!put_string(p, entry_type, csvc__get_pointer(value, 0))) {
-            return false;
-        }
-    } else if (size == 8) {
-        put_integer(p, (csvc_kind)key->kind, value); /* quoted as it is */
-    } else {
-        csvc__buffer_putc(&p->out, '"');
-        (void)csvc__json_value(p, entry_type, key, value, 0);
-        csvc__buffer_putc(&p->out, '"');
+    message = csvc__get_pointer(value, 0);
+    if (message == NULL && (type->flags & CSVC_MESSAGE_MAP_ENTRY) == 0) {
+        return csvc__json_refuse(p, type, "a message that is NULL");
     }
-    csvc__buffer_puts(&p->out, ": ");
-    return true;
+    if (depth == 0) {
+        return csvc__json_refuse(p, type, "messages are nested too deep");
+    }
+    return put_message(p, sub, message != NULL ? message : sub->initial, depth - 1);
 }
 
 static bool put_repeated(struct csvc__printer *p, const csvc_message_type *type,
@@ -304,20 +59,24 @@ static bool put_repeated(struct csvc__printer *p, const csvc_message_type *type,
             if (depth == 0) {
                 return csvc__json_refuse(p, type, "messages are nested too deep");
             }
-            if (!put_map_key(p, entry_type, entry) ||
-                !csvc__json_value(p, entry_type, &entry_type->fields[1],
-                                  csvc__const_at(entry, entry_type->fields[1].offset), depth - 1)) {
+            if (!csvc__json_map_key(p, entry_type, entry) ||
+                !put_value(p, entry_type, &entry_type->fields[1],
+                           csvc__const_at(entry, entry_type->fields[1].offset), depth - 1)) {
                 return false;
             }
-        } else if (!csvc__json_value(p, type, field, value, depth)) {
+        } else if (!put_value(p, type, field, value, depth)) {
             return false;
+        }
+        if (!csvc__buffer_ok(&p->out)) {
+            return csvc__json_no_memory(p);
         }
     }
     csvc__json_close(p, is_map ? '}' : ']', n == 0);
     return true;
 }
 
-bool csvc__json_fields(struct csvc__printer *p, const csvc_message_type *type, const void *message,
+/* The fields of a message, between braces that are there already. */
+static bool put_fields(struct csvc__printer *p, const csvc_message_type *type, const void *message,
                        bool is_first, uint32_t depth)
 {
     for (uint32_t i = 0; i < type->n_fields; i++) {
@@ -343,8 +102,7 @@ bool csvc__json_fields(struct csvc__printer *p, const csvc_message_type *type, c
             if (!put_repeated(p, type, field, message, depth)) {
                 return false;
             }
-        } else if (!csvc__json_value(p, type, field, csvc__const_at(message, field->offset),
-                                     depth)) {
+        } else if (!put_value(p, type, field, csvc__const_at(message, field->offset), depth)) {
             return false;
         }
         if (!csvc__buffer_ok(&p->out)) {
@@ -355,7 +113,134 @@ bool csvc__json_fields(struct csvc__printer *p, const csvc_message_type *type, c
     return true;
 }
 
-bool csvc__json_message(struct csvc__printer *p, const csvc_message_type *type, const void *message,
+/* ---- well-known types that hold values of any kind ---- */
+
+static bool put_dynamic(struct csvc__printer *p, const csvc_message_type *type, const void *message,
+                        uint32_t depth)
+{
+    for (uint32_t i = 0; i < type->n_fields; i++) {
+        const csvc_field *field = &type->fields[i];
+        const void *value = csvc__const_at(message, field->offset);
+
+        if (!csvc__field_present(type, field, message)) {
+            continue;
+        }
+        if (field->kind == CSVC_KIND_DOUBLE) {
+            double number;
+
+            memcpy(&number, value, sizeof(number));
+            if (!isfinite(number)) {
+                /* as the string "NaN" it would be read as a string */
+                return csvc__json_refuse(p, type, "a number that is not finite");
+            }
+        }
+        return put_value(p, type, field, value, depth);
+    }
+    csvc__buffer_puts(&p->out, "null"); /* none chosen */
+    return true;
+}
+
+/* The type of what an Any holds, or NULL: the name is behind the last '/'. */
+static const csvc_message_type *resolve(struct csvc__printer *p, const char *url)
+{
+    const char *slash = strrchr(url, '/');
+
+    return slash != NULL && p->options.resolve != NULL
+               ? p->options.resolve(p->options.resolve_self, slash + 1)
+               : NULL;
+}
+
+static const char *text_of(const csvc_message_type *type, const void *message, uint32_t number)
+{
+    const void *value = csvc__field_value(type, message, number);
+    const char *text = value != NULL ? csvc__get_pointer(value, 0) : NULL;
+
+    return text != NULL ? text : "";
+}
+
+static bool put_any(struct csvc__printer *p, const csvc_message_type *type, const void *message,
+                    uint32_t depth)
+{
+    const char *url = text_of(type, message, 1);
+    const void *data = csvc__field_value(type, message, 2);
+    ProtobufCBinaryData bytes = {0, NULL};
+    const csvc_message_type *inner = resolve(p, url);
+    void *content = NULL;
+
+    if (data != NULL) {
+        bytes = csvc__get_bytes(data, 0);
+    }
+    csvc__json_open(p, '{');
+    if (url[0] == '\0' && bytes.len == 0) {
+        csvc__json_close(p, '}', true);
+        return true;
+    }
+    csvc__json_next(p, true);
+    csvc__json_key(p, "@type");
+    csvc__buffer_json(&p->out, url, strlen(url));
+    if (inner == NULL) {
+        csvc__json_next(p, false);
+        csvc__json_key(p, "value");
+        csvc__json_base64(p, bytes.data, bytes.len);
+        csvc__json_close(p, '}', false);
+        return true;
+    }
+    if (depth == 0) {
+        return csvc__json_refuse(p, type, "messages are nested too deep");
+    }
+    p->code = csvc_decode(p->a, inner, (csvc_bytes){bytes.len, bytes.data}, NULL, &content, p->err);
+    if (p->code != CSVC_OK) {
+        return false;
+    }
+    if (inner->well_known == CSVC_WKT_NONE) {
+        return put_fields(p, inner, content, false, depth - 1);
+    }
+    csvc__json_next(p, false);
+    csvc__json_key(p, "value");
+    if (!put_message(p, inner, content, depth - 1)) {
+        return false;
+    }
+    csvc__json_close(p, '}', false);
+    return true;
+}
+
+static bool put_well_known(struct csvc__printer *p, const csvc_message_type *type,
+                           const void *message, uint32_t depth)
+{
+    const csvc_field *field = csvc__field_by_number(type, 1);
+
+    switch (type->well_known) {
+    case CSVC_WKT_ANY:
+        return put_any(p, type, message, depth);
+    case CSVC_WKT_TIMESTAMP:
+        return csvc__json_timestamp(p, type, message);
+    case CSVC_WKT_DURATION:
+        return csvc__json_duration(p, type, message);
+    case CSVC_WKT_STRUCT:
+    case CSVC_WKT_LIST_VALUE:
+        if (field != NULL && field->label == CSVC_LABEL_REPEATED) {
+            return put_repeated(p, type, field, message, depth); /* as their only field does */
+        }
+        break;
+    case CSVC_WKT_VALUE:
+        return put_dynamic(p, type, message, depth);
+    case CSVC_WKT_FIELD_MASK:
+        return csvc__json_mask(p, type, message);
+    case CSVC_WKT_WRAPPER:
+        if (field != NULL) {
+            return put_value(p, type, field, csvc__const_at(message, field->offset), depth);
+        }
+        break;
+    }
+    csvc__json_open(p, '{'); /* Empty */
+    csvc__json_close(p, '}', true);
+    return true;
+}
+
+/* ---- messages ---- */
+
+/* A message in its own JSON form; `depth` is how many more may be within it. */
+static bool put_message(struct csvc__printer *p, const csvc_message_type *type, const void *message,
                         uint32_t depth)
 {
     const ProtobufCMessage *base = message;
@@ -364,10 +249,10 @@ bool csvc__json_message(struct csvc__printer *p, const csvc_message_type *type, 
         return csvc__json_refuse(p, type, "the struct is of another type or was never initialised");
     }
     if (type->well_known != CSVC_WKT_NONE) {
-        return csvc__json_well_known(p, type, message, depth);
+        return put_well_known(p, type, message, depth);
     }
     csvc__json_open(p, '{');
-    return csvc__json_fields(p, type, message, true, depth);
+    return put_fields(p, type, message, true, depth);
 }
 
 char *csvc_json_print(csvc_arena *a, const csvc_message_type *type, const void *message,
@@ -383,7 +268,7 @@ char *csvc_json_print(csvc_arena *a, const csvc_message_type *type, const void *
                options->struct_size < sizeof(p.options) ? options->struct_size : sizeof(p.options));
     }
     csvc__buffer_init(&p.out, INT32_MAX);
-    ok = csvc__json_message(&p, type, message, CSVC_MAX_DEPTH);
+    ok = put_message(&p, type, message, CSVC_MAX_DEPTH);
     if (ok && csvc__buffer_ok(&p.out)) {
         text = csvc_arena_strndup(a, p.out.data, p.out.len);
     }

@@ -1,4 +1,4 @@
-/* codec/json_printer.h: what the two files that print JSON share. */
+/* codec/json_printer.h: what the files that print JSON share. */
 #ifndef CSVC_CODEC_JSON_PRINTER_H
 #define CSVC_CODEC_JSON_PRINTER_H
 
@@ -16,6 +16,8 @@ struct csvc__printer {
     csvc_error *err;
 };
 
+/* ---- json_put.c: words ---- */
+
 bool csvc__json_refuse(struct csvc__printer *p, const csvc_message_type *type, const char *why);
 bool csvc__json_no_memory(struct csvc__printer *p);
 
@@ -24,24 +26,21 @@ void csvc__json_open(struct csvc__printer *p, char bracket);
 void csvc__json_next(struct csvc__printer *p, bool is_first);
 void csvc__json_close(struct csvc__printer *p, char bracket, bool is_empty);
 void csvc__json_key(struct csvc__printer *p, const char *key);
+/* The same from an entry of a map. */
+bool csvc__json_map_key(struct csvc__printer *p, const csvc_message_type *entry_type,
+                        const void *entry);
 
-void csvc__json_double(struct csvc__printer *p, double value);
+/* One value that is no message, of a field of `type`. */
+bool csvc__json_scalar(struct csvc__printer *p, const csvc_message_type *type,
+                       const csvc_field *field, const void *value);
 void csvc__json_base64(struct csvc__printer *p, const uint8_t *data, size_t len);
 
-/* A message in its own JSON form; `depth` is how many more may be within it. */
-bool csvc__json_message(struct csvc__printer *p, const csvc_message_type *type, const void *message,
-                        uint32_t depth);
+/* ---- json_known.c: well-known types that are one string ---- */
 
-/* The fields of a message, between braces that are there already. */
-bool csvc__json_fields(struct csvc__printer *p, const csvc_message_type *type, const void *message,
-                       bool is_first, uint32_t depth);
-
-/* One value of a field, at `value`; not the list of a repeated one. */
-bool csvc__json_value(struct csvc__printer *p, const csvc_message_type *type,
-                      const csvc_field *field, const void *value, uint32_t depth);
-
-/* A message that has a JSON form of its own: type->well_known says which. */
-bool csvc__json_well_known(struct csvc__printer *p, const csvc_message_type *type,
-                           const void *message, uint32_t depth);
+bool csvc__json_timestamp(struct csvc__printer *p, const csvc_message_type *type,
+                          const void *message);
+bool csvc__json_duration(struct csvc__printer *p, const csvc_message_type *type,
+                         const void *message);
+bool csvc__json_mask(struct csvc__printer *p, const csvc_message_type *type, const void *message);
 
 #endif /* CSVC_CODEC_JSON_PRINTER_H */

@@ -1,11 +1,9 @@
 /*
  * codec/json_read.c: proto3 JSON to structs, in one pass. The words of the text are read in
- * json_scan.c, values that are no messages in json_scalar.c, the types with a form of their own in
- * json_read_known.c.
+ * json_scan.c, values that are no messages in json_scalar.c, the well-known types that are one
+ * string in json_read_known.c; json_place.c knows where in the struct a value goes.
  */
-#include <codec/decoder.h>
 #include <codec/json_reader.h>
-#include <codec/map_order.h>
 
 #include <base/banned.h>
 
@@ -16,67 +14,14 @@ union slot {
     ProtobufCBinaryData bytes;
 };
 
-/* ---- where a value goes ---- */
-
-static uint8_t well_known_of(const csvc_field *field)
-{
-    return field->kind == CSVC_KIND_MESSAGE ? ((const csvc_message_type *)field->sub)->well_known
-                                            : (uint8_t)CSVC_WKT_NONE;
-}
-
-bool csvc__read_takes_null(const csvc_field *field)
-{
-    if (field->kind == CSVC_KIND_ENUM) {
-        const ProtobufCEnumDescriptor *type = field->sub;
-
-        return strcmp(type->name, "google.protobuf.NullValue") == 0;
-    }
-    return well_known_of(field) == CSVC_WKT_VALUE;
-}
-
-void csvc__read_present(const csvc_field *field, void *message)
-{
-    if (field->label == CSVC_LABEL_ONEOF) {
-        csvc__put32(csvc__at(message, field->quantifier), field->number);
-    } else if (field->label == CSVC_LABEL_OPTIONAL && field->quantifier > 0) {
-        csvc__put32(csvc__at(message, field->quantifier), 1);
-    }
-}
-
-/* Makes room for one more of `n` values; the capacity follows from `n`, as in the decoder. */
-static void *grown(struct csvc__reader *r, void *values, size_t n, size_t size)
-{
-    const size_t capacity = n > 0 ? 2 * n : (size_t)CSVC__FIRST_VALUES;
-
-    if (!csvc__array_full(n)) {
-        return values;
-    }
-    values = csvc__arena_resize(r->a, values, n * size, capacity * size);
-    if (values == NULL) {
-        (void)csvc__read_no_memory(r);
-    }
-    return values;
-}
-
-void *csvc__read_more(struct csvc__reader *r, const csvc_field *field, void *message)
-{
-    const size_t size = csvc__size_of(field->kind);
-    size_t n = csvc__get_size(message, field->quantifier);
-    uint8_t *values = grown(r, csvc__get_pointer(message, field->offset), n, size);
-
-    if (values == NULL) {
-        return NULL;
-    }
-    csvc__put_pointer(csvc__at(message, field->offset), values);
-    n++;
-    memcpy(csvc__at(message, field->quantifier), &n, sizeof(n));
-    return values + (n - 1) * size;
-}
-
 /* ---- values ---- */
 
-bool csvc__read_value(struct csvc__reader *r, const csvc_field *field, void *ret_value,
-                      uint32_t depth)
+static bool read_message(struct csvc__reader *r, const csvc_message_type *type, uint32_t depth,
+                         void **ret_message);
+
+/* One value of a field; not the list of a repeated one. */
+static bool read_value(struct csvc__reader *r, const csvc_field *field, void *ret_value,
+                       uint32_t depth)
 {
     void *message;
 
@@ -87,7 +32,7 @@ bool csvc__read_value(struct csvc__reader *r, const csvc_field *field, void *ret
         (void)csvc__read_peek(r);
         return csvc__read_refuse(r, r->at, "messages are nested too deep");
     }
-    if (!csvc__read_message(r, field->sub, depth - 1, &message)) {
+    if (!read_message(r, field->sub, depth - 1, &message)) {
         return false;
     }
     csvc__put_pointer(ret_value, message);
@@ -115,7 +60,7 @@ static bool read_list(struct csvc__reader *r, const csvc_field *field, void *mes
             return csvc__read_refuse(r, r->at, "null may not be in a list");
         }
         r->dropped = false;
-        if (!csvc__read_value(r, field, &value, depth)) {
+        if (!read_value(r, field, &value, depth)) {
             return false;
         }
         if (!r->dropped) {
@@ -133,36 +78,6 @@ static bool read_list(struct csvc__reader *r, const csvc_field *field, void *mes
     }
     r->step = step.up;
     return true;
-}
-
-/*
- * Keys that come twice are found at the end, by sorting: hashing could be steered by chosen keys.
- * `places` has where each key stands in the text.
- */
-static bool check_keys(struct csvc__reader *r, const csvc_field *field, void *message,
-                       const uint32_t *places)
-{
-    const csvc_message_type *type = field->sub;
-    void *const *entries = csvc__get_pointer(message, field->offset);
-    size_t n = csvc__get_size(message, field->quantifier);
-    uint32_t *order;
-    size_t i = 1;
-
-    if (n < 2) {
-        return true;
-    }
-    order = csvc__map_order(type, entries, n);
-    if (order == NULL) {
-        return csvc__read_no_memory(r);
-    }
-    while (i < n && csvc__map_compare(type, entries[order[i - 1]], entries[order[i]]) != 0) {
-        i++;
-    }
-    if (i < n) {
-        (void)csvc__read_refuse(r, r->start + places[order[i]], "a key that was there before");
-    }
-    csvc__map_order_free(order);
-    return i == n;
 }
 
 /* One entry of a map, behind its key. */
@@ -188,7 +103,7 @@ static bool read_entry(struct csvc__reader *r, const csvc_field *field,
         return csvc__read_refuse(r, r->at, "null may not be in a map");
     }
     r->dropped = false;
-    if (!csvc__read_value(r, v, csvc__at(entry, v->offset), depth - 1)) {
+    if (!read_value(r, v, csvc__at(entry, v->offset), depth - 1)) {
         return false;
     }
     csvc__read_present(k, entry);
@@ -226,7 +141,7 @@ static bool read_map(struct csvc__reader *r, const csvc_field *field, void *mess
         }
         r->step = step.up;
         if (!r->dropped) {
-            places = grown(r, places, n, sizeof(*places));
+            places = csvc__read_grown(r, places, n, sizeof(*places));
             place = places != NULL ? csvc__read_more(r, field, message) : NULL;
             if (place == NULL) {
                 return false;
@@ -239,36 +154,18 @@ static bool read_map(struct csvc__reader *r, const csvc_field *field, void *mess
             return false;
         }
     }
-    return check_keys(r, field, message, places);
+    return csvc__read_check_keys(r, field, message, places);
 }
 
-bool csvc__read_repeated(struct csvc__reader *r, const csvc_field *field, void *message,
-                         uint32_t depth)
+/* The list or the object of a repeated field. */
+static bool read_repeated(struct csvc__reader *r, const csvc_field *field, void *message,
+                          uint32_t depth)
 {
     return (field->flags & CSVC_FIELD_MAP) != 0 ? read_map(r, field, message, depth)
                                                 : read_list(r, field, message, depth);
 }
 
 /* ---- fields ---- */
-
-static bool check_oneof(struct csvc__reader *r, const csvc_message_type *type,
-                        const csvc_field *field, const void *message, const char *at)
-{
-    uint32_t now;
-
-    if (field->label != CSVC_LABEL_ONEOF) {
-        return true;
-    }
-    now = csvc__get32(message, field->quantifier);
-    for (uint32_t i = 0; now != 0 && i < type->n_fields; i++) {
-        if (type->fields[i].number == now) {
-            return csvc__read_refuse(r, at,
-                                     "of a oneof one member may be given; %s was there before",
-                                     type->descriptor->fields[i].name);
-        }
-    }
-    return true;
-}
 
 /* A field behind its key, which stands at `at`. `ret_given`: it was not null. */
 static bool read_field(struct csvc__reader *r, const csvc_message_type *type,
@@ -284,10 +181,11 @@ static bool read_field(struct csvc__reader *r, const csvc_message_type *type,
         return csvc__read_word(r, "null");
     }
     if (field->label == CSVC_LABEL_REPEATED) {
-        return csvc__read_repeated(r, field, message, depth);
+        return read_repeated(r, field, message, depth);
     }
     r->dropped = false;
-    if (!check_oneof(r, type, field, message, at) || !csvc__read_value(r, field, &value, depth)) {
+    if (!csvc__read_check_oneof(r, type, field, message, at) ||
+        !read_value(r, field, &value, depth)) {
         return false;
     }
     if (!r->dropped) {
@@ -309,18 +207,6 @@ static bool find_field(struct csvc__reader *r, const csvc_message_type *type,
         return false;
     }
     *ret_index = memchr(key->data, '\0', key->len) == NULL ? csvc_field_find(type, name) : -1;
-    return true;
-}
-
-static bool check_required(struct csvc__reader *r, const csvc_message_type *type,
-                           const uint64_t *given)
-{
-    for (uint32_t i = 0; i < type->n_fields; i++) {
-        if (type->fields[i].label == CSVC_LABEL_REQUIRED && (given[i / 64] >> i % 64 & 1) == 0) {
-            return csvc__read_refuse(r, r->at, "the required field %s is missing",
-                                     type->descriptor->fields[i].name);
-        }
-    }
     return true;
 }
 
@@ -363,8 +249,9 @@ static bool read_member(struct csvc__reader *r, const csvc_message_type *type, v
     return ok;
 }
 
-bool csvc__read_fields(struct csvc__reader *r, const csvc_message_type *type, void *message,
-                       bool any, uint32_t depth)
+/* Members of an object; `any` says that "@type" may be among them and is skipped. */
+static bool read_fields(struct csvc__reader *r, const csvc_message_type *type, void *message,
+                        bool any, uint32_t depth)
 {
     uint64_t few[4] = {0};
     uint64_t *seen = few;
@@ -389,13 +276,228 @@ bool csvc__read_fields(struct csvc__reader *r, const csvc_message_type *type, vo
             return false;
         }
     }
-    return (type->flags & CSVC_MESSAGE_REQUIRED) == 0 || check_required(r, type, seen + words);
+    return (type->flags & CSVC_MESSAGE_REQUIRED) == 0 ||
+           csvc__read_check_required(r, type, seen + words);
+}
+
+/* ---- well-known types that hold values of any kind ---- */
+
+/* The field of a Value that takes what comes: its kinds differ, its two messages by their types. */
+static const csvc_field *field_for(const csvc_message_type *type, uint8_t kind, uint8_t well_known)
+{
+    for (uint32_t i = 0; i < type->n_fields; i++) {
+        const csvc_field *field = &type->fields[i];
+
+        if (field->kind == kind &&
+            (kind != CSVC_KIND_MESSAGE ||
+             ((const csvc_message_type *)field->sub)->well_known == well_known)) {
+            return field;
+        }
+    }
+    return NULL;
+}
+
+static bool get_dynamic(struct csvc__reader *r, const csvc_message_type *type, void *message,
+                        uint32_t depth)
+{
+    const csvc_field *field = NULL;
+    uint8_t kind = 0;
+    uint8_t well_known = CSVC_WKT_NONE;
+
+    switch (csvc__read_peek(r)) {
+    case 'n':
+        kind = CSVC_KIND_ENUM;
+        break;
+    case '0':
+        kind = CSVC_KIND_DOUBLE;
+        break;
+    case '"':
+        kind = CSVC_KIND_STRING;
+        break;
+    case 't':
+    case 'f':
+        kind = CSVC_KIND_BOOL;
+        break;
+    case '{':
+        kind = CSVC_KIND_MESSAGE;
+        well_known = CSVC_WKT_STRUCT;
+        break;
+    case '[':
+        kind = CSVC_KIND_MESSAGE;
+        well_known = CSVC_WKT_LIST_VALUE;
+        break;
+    default:
+        break;
+    }
+    field = field_for(type, kind, well_known);
+    if (field == NULL) {
+        return csvc__read_wanted(r, "a value");
+    }
+    if (!read_value(r, field, csvc__at(message, field->offset), depth)) {
+        return false;
+    }
+    csvc__read_present(field, message);
+    return true;
+}
+
+/* The object of an Any whose content is "value" alone: base64, or a type with its own form. */
+static bool get_value_member(struct csvc__reader *r, const csvc_message_type *inner,
+                             const csvc_field *data, void *slot, uint32_t depth, void **ret_content)
+{
+    struct csvc__json_step step = {.up = r->step};
+    const char *start = r->at;
+    bool found = false;
+    bool more;
+
+    if (!csvc__read_first(r, '}', &more)) {
+        return false;
+    }
+    while (more) {
+        struct csvc__json_text key;
+        bool ok;
+
+        if (!csvc__read_key(r, &key)) {
+            return false;
+        }
+        step.key = key.data;
+        step.n = key.len;
+        r->step = &step;
+        if (key.len == 5 && memcmp(key.data, "@type", 5) == 0) {
+            ok = csvc__read_skip(r, csvc__brackets(depth));
+        } else if (key.len != 5 || memcmp(key.data, "value", 5) != 0) {
+            ok = r->options.ignore_unknown
+                     ? csvc__read_skip(r, csvc__brackets(depth))
+                     : csvc__read_refuse(r, key.at, "beside \"@type\" of %s only \"value\" may be",
+                                         inner != NULL ? "this type" : "a type that is not known");
+        } else if (found) {
+            ok = csvc__read_refuse(r, key.at, "a field that was there before");
+        } else {
+            found = true;
+            ok = inner != NULL ? read_message(r, inner, depth - 1, ret_content)
+                               : read_value(r, data, slot, depth);
+        }
+        r->step = step.up;
+        if (!ok || !csvc__read_next(r, '}', &more)) {
+            return false;
+        }
+    }
+    return found || inner == NULL ||
+           csvc__read_refuse(r, start, "\"value\" is missing beside \"@type\"");
+}
+
+/* The type of what an Any holds, or NULL: the name is behind the last '/'. */
+static const csvc_message_type *resolve(struct csvc__reader *r, const char *url)
+{
+    const char *slash = strrchr(url, '/');
+
+    return slash != NULL && r->options.resolve != NULL
+               ? r->options.resolve(r->options.resolve_self, slash + 1)
+               : NULL;
+}
+
+/* Any: string type_url = 1, bytes value = 2. */
+static bool get_any(struct csvc__reader *r, const csvc_message_type *type, void *message,
+                    uint32_t depth)
+{
+    const csvc_field *url_field = csvc__field_by_number(type, 1);
+    const csvc_field *data_field = csvc__field_by_number(type, 2);
+    const csvc_message_type *inner;
+    ProtobufCBinaryData data = {0, NULL};
+    struct csvc__json_text text;
+    csvc_bytes bytes;
+    const char *start;
+    void *content = NULL;
+    char *url;
+    bool ok;
+
+    if (csvc__read_peek(r) != '{') {
+        return csvc__read_wanted(r, "an object");
+    }
+    start = r->at;
+    if (url_field == NULL || url_field->kind != CSVC_KIND_STRING || data_field == NULL ||
+        data_field->kind != CSVC_KIND_BYTES) {
+        return csvc__read_refuse(r, start, "%s is no Any", type->descriptor->name);
+    }
+    if (!csvc__read_any_type(r, depth, &text)) {
+        return false;
+    }
+    if (memchr(text.data, '\0', text.len) != NULL) {
+        return csvc__read_refuse(r, text.at, "a NUL within a string");
+    }
+    url = csvc_arena_strndup(r->a, text.data, text.len);
+    if (url == NULL) {
+        return csvc__read_no_memory(r);
+    }
+    inner = resolve(r, url);
+    if (inner != NULL && depth == 0) {
+        return csvc__read_refuse(r, start, "messages are nested too deep");
+    }
+    if (inner == NULL || inner->well_known != CSVC_WKT_NONE) {
+        ok = get_value_member(r, inner, data_field, &data, depth, &content);
+    } else {
+        content = csvc_message_new(r->a, inner);
+        ok = content != NULL ? read_fields(r, inner, content, true, depth - 1)
+                             : csvc__read_no_memory(r);
+    }
+    if (!ok) {
+        return false;
+    }
+    if (text.at == NULL && data.len > 0) {
+        return csvc__read_refuse(r, start, "\"@type\" is missing");
+    }
+    if (inner != NULL) {
+        r->code = csvc_encode(r->a, inner, content, &bytes, r->err);
+        if (r->code != CSVC_OK) {
+            return false;
+        }
+        data = (ProtobufCBinaryData){bytes.len, (uint8_t *)(uintptr_t)bytes.data};
+    }
+    csvc__put_pointer(csvc__at(message, url_field->offset), url);
+    memcpy(csvc__at(message, data_field->offset), &data, sizeof(data));
+    csvc__read_present(data_field, message);
+    return true;
+}
+
+static bool read_well_known(struct csvc__reader *r, const csvc_message_type *type, void *message,
+                            uint32_t depth)
+{
+    const csvc_field *field = csvc__field_by_number(type, 1);
+
+    switch (type->well_known) {
+    case CSVC_WKT_ANY:
+        return get_any(r, type, message, depth);
+    case CSVC_WKT_TIMESTAMP:
+        return csvc__read_timestamp(r, type, message);
+    case CSVC_WKT_DURATION:
+        return csvc__read_duration(r, type, message);
+    case CSVC_WKT_VALUE:
+        return get_dynamic(r, type, message, depth);
+    case CSVC_WKT_FIELD_MASK:
+        return csvc__read_mask(r, type, message);
+    case CSVC_WKT_STRUCT:
+    case CSVC_WKT_LIST_VALUE:
+        if (field != NULL && field->label == CSVC_LABEL_REPEATED) {
+            return read_repeated(r, field, message, depth);
+        }
+        break;
+    case CSVC_WKT_WRAPPER:
+        if (field != NULL && field->kind != CSVC_KIND_MESSAGE) {
+            if (!csvc__read_scalar(r, field, csvc__at(message, field->offset))) {
+                return false;
+            }
+            csvc__read_present(field, message);
+            return true;
+        }
+        break;
+    }
+    return read_fields(r, type, message, false, depth); /* Empty */
 }
 
 /* ---- messages ---- */
 
-bool csvc__read_message(struct csvc__reader *r, const csvc_message_type *type, uint32_t depth,
-                        void **ret_message)
+/* A message in its own JSON form; `depth` is how many more may be within it. */
+static bool read_message(struct csvc__reader *r, const csvc_message_type *type, uint32_t depth,
+                         void **ret_message)
 {
     void *message = csvc_message_new(r->a, type);
 
@@ -403,8 +505,8 @@ bool csvc__read_message(struct csvc__reader *r, const csvc_message_type *type, u
         return csvc__read_no_memory(r);
     }
     *ret_message = message;
-    return type->well_known != CSVC_WKT_NONE ? csvc__read_well_known(r, type, message, depth)
-                                             : csvc__read_fields(r, type, message, false, depth);
+    return type->well_known != CSVC_WKT_NONE ? read_well_known(r, type, message, depth)
+                                             : read_fields(r, type, message, false, depth);
 }
 
 /* The depth that the options allow. */
@@ -437,7 +539,7 @@ csvc_code csvc_json_read(csvc_arena *a, const csvc_message_type *type, const cha
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "%s: a text larger than 2 GiB",
                               type->descriptor->name);
     }
-    if (!csvc__read_message(&r, type, depth, &message) || !at_end(&r)) {
+    if (!read_message(&r, type, depth, &message) || !at_end(&r)) {
         return r.code;
     }
     *ret_message = message;

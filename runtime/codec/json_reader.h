@@ -84,32 +84,37 @@ bool csvc__read_scalar(struct csvc__reader *r, const csvc_field *field, void *re
 bool csvc__read_map_key(struct csvc__reader *r, const csvc_field *field,
                         const struct csvc__json_text *key, void *ret_value);
 
-/* ---- json_read.c: messages ---- */
-
-/* A message in its own JSON form; `depth` is how many more may be within it. */
-bool csvc__read_message(struct csvc__reader *r, const csvc_message_type *type, uint32_t depth,
-                        void **ret_message);
-/* Members of an object; `any` says that "@type" may be among them and is skipped. */
-bool csvc__read_fields(struct csvc__reader *r, const csvc_message_type *type, void *message,
-                       bool any, uint32_t depth);
-/* One value of a field; not the list of a repeated one. */
-bool csvc__read_value(struct csvc__reader *r, const csvc_field *field, void *ret_value,
-                      uint32_t depth);
-/* The list or the object of a repeated field. */
-bool csvc__read_repeated(struct csvc__reader *r, const csvc_field *field, void *message,
-                         uint32_t depth);
+/* ---- json_place.c: where a value goes, and whether it may ---- */
 
 /* Whether null is a value of the field, rather than its absence. */
 bool csvc__read_takes_null(const csvc_field *field);
 /* Notes that a field that is not repeated is there. */
 void csvc__read_present(const csvc_field *field, void *message);
+/* Values with room for one more than the `n` there are. NULL: memory is short. */
+void *csvc__read_grown(struct csvc__reader *r, void *values, size_t n, size_t size);
 /* The place of one more value of a repeated field, counted at once. NULL: memory is short. */
 void *csvc__read_more(struct csvc__reader *r, const csvc_field *field, void *message);
 
-/* ---- json_read_known.c ---- */
+/*
+ * Refuses a key of a map that comes twice; `places` has where each stands in the text. Asked when
+ * all are there, by sorting: hashing could be steered by chosen keys.
+ */
+bool csvc__read_check_keys(struct csvc__reader *r, const csvc_field *field, void *message,
+                           const uint32_t *places);
+/* Refuses a second member of a oneof, whose key stands at `at`. */
+bool csvc__read_check_oneof(struct csvc__reader *r, const csvc_message_type *type,
+                            const csvc_field *field, const void *message, const char *at);
+/* Refuses a message whose required fields have not all their bit in `given`. */
+bool csvc__read_check_required(struct csvc__reader *r, const csvc_message_type *type,
+                               const uint64_t *given);
 
-/* A message that has a JSON form of its own: type->well_known says which. */
-bool csvc__read_well_known(struct csvc__reader *r, const csvc_message_type *type, void *message,
-                           uint32_t depth);
+/* ---- json_read_known.c: well-known types that are one string ---- */
+
+bool csvc__read_timestamp(struct csvc__reader *r, const csvc_message_type *type, void *message);
+bool csvc__read_duration(struct csvc__reader *r, const csvc_message_type *type, void *message);
+bool csvc__read_mask(struct csvc__reader *r, const csvc_message_type *type, void *message);
+
+/* What "@type" of an Any is, whose object comes; nothing is read. No `at`: there is none. */
+bool csvc__read_any_type(struct csvc__reader *r, uint32_t depth, struct csvc__json_text *ret_url);
 
 #endif /* CSVC_CODEC_JSON_READER_H */
