@@ -498,11 +498,13 @@ $(B)/bench/codec_bench_cpp: tests/bench/peers/codec_bench_cpp.cc tests/bench/sup
 	$(say) CXX $<
 	$(Q)protoc -I tests/bench/support --cpp_out=$(B)/bench codec_bench.proto
 	$(Q)$(CXX) -O2 -I$(B)/bench -o $@ $< $(B)/bench/codec_bench.pb.cc $(call pkg,--cflags --libs,protobuf)
-$(B)/bench/stream_load: BENCH_LIBS = $(call pkg,--libs,libnghttp2)
+BENCH_LIBS = $(UNIT_LIBS) $(TEST_LIBS)
+# nothing of ours, nor what ours needs
+$(B)/bench/stream_load $(B)/bench/bare_nghttp2_server: BENCH_LIBS = $(call pkg,--libs,libnghttp2)
 $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LIBS) $(TEST_LIBS) $(BENCH_LIBS)
+	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BENCH_LIBS)
 -include $(patsubst %.c,$(B)/obj/%.d,$(BENCH_SRC))
 
 $(B)/bench/cpp_server: tests/bench/peers/cpp_server.cc tests/bench/peers/calc.proto
@@ -524,11 +526,22 @@ $(B)/bench/go_server: tests/bench/peers/calc.proto $(wildcard tests/bench/peers/
 	    protoc -I $(CURDIR)/tests/bench/peers --go_out=. --go_opt=module=csvc.test/bench --go-grpc_out=. \
 	        --go-grpc_opt=module=csvc.test/bench calc.proto && go build -o $(abspath $@) .
 
+# tonic, as its Cargo.toml pins it
+TONIC_PEER := $(B)/bench/tonic
+$(B)/bench/tonic_server: tests/bench/peers/calc.proto $(shell find tests/bench/peers/tonic -type f)
+	@mkdir -p $(TONIC_PEER)
+	$(say) CARGO $@
+	$(Q)cp -r tests/bench/peers/tonic/. tests/bench/peers/calc.proto $(TONIC_PEER)/
+	$(Q)cargo build --quiet --release --manifest-path $(TONIC_PEER)/Cargo.toml --target-dir $(TONIC_PEER)/target
+	$(Q)cp $(TONIC_PEER)/target/release/tonic_server $@
+
 .PHONY: bench-peers
 bench-peers:
 	-@$(MAKE) --no-print-directory $(B)/bench/cpp_server || echo 'NOT TRIED: grpc++ could not be built'
 	-@if command -v go > /dev/null; then $(MAKE) --no-print-directory $(B)/bench/go_server; else false; fi || \
 	    echo 'NOT TRIED: grpc-go could not be built'
+	-@if command -v cargo > /dev/null; then $(MAKE) --no-print-directory $(B)/bench/tonic_server || \
+	    echo 'NOT TRIED: tonic: it could not be built'; else echo 'NOT TRIED: tonic: there is no cargo'; fi
 
 # ---- interop ----------------------------------------------------------------------------------
 

@@ -9,7 +9,24 @@
 #include <csvc/std.h>
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+/* Of those that the program is linked with; ends it when there is no such. */
+static const csvc_transport *bench_transport(const char *name)
+{
+    static const csvc_transport *const all[] = {&csvc_grpc_core};
+    static const char *const names[] = {"grpc-core"};
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (strcmp(names[i], name) == 0) {
+            return all[i];
+        }
+    }
+    fprintf(stderr, "no transport %s\n", name);
+    exit(2);
+}
 
 /* As a csvc_app has them. They live as long as the process. */
 static bool add_built_in(csvc_server *srv, csvc_error *err)

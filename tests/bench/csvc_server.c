@@ -1,7 +1,7 @@
 /*
  * bench/csvc_server.c: /bench.Calc/Sum on the runtime, as generated code would serve it.
  *
- *     csvc_server [--inline | --pool] [--built-in] [--loops N] [--port N]
+ *     csvc_server [--transport=NAME] [--inline | --pool] [--built-in] [--loops N] [--port N]
  *
  * Beside raw_server.c it says what the runtime costs. --built-in adds what a csvc_app has:
  * health, reflection, metrics, logging, limits. Prints "listening PORT"; serves until it is killed.
@@ -57,6 +57,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--inline") == 0) {
             method.flags = CSVC_METHOD_INLINE;
+        } else if (strncmp(argv[i], "--transport=", 12) == 0) {
+            options.transport = bench_transport(argv[i] + 12);
         } else if (strcmp(argv[i], "--built-in") == 0) {
             built_in = true;
         } else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc) {
@@ -65,7 +67,8 @@ int main(int argc, char **argv)
             options.loops = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--pool") != 0) {
             fprintf(stderr,
-                    "usage: csvc_server [--inline | --pool] [--built-in] [--loops N] [--port N]\n");
+                    "usage: csvc_server [--transport=NAME] [--inline | --pool] [--built-in] "
+                    "[--loops N] [--port N]\n");
             return 2;
         }
     }

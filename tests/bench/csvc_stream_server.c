@@ -1,7 +1,7 @@
 /*
  * bench/csvc_stream_server.c: the streams of peers/calc.proto on the runtime.
  *
- *     csvc_stream_server [--detached] [--built-in] [--loops N] [--port N]
+ *     csvc_stream_server [--transport=NAME] [--detached] [--built-in] [--loops N] [--port N]
  *
  * Count, Add and Echo as most would write them: handlers on the pool that wait. --detached: by
  * events, without a thread. Watch and Publish are detached in any case. --built-in adds the
@@ -337,6 +337,8 @@ int main(int argc, char **argv)
             for (size_t m = 0; m < 3; m++) {
                 methods[m].flags = CSVC_METHOD_INLINE;
             }
+        } else if (strncmp(argv[i], "--transport=", 12) == 0) {
+            options.transport = bench_transport(argv[i] + 12);
         } else if (strcmp(argv[i], "--built-in") == 0) {
             built_in = true;
         } else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc) {
@@ -345,7 +347,8 @@ int main(int argc, char **argv)
             options.loops = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else {
             fprintf(stderr,
-                    "usage: csvc_stream_server [--detached] [--built-in] [--loops N] [--port N]\n");
+                    "usage: csvc_stream_server [--transport=NAME] [--detached] [--built-in] "
+                    "[--loops N] [--port N]\n");
             return 2;
         }
     }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """make bench: ratios from one run, peers interleaved, best of several; never a verdict by the clock.
 
-    tests/bench/run.py [SECTION...]             unary streams fan_out client start store codec generator
-                                                instructions layers
+    tests/bench/run.py [SECTION...]             unary loops streams fan_out idle client start store codec
+                                                generator instructions layers
     tests/bench/run.py all                      all of them, and writes docs/internals/performance-figures.md
     tests/bench/run.py instructions --check     compares with tests/bench/instructions.json
     tests/bench/run.py instructions --write     writes that file, on purpose
@@ -81,7 +81,8 @@ def program(name):
     return call
 
 
-SECTIONS = {"unary": calls.unary, "streams": calls.streams, "fan_out": calls.fan_out, "client": calls.client, "start": calls.start,
+SECTIONS = {"unary": calls.unary, "loops": calls.loops, "streams": calls.streams, "fan_out": calls.fan_out, "idle": calls.idle,
+            "client": calls.client, "start": calls.start,
             "store": program("store_bench"), "codec": program("codec_bench"), "generator": generator,
             "instructions": instructions, "layers": layers}
 

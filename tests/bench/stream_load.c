@@ -7,9 +7,9 @@
  * HTTP/2 frames by libnghttp2 and no message library at all, so that it is faster than what it
  * measures. `messages` are those of one stream, and `streams` those of one connection. It checks
  * what comes back (how many messages, their last value, the status) and fails when that is wrong.
- * Prints "SECONDS MESSAGES". In watch mode it prints "open" once every stream has its first
- * message, waits for a line of input, and publishes `messages` times, each time when everybody has
- * the one before.
+ * Prints "SECONDS MESSAGES", in echo mode "P50 P99" behind it: microseconds from a request to its
+ * reply. In watch mode it prints "open" once every stream has its first message, waits for a line
+ * of input, and publishes `messages` times, each time when everybody has the one before.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -55,6 +55,7 @@ typedef struct stream {
     uint8_t kept[MAX_KEPT];
     bool publishes;
     bool replied; /* echo: the last message has been answered */
+    double asked; /* echo: when */
 } stream;
 
 typedef struct connection {
@@ -76,6 +77,7 @@ static uint64_t n_received; /* messages, of all streams */
 static uint64_t n_open;     /* calls that have not ended; those that watch do not */
 static stream publisher;
 static bool stopping;
+static float *delays; /* echo: seconds, of each message */
 
 static void die(const char *why)
 {
@@ -179,6 +181,13 @@ static void got_message(connection *c, stream *s, int32_t id)
     s->received++;
     n_received += !s->publishes;
     if (what == ECHO) {
+        const double at = now();
+
+        if (s->received > n_messages) {
+            die("more messages than there should be");
+        }
+        delays[n_received - 1] = (float)(at - s->asked);
+        s->asked = at;
         if (s->received < n_messages) {
             s->left = REQUEST;
         } else {
@@ -421,6 +430,7 @@ static void open_all(int epoll)
             } else {
                 s->left = what == ADD ? n_messages * REQUEST : REQUEST;
             }
+            s->asked = now();
             open_stream(c, s, paths[what]);
             n_open += what != WATCH;
         }
@@ -454,6 +464,19 @@ static double publish_all(int epoll)
     return began;
 }
 
+static int compare(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void print_delays(size_t n)
+{
+    qsort(delays, n, sizeof(*delays), compare);
+    printf(" %.1f %.1f", (double)delays[n / 2] * 1e6, (double)delays[n * 99 / 100] * 1e6);
+}
+
 static long number(const char *text)
 {
     char *end;
@@ -472,6 +495,7 @@ int main(int argc, char **argv)
     nghttp2_session_callbacks *callbacks;
     const int epoll = epoll_create1(0);
     long port = 0;
+    uint64_t in_all;
     double began;
 
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -506,6 +530,13 @@ int main(int argc, char **argv)
     for (long i = 0; i < n_connections; i++) {
         connections[i] = connect_to((uint16_t)port, callbacks);
     }
+    in_all = n_messages * (uint64_t)(n_connections * n_streams);
+    if (what == ECHO) {
+        delays = malloc(in_all * sizeof(*delays));
+        if (delays == NULL) {
+            die("out of memory");
+        }
+    }
     began = now();
     open_all(epoll);
     if (what == WATCH) {
@@ -514,7 +545,10 @@ int main(int argc, char **argv)
         run(epoll, 0);
     }
     stopping = true;
-    printf("%.6f %llu\n", now() - began,
-           (unsigned long long)(n_messages * (uint64_t)(n_connections * n_streams)));
+    printf("%.6f %llu", now() - began, (unsigned long long)in_all);
+    if (what == ECHO) {
+        print_delays(in_all);
+    }
+    printf("\n");
     return 0;
 }
