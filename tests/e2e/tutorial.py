@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs/tutorial.md, docs/metrics.md and docs/streaming.md do what they say: their commands are run in order, its files written, its output compared.
+"""docs/tutorial.md, docs/metrics.md, docs/streaming.md and docs/limits.md do what they say: their commands are run in order, its files written, its output compared.
 
 In a ```console block, `$ command` is run, the lines below it must come out, in order (`...` skips any number; times
 are compared by shape). `$ make run` goes to the background until `^C`. A block under <!-- file: PATH --> is written
@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
 
-PAGES = ("tutorial.md", "metrics.md", "streaming.md")
+PAGES = ("tutorial.md", "metrics.md", "streaming.md", "limits.md")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 SHAPE = "2026-01-01T00:00:00Z"
 
@@ -108,7 +108,7 @@ def follow(page):
             target.write_text(body)
         elif language == "console":
             pending = None
-            for line in body.splitlines() + ["$"]:
+            for line in body.replace("\\\n", "").splitlines() + ["$"]:
                 if line == "^C":
                     if pending:
                         compare(*pending)
