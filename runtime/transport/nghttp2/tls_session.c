@@ -1,0 +1,390 @@
+/* nghttp2/tls_session.c: one connection's TLS. */
+#include <base/utf8.h>
+#include <csvc/alloc.h>
+#include <transport/nghttp2/tls_context.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <base/banned.h>
+
+enum {
+    /* Of tickets, new keys, warnings, refused renegotiations, one behind the other: OpenSSL would
+     * go on for as long as they come. */
+    MAX_IDLE_RECORDS = 32
+};
+
+struct ng_tls_session {
+    SSL *ssl;
+    X509 *peer; /* verified; NULL: nobody was asked for one */
+    int fd;
+    bool established;
+    bool began; /* the peer has sent something */
+    bool no_alpn;
+    bool failed; /* OpenSSL will do nothing more */
+    unsigned idle_records;
+    /* why it failed */
+    unsigned long error;
+    int system_error;
+};
+
+/* ---- the socket ---- */
+
+/* OpenSSL's own would raise SIGPIPE. */
+static int bio_write(BIO *bio, const char *data, int len)
+{
+    ng_tls_session *session = BIO_get_data(bio);
+    ssize_t n = 0;
+
+    BIO_clear_retry_flags(bio);
+    do {
+        n = send(session->fd, data, (size_t)len, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        BIO_set_retry_write(bio);
+    }
+    return (int)n;
+}
+
+static int bio_read(BIO *bio, char *buffer, int len)
+{
+    ng_tls_session *session = BIO_get_data(bio);
+    ssize_t n = 0;
+
+    BIO_clear_retry_flags(bio);
+    if (session->idle_records > MAX_IDLE_RECORDS) {
+        errno = EPROTO;
+        return -1;
+    }
+    do {
+        n = recv(session->fd, buffer, (size_t)len, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        BIO_set_retry_read(bio);
+    } else if (n == 0) {
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    } else if (n > 0) {
+        session->began = true;
+    }
+    return (int)n;
+}
+
+static long bio_control(BIO *bio, int command, long number, void *data)
+{
+    (void)number;
+    (void)data;
+    if (command == BIO_CTRL_EOF) {
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+    }
+    return command == BIO_CTRL_FLUSH;
+}
+
+BIO_METHOD *csvc__ng_tls_bio_method_new(void)
+{
+    BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
+
+    if (method != NULL &&
+        (BIO_meth_set_write(method, bio_write) != 1 || BIO_meth_set_read(method, bio_read) != 1 ||
+         BIO_meth_set_ctrl(method, bio_control) != 1)) {
+        BIO_meth_free(method);
+        method = NULL;
+    }
+    return method;
+}
+
+/* ---- what OpenSSL asks and tells ---- */
+
+/* A caller without ALPN has no other protocol in common with us: it speaks none of HTTP/2. */
+int csvc__ng_tls_on_hello(SSL *ssl, int *alert, void *arg)
+{
+    ng_tls_session *session = SSL_get_app_data(ssl);
+    const unsigned char *data = NULL;
+    size_t len = 0;
+
+    (void)arg;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &data,
+                                  &len) != 1) {
+        session->no_alpn = true;
+        *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+void csvc__ng_tls_on_record(int write, int version, int type, const void *data, size_t len,
+                            SSL *ssl, void *arg)
+{
+    ng_tls_session *session = SSL_get_app_data(ssl);
+
+    (void)version;
+    (void)data;
+    (void)len;
+    (void)arg;
+    if (write == 0 && type == SSL3_RT_HEADER && session->established) {
+        session->idle_records++;
+    }
+}
+
+/* ---- a session ---- */
+
+ng_tls_session *csvc__ng_tls_session_new(ng_tls *tls, int fd)
+{
+    ng_tls_session *session = csvc__calloc(1, sizeof(*session));
+    BIO *bio = NULL;
+
+    if (session == NULL) {
+        return NULL;
+    }
+    ERR_clear_error();
+    session->fd = fd;
+    session->ssl = csvc__ng_tls_ssl_new(tls);
+    bio = BIO_new(csvc__ng_tls_bio_method(tls));
+    if (session->ssl == NULL || bio == NULL || SSL_set_app_data(session->ssl, session) != 1) {
+        BIO_free(bio);
+        csvc__ng_tls_session_free(session, false);
+        ERR_clear_error();
+        return NULL;
+    }
+    BIO_set_data(bio, session);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(session->ssl, bio, bio);
+    SSL_set_accept_state(session->ssl);
+    return session;
+}
+
+void csvc__ng_tls_session_free(ng_tls_session *session, bool orderly)
+{
+    if (session == NULL) {
+        return;
+    }
+    if (orderly && session->established && !session->failed) {
+        ERR_clear_error();
+        (void)SSL_shutdown(session->ssl);
+        ERR_clear_error();
+    }
+    X509_free(session->peer);
+    SSL_free(session->ssl);
+    csvc__free(session);
+}
+
+/* What an operation that came to nothing, with this result, means; `system_error`: errno behind
+ * it. */
+static ssize_t outcome(ng_tls_session *session, int result, int system_error)
+{
+    switch (SSL_get_error(session->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return NG_IO_AGAIN_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return NG_IO_AGAIN_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return 0;
+    default:
+        session->failed = true;
+        session->error = ERR_peek_error();
+        session->system_error = session->error == 0 ? system_error : 0;
+        ERR_clear_error();
+        return NG_IO_ERROR;
+    }
+}
+
+/* More than 0: done. */
+static ssize_t shake_hands(ng_tls_session *session)
+{
+    int result = 0;
+
+    errno = 0;
+    result = SSL_do_handshake(session->ssl);
+    if (result != 1) {
+        return outcome(session, result, errno);
+    }
+    session->established = true;
+    if ((SSL_get_verify_mode(session->ssl) & SSL_VERIFY_PEER) != 0) {
+        session->peer = SSL_get1_peer_certificate(session->ssl);
+    }
+    return 1;
+}
+
+ssize_t csvc__ng_tls_read(ng_tls_session *session, void *buffer, size_t len)
+{
+    size_t n = 0;
+    int result = 0;
+
+    if (session->failed) {
+        return NG_IO_ERROR;
+    }
+    ERR_clear_error();
+    if (!session->established) {
+        ssize_t shaken = shake_hands(session);
+
+        if (shaken <= 0) {
+            return shaken;
+        }
+    }
+    errno = 0;
+    result = SSL_read_ex(session->ssl, buffer, len, &n);
+    if (result != 1) {
+        return outcome(session, result, errno);
+    }
+    session->idle_records = 0;
+    return (ssize_t)n;
+}
+
+ssize_t csvc__ng_tls_write(ng_tls_session *session, const void *data, size_t len)
+{
+    size_t n = 0;
+    int result = 0;
+
+    if (session->failed) {
+        return NG_IO_ERROR;
+    }
+    ERR_clear_error();
+    if (!session->established) {
+        ssize_t shaken = shake_hands(session);
+
+        if (shaken <= 0) {
+            return shaken == 0 ? NG_IO_ERROR : shaken;
+        }
+    }
+    errno = 0;
+    result = SSL_write_ex(session->ssl, data, len, &n);
+    if (result != 1) {
+        ssize_t why = outcome(session, result, errno);
+
+        return why == 0 ? NG_IO_ERROR : why;
+    }
+    return (ssize_t)n;
+}
+
+bool csvc__ng_tls_pending(const ng_tls_session *session)
+{
+    return !session->failed && SSL_has_pending(session->ssl) == 1;
+}
+
+bool csvc__ng_tls_established(const ng_tls_session *session)
+{
+    return session->established;
+}
+
+const char *csvc__ng_tls_refusal(const ng_tls_session *session, char *buffer, size_t size)
+{
+    const char *text = NULL;
+
+    if (session->no_alpn) {
+        text = "no application protocol";
+    } else if (session->idle_records > MAX_IDLE_RECORDS) {
+        text = "too many records without data";
+    } else if (session->error != 0) {
+        text = ERR_reason_error_string(session->error);
+        text = text != NULL ? text : "failed";
+    } else if (session->system_error != 0) {
+        return strerror_r(session->system_error, buffer, size) == 0 ? buffer : NULL;
+    } else if (session->began && !session->established) {
+        text = "the peer closed in the midst of the handshake";
+    }
+    if (text == NULL) {
+        return NULL;
+    }
+    if (ERR_GET_REASON(session->error) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+        (void)snprintf(buffer, size, "%s: %s", text,
+                       X509_verify_cert_error_string(SSL_get_verify_result(session->ssl)));
+    } else {
+        (void)snprintf(buffer, size, "%s", text);
+    }
+    return buffer;
+}
+
+/* ---- who it is ---- */
+
+/* A copy of a name; NULL also for one that is no text: a NUL within could make it look like
+ * another one. */
+static const char *copy_name(const void *text, int len, csvc_arena *a, bool *ret_short)
+{
+    const char *name = NULL;
+
+    if (len < 0 || !csvc__utf8_text(text, (size_t)len)) {
+        return NULL;
+    }
+    name = csvc_arena_strndup(a, text, (size_t)len);
+    *ret_short |= name == NULL;
+    return name;
+}
+
+static const char *copy_common_name(const X509 *cert, csvc_arena *a, bool *ret_short)
+{
+    const X509_NAME *subject = X509_get_subject_name(cert);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    const ASN1_STRING *value =
+        at >= 0 ? X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)) : NULL;
+    unsigned char *text = NULL;
+    int len = value != NULL ? ASN1_STRING_to_UTF8(&text, value) : -1;
+    const char *name = copy_name(text, len, a, ret_short);
+
+    OPENSSL_free(text);
+    return name;
+}
+
+static const char *copy_alt_name(const GENERAL_NAME *alt, csvc_arena *a, bool *ret_short)
+{
+    char address[INET6_ADDRSTRLEN];
+    int type = 0;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(alt, &type);
+    int len = 0;
+
+    switch (type) {
+    case GEN_DNS:
+    case GEN_URI:
+    case GEN_EMAIL:
+        return copy_name(ASN1_STRING_get0_data(value), ASN1_STRING_length(value), a, ret_short);
+    case GEN_IPADD:
+        len = ASN1_STRING_length(value);
+        if ((len != 4 && len != 16) ||
+            inet_ntop(len == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(value), address,
+                      sizeof(address)) == NULL) {
+            return NULL;
+        }
+        return copy_name(address, (int)strlen(address), a, ret_short);
+    default:
+        return NULL;
+    }
+}
+
+static bool copy_alt_names(const X509 *cert, csvc_arena *a, csvc_identity *identity)
+{
+    GENERAL_NAMES *alts = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    int n = alts != NULL ? sk_GENERAL_NAME_num(alts) : 0;
+    const char **names = n > 0 ? csvc_arena_alloc(a, (size_t)n * sizeof(*names)) : NULL;
+    bool memory_short = n > 0 && names == NULL;
+
+    for (int i = 0; i < n && !memory_short; i++) {
+        const char *name = copy_alt_name(sk_GENERAL_NAME_value(alts, i), a, &memory_short);
+
+        if (name != NULL) {
+            names[identity->n_alt_names++] = name;
+        }
+    }
+    identity->alt_names = names;
+    GENERAL_NAMES_free(alts);
+    ERR_clear_error();
+    return !memory_short;
+}
+
+bool csvc__ng_tls_identity(const ng_tls_session *session, csvc_arena *a,
+                           csvc_identity *ret_identity)
+{
+    csvc_identity identity = {0};
+    bool memory_short = false;
+
+    if (session->peer != NULL) {
+        identity.common_name = copy_common_name(session->peer, a, &memory_short);
+        if (memory_short || !copy_alt_names(session->peer, a, &identity)) {
+            return false;
+        }
+    }
+    *ret_identity = identity;
+    return true;
+}
