@@ -1,4 +1,5 @@
 /* app/app.c: a server program from its flags to its exit code. */
+#include <app/addresses.h>
 #include <app/admin.h>
 #include <app/server_settings.h>
 #include <app/signals.h>
@@ -335,18 +336,6 @@ csvc_channel *csvc_app_channel_with(csvc_app *app, const char *target,
 
 /* ---- run ---- */
 
-/* "127.0.0.1:0" with the port that was found. */
-static void print_address(const char *address, int port, char *ret_text, size_t size)
-{
-    const char *colon = strrchr(address, ':');
-
-    if (colon != NULL && strcmp(colon, ":0") == 0 && port > 0) {
-        (void)snprintf(ret_text, size, "%.*s:%d", (int)(colon - address), address, port);
-    } else {
-        (void)snprintf(ret_text, size, "%s", address);
-    }
-}
-
 /* As many connections as the system grants: the C core never accepts again once it ran out. */
 static void raise_file_limit(void)
 {
@@ -391,7 +380,7 @@ static bool start_admin(csvc_app *app, char *ret_at, size_t size)
                       "cannot listen for the admin pages (--admin-addr, off for none)", &err);
         return false;
     }
-    print_address(address, port, ret_at, size);
+    csvc__address_print(address, port, ret_at, size);
     return true;
 }
 
@@ -415,16 +404,15 @@ static bool add_standard_services(csvc_app *app)
 
 static void start(csvc_app *app)
 {
-    const char *address = app->settings[CSVC__SET_GRPC_ADDR].value;
     csvc_error err = {CSVC_ERROR_INIT};
-    char at[256], admin_at[256], storage[512];
-    int port = 0;
+    char at[CSVC__ADDRESSES_SIZE], admin_at[256], storage[512];
 
     raise_file_limit();
     if (!add_standard_services(app)) {
         return;
     }
-    if (csvc_server_listen(app->srv, address, &port, &err) != CSVC_OK) {
+    if (csvc__addresses_listen(app->srv, app->settings[CSVC__SET_GRPC_ADDR].value, at, &err) !=
+        CSVC_OK) {
         cannot_listen(app, CSVC__SET_GRPC_ADDR, "cannot listen", &err);
         return;
     }
@@ -435,7 +423,6 @@ static void start(csvc_app *app)
         failed(app, EXIT_FAILED, "cannot start", &err);
         return;
     }
-    print_address(address, port, at, sizeof(at));
     if (app->db != NULL) {
         csvc__setting_show(&app->settings[CSVC__SET_DATABASE_URL], storage, sizeof(storage));
     }

@@ -1,4 +1,5 @@
 /* app/cli.c: a command-line client: which rpc, with what, and what came of it. */
+#include <app/addresses.h>
 #include <app/cli.h>
 #include <app/settings.h>
 #include <base/clock.h>
@@ -437,10 +438,12 @@ static int usage_error(const cli *c, const csvc_error *err)
 int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv)
 {
     const char *addr = getenv("GRPC_ADDR");
+    char target[CSVC__ADDRESS_SIZE];
     cli c = {
         .info = info,
         .a = csvc_arena_new(MAX_MEMORY),
-        .addr = addr != NULL && addr[0] != '\0' ? addr : "127.0.0.1:50051",
+        /* a server's, which may be several */
+        .addr = csvc__addresses_target(addr, target) ? target : "127.0.0.1:50051",
         .channel = {CSVC_CHANNEL_OPTIONS_INIT, .transport = info->transport},
         .max_line = DEFAULT_LINE,
     };

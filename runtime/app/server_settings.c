@@ -5,7 +5,7 @@
 
 const csvc__setting csvc__server_settings[CSVC__N_SETTINGS] = {
     [CSVC__SET_GRPC_ADDR] = {"GRPC_ADDR", "127.0.0.1:50051",
-                             "where to serve; port 0 takes a free one"},
+                             "where to serve, by commas; port 0 takes a free one"},
     [CSVC__SET_ADMIN_ADDR] = {"ADMIN_ADDR", "127.0.0.1:9464",
                               "where /metrics and /readyz are, over HTTP; off: nowhere"},
     [CSVC__SET_DATABASE_URL] = {"DATABASE_URL", "", "sqlite:PATH, or sqlite::memory: to forget all",

@@ -233,6 +233,10 @@ static void wrong_usage(void **state)
                "--max-call-memory: '' is not a number");
     assert_run((program){.info = &info, .argv = ARGV(A("--grpc-addr=nonsense"))}, 2,
                "echo-server: --grpc-addr: ");
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-addr=127.0.0.1:0,"))}, 2,
+               "echo-server: --grpc-addr: no address to listen on");
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-addr=127.0.0.1:0, nonsense"))}, 2,
+               "echo-server: --grpc-addr: \"nonsense\" is not an address");
     assert_run((program){.info = &info, .env = {{"GRPC_ADDR", "host:99999"}}, .argv = ARGV(NULL)},
                2, "echo-server: GRPC_ADDR: ");
     assert_run((program){.info = &stored_info,
@@ -272,6 +276,29 @@ static void a_start_that_fails(void **state)
                1, "echo-server: the database does not fit this program: there is no table users");
     assert_run((program){.info = &info, .sets = good_sets, .argv = ARGV(NULL)}, 1,
                "cannot open the database: this program was made without storage");
+}
+
+static void several_addresses(void **state)
+{
+    char flag[160];
+    program p = {.info = &info, .argv = ARGV(A("--grpc-addr"), flag)};
+    child c;
+    int one = 0, other = 0;
+    const char *at;
+
+    (void)state;
+    (void)snprintf(flag, sizeof(flag), "127.0.0.1:0, 127.0.0.1:0 ,unix-abstract:csvc-app-test-%d",
+                   (int)getpid());
+    (void)serve(&c, &p);
+    at = strstr(c.err, "grpc=");
+    assert_int_equal(
+        2, sscanf(at, "grpc=127.0.0.1:%d,127.0.0.1:%d,unix-abstract:csvc-", &one, &other));
+    assert_true(one > 0 && other > 0 && one != other);
+    kill(c.pid, SIGTERM);
+    assert_int_equal(0, child_end(&c));
+
+    assert_run((program){.info = &info, .argv = ARGV(A("--grpc-addr=systemd:"))}, 1,
+               "echo-server: cannot listen: nobody has passed sockets to this program");
 }
 
 /* Each limit has a flag, and its smallest value starts. */
@@ -507,6 +534,7 @@ int main(void)
         cmocka_unit_test(help_and_version),
         cmocka_unit_test(wrong_usage),
         cmocka_unit_test(a_start_that_fails),
+        cmocka_unit_test(several_addresses),
         cmocka_unit_test(every_limit_has_a_flag),
         cmocka_unit_test(what_it_says_when_it_listens),
         cmocka_unit_test(an_app_has_so_many_channels),

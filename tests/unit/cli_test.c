@@ -481,6 +481,9 @@ static void wrong_usage_is_2(void **state)
         {{.argv = ARGV(A("--addr"), A("bad"), A("get-user"))},
          "users-client: bad: no such target\n"},
         {{.env_addr = "bad", .argv = ARGV(A("get-user"))}, "users-client: bad: no such target\n"},
+        /* a server's: the first that can be called */
+        {{.env_addr = "systemd:, bad ,good:1", .argv = ARGV(A("get-user"))},
+         "users-client: bad: no such target\n"},
     };
 
     (void)state;

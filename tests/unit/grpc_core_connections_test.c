@@ -377,6 +377,14 @@ static void each_family_has_its_names(void **state)
     csvc_channel_free(ch);
     csvc_server_free(sc.srv);
     assert_int_equal(-1, access(path, F_OK)); /* the file goes with its server */
+
+    (void)snprintf(address, sizeof(address), "unix-abstract:csvc-connections-%d", (int)getpid());
+    serve(&sc, address, (csvc_server_options){0});
+    ch = channel_to(address);
+    assert_int_equal(CSVC_OK, ask(ch, peer, sizeof(peer)));
+    assert_string_equal("unix:", peer);
+    csvc_channel_free(ch);
+    csvc_server_free(sc.srv);
 }
 
 /* Whoever comes meanwhile, a call's caller stays the same; once the call is over, the core says no

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <time.h>
 
 #include "certs.h"
@@ -237,6 +238,52 @@ static void a_caller_shows_its_certificate(void **state)
     assert_says(ch, "ada ada.example.org spiffe://example.org/ada");
     assert_null(csvc_channel_free(ch));
     stop(&sc);
+}
+
+/* One server, all kinds of addresses; sockets from others are what the core does not take. */
+static void every_address_is_under_tls(void **state)
+{
+    const csvc_server_options options = {
+        CSVC_SERVER_OPTIONS_INIT,      .transport = &csvc_grpc_core, .loops = 1,
+        .tls_cert_file = "server.pem", .tls_key_file = "server.key",
+    };
+    char addresses[3][64] = {"127.0.0.1:0"};
+    csvc_error err = {CSVC_ERROR_INIT};
+    scene sc = {.peer = {.handle = who_calls}};
+
+    (void)state;
+    (void)snprintf(addresses[1], sizeof(addresses[1]), "unix:server.sock");
+    (void)snprintf(addresses[2], sizeof(addresses[2]), "unix-abstract:csvc-tls-%d", (int)getpid());
+    sc.srv = csvc_server_new(&options, &err);
+    assert_non_null(sc.srv);
+    assert_int_equal(CSVC_OK, echo_register(sc.srv, &sc.peer));
+    for (size_t i = 0; i < 3; i++) {
+        int port = 0;
+
+        if (csvc_server_listen(sc.srv, addresses[i], &port, &err) != CSVC_OK) {
+            fail_msg("%s", err.text);
+        }
+        if (i == 0) {
+            (void)snprintf(addresses[0], sizeof(addresses[0]), "127.0.0.1:%d", port);
+        } else {
+            assert_int_equal(CSVC_ALREADY_EXISTS,
+                             csvc_server_listen(sc.srv, addresses[i], &port, &err));
+        }
+    }
+    assert_int_equal(CSVC_UNIMPLEMENTED, csvc_server_listen(sc.srv, "systemd:", NULL, &err));
+    assert_non_null(strstr(err.text, "takes none from others"));
+    assert_int_equal(CSVC_OK, csvc_server_start(sc.srv, &err));
+    for (size_t i = 0; i < 3; i++) {
+        const csvc_channel_options tls = {CSVC_CHANNEL_OPTIONS_INIT, .transport = &csvc_grpc_core,
+                                          .tls_ca_file = "ca.pem", .tls_server_name = "localhost"};
+        csvc_channel *ch = csvc_channel_new(addresses[i], &tls, &err);
+
+        assert_non_null(ch);
+        assert_says(ch, "nobody");
+        assert_null(csvc_channel_free(ch));
+    }
+    stop(&sc);
+    assert_int_equal(-1, access("server.sock", F_OK));
 }
 
 static void an_expired_certificate_is_refused(void **state)
@@ -472,6 +519,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_shows_its_certificate),
         cmocka_unit_test(a_caller_shows_its_certificate),
+        cmocka_unit_test(every_address_is_under_tls),
         cmocka_unit_test(an_expired_certificate_is_refused),
         cmocka_unit_test(bad_files_keep_a_server_from_starting),
         cmocka_unit_test(bad_files_make_no_channel),

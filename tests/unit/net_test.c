@@ -24,6 +24,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "child.h"
+
 enum {
     MANY = 512
 };
@@ -213,17 +215,18 @@ static void addresses_add_up_to_a_limit(void **state)
     csvc__net_listeners set = {0};
     csvc_error err = {CSVC_ERROR_INIT};
     csvc_code code = CSVC_OK;
-    int ports[CSVC__NET_LISTENERS];
+    int ports[CSVC__NET_LISTENERS + 1];
     size_t n = 0;
 
     (void)state;
-    while (n < CSVC__NET_LISTENERS &&
+    while (n <= CSVC__NET_LISTENERS &&
            (code = csvc__net_listeners_add(&set, "127.0.0.1:0", &ports[n], &err)) == CSVC_OK) {
         n++;
     }
     assert_int_equal(CSVC_RESOURCE_EXHAUSTED, code);
     assert_string_equal("too many addresses to listen on", err.text);
     assert_int_equal(n, set.n);
+    assert_int_equal(CSVC__NET_LISTENERS, n);
     for (size_t i = 0; i < n; i++) {
         (void)close(dial(ports[i]));
         for (size_t j = 0; j < i; j++) {
@@ -260,8 +263,302 @@ static void socket_files_go_with_their_listener(void **state)
     assert_int_equal(CSVC_OK, csvc__net_listeners_add(&other, address, &port, &err));
     csvc__net_listeners_close(&other);
     assert_int_not_equal(0, stat(path, &st));
-    csvc__free(set.paths[0]);
+    csvc__free(set.files[0].path);
     assert_int_equal(0, rmdir(dir));
+}
+
+static void a_file_that_is_somebody_elses_stays(void **state)
+{
+    char dir[] = "/tmp/csvc_net_XXXXXX", path[64], address[80];
+    csvc__net_listeners set, other;
+    csvc_error err = {CSVC_ERROR_INIT};
+    struct stat st;
+    int port = 0;
+    FILE *f;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/s", dir);
+    (void)snprintf(address, sizeof(address), "unix:%s", path);
+    set = listening(address, &port);
+    assert_int_equal(0, unlink(path));
+    other = listening(address, &port);
+    csvc__net_listeners_close(&set); /* its own file is gone */
+    assert_int_equal(0, stat(path, &st));
+    csvc__net_listeners_close(&other);
+    assert_int_not_equal(0, stat(path, &st));
+
+    f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(0, fclose(f));
+    assert_int_equal(CSVC_ALREADY_EXISTS, csvc__net_listeners_add(&set, address, &port, &err));
+    assert_non_null(strstr(err.text, "no socket"));
+    assert_int_equal(0, unlink(path));
+    assert_int_equal(0, rmdir(dir));
+
+    assert_int_equal(CSVC_UNAVAILABLE, csvc__net_listeners_add(&set, address, &port, &err));
+    assert_non_null(strstr(err.text, "No such file or directory"));
+}
+
+static void abstract_names(void **state)
+{
+    char name[64], address[160];
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    csvc__net_listeners set, other = {0};
+    csvc_error err = {CSVC_ERROR_INIT};
+    int port = 0, fd;
+
+    (void)state;
+    (void)snprintf(name, sizeof(name), "csvc-net-test-%d", (int)getpid());
+    (void)snprintf(address, sizeof(address), "unix-abstract:%s", name);
+    set = listening(address, &port);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    memcpy(to.sun_path + 1, name, strlen(name));
+    assert_int_equal(
+        0, connect(fd, (const struct sockaddr *)&to,
+                   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))));
+    (void)close(fd);
+    assert_int_equal(CSVC_ALREADY_EXISTS, csvc__net_listeners_add(&other, address, &port, &err));
+    assert_non_null(strstr(err.text, "choose another name"));
+    assert_int_equal(CSVC_ALREADY_EXISTS, csvc__net_check(address, &err));
+    csvc__net_listeners_close(&set);
+    set = listening(address, &port); /* a name goes with its socket */
+    csvc__net_listeners_close(&set);
+    assert_int_equal(CSVC_OK, csvc__net_check(address, &err));
+
+    assert_int_equal(CSVC_INVALID_ARGUMENT,
+                     csvc__net_listeners_add(&other, "unix-abstract:", &port, &err));
+    memset(address + 14, 'n', 107);
+    address[14 + 107] = '\0';
+    set = listening(address, &port);
+    csvc__net_listeners_close(&set);
+    address[14 + 107] = 'n';
+    address[14 + 108] = '\0';
+    assert_int_equal(CSVC_INVALID_ARGUMENT, csvc__net_listeners_add(&other, address, &port, &err));
+    assert_non_null(strstr(err.text, "1 to 107 bytes"));
+}
+
+/* ---- sockets that others have opened, in a process that is told of them ---- */
+
+#define CHECK(that)                                                                                \
+    do {                                                                                           \
+        if (!(that)) {                                                                             \
+            (void)printf("line %d: %s\n", __LINE__, #that);                                        \
+            (void)fflush(stdout);                                                                  \
+            return 1;                                                                              \
+        }                                                                                          \
+    } while (0)
+
+static void run_in_child(child_main *fn)
+{
+    child c;
+    const int code = child_run(&c, fn, NULL);
+
+    if (code != 0) {
+        fail_msg("%d: %s%s", code, c.out, c.err);
+    }
+}
+
+static void tell(const char *pid, const char *n, const char *names)
+{
+    (void)setenv("LISTEN_PID", pid, 1);
+    (void)setenv("LISTEN_FDS", n, 1);
+    if (names != NULL) {
+        (void)setenv("LISTEN_FDNAMES", names, 1);
+    }
+}
+
+static void tell_me(const char *n, const char *names)
+{
+    char pid[16];
+
+    (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    tell(pid, n, names);
+}
+
+static csvc_code add(csvc__net_listeners *set, const char *address, csvc_error *err)
+{
+    return csvc__net_listeners_add(set, address, NULL, err);
+}
+
+/* Under this number, blocking and inherited, as systemd passes one. Returns its port. */
+static int pass_one(int number)
+{
+    csvc__net_listeners set = {0};
+    csvc_error err = {CSVC_ERROR_INIT};
+    int port = 0;
+
+    if (csvc__net_listeners_add(&set, "127.0.0.1:0", &port, &err) != CSVC_OK ||
+        dup2(set.fds[0], number) != number) {
+        return 0;
+    }
+    (void)fcntl(number, F_SETFL, 0);
+    if (set.fds[0] != number) {
+        (void)close(set.fds[0]);
+    } else {
+        (void)fcntl(number, F_SETFD, 0);
+    }
+    return port;
+}
+
+static int all_are_taken(void *arg)
+{
+    csvc__net_listeners set = {0}, other = {0};
+    csvc_error err = {CSVC_ERROR_INIT};
+    int first, port = 0;
+
+    (void)arg;
+    first = pass_one(3);
+    CHECK(first != 0 && pass_one(4) != 0);
+    tell_me("2", NULL);
+    CHECK(csvc__net_listeners_add(&set, "systemd:", &port, &err) == CSVC_OK);
+    CHECK(set.n == 2 && set.fds[0] == 3 && set.fds[1] == 4 && port == first);
+    for (int fd = 3; fd <= 4; fd++) {
+        CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+        CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+    }
+    CHECK(getenv("LISTEN_FDS") == NULL && getenv("LISTEN_PID") == NULL);
+    CHECK(add(&other, "systemd:", &err) == CSVC_FAILED_PRECONDITION);
+    CHECK(strstr(err.text, "in use already") != NULL);
+    csvc__net_listeners_close(&set);
+    CHECK(fcntl(3, F_GETFD) < 0);
+    CHECK(add(&other, "systemd:", &err) == CSVC_FAILED_PRECONDITION);
+    return 0;
+}
+
+static int names_choose(void *arg)
+{
+    csvc__net_listeners set = {0};
+    csvc_error err = {CSVC_ERROR_INIT};
+    int web, port = 0;
+
+    (void)arg;
+    CHECK(pass_one(3) != 0);
+    web = pass_one(4);
+    CHECK(web != 0 && pass_one(5) != 0 && pass_one(6) != 0);
+    tell_me("4", "grpc:web:grpc:");
+    CHECK(add(&set, "systemd:mail", &err) == CSVC_FAILED_PRECONDITION);
+    CHECK(strcmp(err.text, "no socket called \"mail\" was passed to this program; there are: grpc, "
+                           "web, grpc, unknown") == 0);
+    CHECK(csvc__net_listeners_add(&set, "systemd:web", &port, &err) == CSVC_OK);
+    CHECK(set.n == 1 && set.fds[0] == 4 && port == web);
+    CHECK((fcntl(5, F_GETFD) & FD_CLOEXEC) != 0); /* also of those that nobody has taken */
+    CHECK(add(&set, "systemd:grpc", &err) == CSVC_OK);
+    CHECK(set.n == 3 && set.fds[1] == 3 && set.fds[2] == 5);
+    CHECK(add(&set, "systemd:", &err) == CSVC_OK);
+    CHECK(set.n == 4 && set.fds[3] == 6);
+    csvc__net_listeners_close(&set);
+    return 0;
+}
+
+static int none_are_there(void *arg)
+{
+    csvc__net_listeners set = {0};
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    (void)arg;
+    CHECK(pass_one(3) != 0);
+    tell("1", "1", NULL); /* another process is meant */
+    CHECK(add(&set, "systemd:", &err) == CSVC_FAILED_PRECONDITION);
+    CHECK(strstr(err.text, "nobody has passed sockets to this program") != NULL);
+    CHECK(getenv("LISTEN_PID") == NULL);
+    CHECK(fcntl(3, F_GETFD) == 0); /* not ours */
+    return 0;
+}
+
+static int nonsense_is_none(void *arg)
+{
+    csvc__net_listeners set = {0};
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    (void)arg;
+    tell_me("3x", NULL);
+    CHECK(add(&set, "systemd:", &err) == CSVC_FAILED_PRECONDITION);
+    CHECK(strstr(err.text, "nobody has passed") != NULL);
+    return 0;
+}
+
+static int others_are_refused(void *arg)
+{
+    csvc__net_listeners set = {0};
+    csvc_error err = {CSVC_ERROR_INIT};
+    int fds[2];
+
+    (void)arg;
+    CHECK(pass_one(3) != 0);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0 && dup2(fds[0], 4) == 4);
+    CHECK(dup2(socket(AF_INET, SOCK_DGRAM, 0), 5) == 5);
+    tell_me("5", "grpc:connection:udp:nothing:closed");
+    CHECK(dup2(open("/dev/null", O_RDONLY), 6) == 6);
+    (void)close(7);
+    CHECK(add(&set, "systemd:", &err) == CSVC_FAILED_PRECONDITION);
+    CHECK(strstr(err.text, "descriptor 4, \"connection\"") != NULL);
+    CHECK(strstr(err.text, "Accept=no") != NULL);
+    CHECK(add(&set, "systemd:udp", &err) == CSVC_FAILED_PRECONDITION);
+    CHECK(add(&set, "systemd:nothing", &err) == CSVC_FAILED_PRECONDITION);
+    CHECK(strstr(err.text, "descriptor 6") != NULL);
+    CHECK(add(&set, "systemd:closed", &err) == CSVC_FAILED_PRECONDITION);
+    CHECK(strstr(err.text, "no socket called") != NULL);
+    CHECK(set.n == 0);
+    CHECK(add(&set, "systemd:grpc", &err) == CSVC_OK);
+    csvc__net_listeners_close(&set);
+    return 0;
+}
+
+static int so_many_are_looked_at(void *arg)
+{
+    csvc__net_listeners set = {0};
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    (void)arg;
+    CHECK(pass_one(3) != 0);
+    for (int fd = 4; fd < 3 + 64; fd++) {
+        CHECK(dup2(3, fd) == fd);
+    }
+    CHECK(pass_one(3 + 64) != 0);
+    tell_me("65", "a:a:b");
+    CHECK(add(&set, "systemd:", &err) == CSVC_RESOURCE_EXHAUSTED);
+    CHECK(set.n == 0);
+    CHECK((fcntl(3 + 64, F_GETFD) & FD_CLOEXEC) != 0); /* not used, nor inherited */
+    CHECK(add(&set, "systemd:a", &err) == CSVC_OK);
+    CHECK(set.n == 2);
+    csvc__net_listeners_close(&set);
+    return 0;
+}
+
+static int files_are_not_ours(void *arg)
+{
+    char dir[] = "/tmp/csvc_net_XXXXXX", path[64], address[80];
+    csvc__net_listeners theirs = {0}, set = {0};
+    csvc_error err = {CSVC_ERROR_INIT};
+    struct stat st;
+    int port = 0;
+
+    (void)arg;
+    CHECK(mkdtemp(dir) != NULL);
+    (void)snprintf(path, sizeof(path), "%s/s", dir);
+    (void)snprintf(address, sizeof(address), "unix:%s", path);
+    CHECK(add(&theirs, address, &err) == CSVC_OK);
+    CHECK(dup2(theirs.fds[0], 50) == 50 && dup2(50, 3) == 3);
+    tell_me("1", NULL);
+    CHECK(csvc__net_listeners_add(&set, "systemd:", &port, &err) == CSVC_OK && port == 1);
+    csvc__net_listeners_close(&set);
+    CHECK(stat(path, &st) == 0);
+    (void)unlink(path);
+    (void)rmdir(dir);
+    return 0;
+}
+
+static void passed_sockets(void **state)
+{
+    (void)state;
+    run_in_child(all_are_taken);
+    run_in_child(names_choose);
+    run_in_child(none_are_there);
+    run_in_child(nonsense_is_none);
+    run_in_child(others_are_refused);
+    run_in_child(so_many_are_looked_at);
+    run_in_child(files_are_not_ours);
 }
 
 /* ---- names ---- */
@@ -300,6 +597,9 @@ int main(void)
         cmocka_unit_test(a_listener_that_is_none_is_no_endless_loop),
         cmocka_unit_test(addresses_add_up_to_a_limit),
         cmocka_unit_test(socket_files_go_with_their_listener),
+        cmocka_unit_test(a_file_that_is_somebody_elses_stays),
+        cmocka_unit_test(abstract_names),
+        cmocka_unit_test(passed_sockets),
         cmocka_unit_test(peers_have_names),
     };
 

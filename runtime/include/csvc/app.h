@@ -22,7 +22,8 @@
  * Settings: each is a flag and a variable, the flag wins (--grpc-addr, GRPC_ADDR). `--help` lists
  * them all; limits.md says what the limits among them do.
  *
- *     GRPC_ADDR       127.0.0.1:50051   where to serve; port 0 takes a free one and logs it
+ *     GRPC_ADDR       127.0.0.1:50051   where to serve; port 0 takes a free one and logs it;
+ *                                       several by commas, each as csvc_server_listen takes it
  *     ADMIN_ADDR      127.0.0.1:9464    /metrics, /healthz, /readyz, /debug (csvc/http.h), or off
  *     DATABASE_URL    sqlite:NAME.db    (projects with storage)
  *     LOG_LEVEL       info              debug, info, warn, error, off

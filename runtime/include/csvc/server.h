@@ -96,9 +96,19 @@ CSVC_API csvc_code csvc_server_intercept(csvc_server *srv, const csvc_intercepto
                                          void *self) CSVC_MUST_CHECK;
 
 /*
- * Binds "HOST:PORT" (port 0: any free one). An address in use is ALREADY_EXISTS, a bad one
- * INVALID_ARGUMENT, one we may not have PERMISSION_DENIED; the text says what to do. Two servers
- * never share a port in silence.
+ * Listens on one address more:
+ *
+ *     HOST:PORT            port 0: any free one, the same for all that a name stands for
+ *     unix:PATH            the file goes when the server stops; one that nobody listens on any more
+ *                          is replaced
+ *     unix-abstract:NAME   Linux's names without files
+ *     systemd:             every socket that was passed to this process (LISTEN_FDS)
+ *     systemd:NAME         those called so (FileDescriptorName= of the unit)
+ *
+ * An address in use is ALREADY_EXISTS, a bad one INVALID_ARGUMENT, one we may not have
+ * PERMISSION_DENIED, sockets that were not passed FAILED_PRECONDITION; the text says what to do.
+ * Two servers never share a port in silence. `ret_port` is 1 where there is no port, and may be
+ * NULL. listening.md.
  */
 CSVC_API csvc_code csvc_server_listen(csvc_server *srv, const char *address, int *ret_port,
                                       csvc_error *err) CSVC_MUST_CHECK;

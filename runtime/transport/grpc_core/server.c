@@ -313,6 +313,12 @@ csvc_code csvc__gc_server_listen(csvc_tserver *ts, const char *address, int *ret
     if (ts->acceptor != NULL) {
         return csvc__gc_acceptor_listen(ts->acceptor, address, ret_port, err);
     }
+    if (csvc__net_is_passed(address)) {
+        return csvc_error_set(err, CSVC_UNIMPLEMENTED,
+                              "%s: with TLS the gRPC C core opens its sockets by itself and takes "
+                              "none from others; listen on HOST:PORT or unix:PATH",
+                              address);
+    }
     code = csvc__net_check(address, err);
     if (code != CSVC_OK) {
         return code;

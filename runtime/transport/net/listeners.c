@@ -2,30 +2,51 @@
 #include <csvc/alloc.h>
 #include <transport/net/listeners.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <base/banned.h>
 
+/* Where memory is short, the file stays when its listener goes; the next one replaces it. */
+static csvc__net_file file_of(const char *address)
+{
+    const char *path = csvc__net_path(address);
+    csvc__net_file file = {NULL, 0, 0};
+    struct stat st;
+
+    if (path != NULL && stat(path, &st) == 0) {
+        file = (csvc__net_file){csvc__strdup(path), st.st_dev, st.st_ino};
+    }
+    return file;
+}
+
+/* Unless another server has put its own there meanwhile. */
+static void remove_file(csvc__net_file *file)
+{
+    struct stat st;
+
+    if (file->path != NULL && stat(file->path, &st) == 0 && st.st_dev == file->device &&
+        st.st_ino == file->inode) {
+        (void)unlink(file->path);
+    }
+    csvc__free(file->path);
+    file->path = NULL;
+}
+
 csvc_code csvc__net_listeners_add(csvc__net_listeners *set, const char *address, int *ret_port,
                                   csvc_error *err)
 {
-    int fds[CSVC__NET_SOCKETS];
+    const size_t before = set->n;
     size_t n = 0;
-    csvc_code code;
+    const csvc_code code = csvc__net_listen(address, set->fds + before,
+                                            CSVC__NET_LISTENERS - before, &n, ret_port, err);
 
-    if (set->n + CSVC__NET_SOCKETS > CSVC__NET_LISTENERS) {
-        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "too many addresses to listen on");
-    }
-    code = csvc__net_listen(address, fds, &n, ret_port, err);
     if (code != CSVC_OK) {
         return code;
     }
-    for (size_t i = 0; i < n; i++) {
-        set->paths[set->n] = NULL;
-        set->fds[set->n++] = fds[i];
-    }
-    if (csvc__net_path(address) != NULL) { /* of one socket; without memory the file stays */
-        set->paths[set->n - 1] = csvc__strdup(csvc__net_path(address));
+    set->n += n;
+    for (size_t i = before; i < set->n; i++) {
+        set->files[i] = file_of(address);
     }
     return CSVC_OK;
 }
@@ -33,10 +54,7 @@ csvc_code csvc__net_listeners_add(csvc__net_listeners *set, const char *address,
 void csvc__net_listeners_close(csvc__net_listeners *set)
 {
     for (size_t i = 0; i < set->n; i++) {
-        if (set->paths[i] != NULL) {
-            (void)unlink(set->paths[i]);
-            csvc__free(set->paths[i]);
-        }
+        remove_file(&set->files[i]);
         (void)close(set->fds[i]);
     }
     set->n = 0;

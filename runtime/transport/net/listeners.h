@@ -4,13 +4,22 @@
 
 #include <transport/net/address.h>
 
+#include <sys/types.h>
+
 enum {
     CSVC__NET_LISTENERS = 32
 };
 
+/* The file of a socket, which goes with its listener. */
+typedef struct csvc__net_file {
+    char *path; /* NULL: there is none */
+    dev_t device;
+    ino_t inode;
+} csvc__net_file;
+
 typedef struct csvc__net_listeners { /* = {0} */
     int fds[CSVC__NET_LISTENERS];
-    char *paths[CSVC__NET_LISTENERS]; /* of a socket file that goes with its listener, or NULL */
+    csvc__net_file files[CSVC__NET_LISTENERS];
     size_t n;
 } csvc__net_listeners;
 
@@ -18,7 +27,7 @@ typedef struct csvc__net_listeners { /* = {0} */
 CSVC_API csvc_code csvc__net_listeners_add(csvc__net_listeners *set, const char *address,
                                            int *ret_port, csvc_error *err) CSVC_MUST_CHECK;
 
-/* Closes all, removes their files. */
+/* Closes all and removes their files. It never shuts a socket down: others may share it. */
 CSVC_API void csvc__net_listeners_close(csvc__net_listeners *set);
 
 #endif /* CSVC_NET_LISTENERS_H */

@@ -1,4 +1,5 @@
 """What the end-to-end tests share: the stage, scaffolded projects, servers that are waited for and stopped."""
+import fcntl
 import os
 import pathlib
 import re
@@ -76,10 +77,19 @@ def scaffold(name, *arguments, env=None):
 class Server:
     """A server program; `with Server(...) as s` waits until it listens and stops it by SIGTERM, expecting exit code 0."""
 
-    def __init__(self, program, *arguments, cwd=None, env=None, expect=0):
+    def __init__(self, program, *arguments, cwd=None, env=None, expect=0, sockets=None):
+        """`sockets`: passed as systemd passes them, by name."""
         self.log = pathlib.Path(f"server-{os.getpid()}-{time.monotonic_ns()}.log").absolute()
         self.env = {**environment(), "GRPC_ADDR": "127.0.0.1:0", "ADMIN_ADDR": "127.0.0.1:0", **(env or {})}
         self.command = [str(program), *map(str, arguments)]
+        self.passed = []
+        if sockets:
+            # far from the descriptors that they become: 3 and following
+            self.passed = [fcntl.fcntl(s, fcntl.F_DUPFD, 50) for s in sockets.values()]
+            moves = " ".join(f"{3 + i}<&{fd}-" for i, fd in enumerate(self.passed))
+            self.env["LISTEN_FDNAMES"] = ":".join(sockets)
+            self.env["LISTEN_FDS"] = str(len(sockets))
+            self.command = ["bash", "-c", f'export LISTEN_PID=$$; exec "$@" {moves}', "bash", *self.command]
         self.cwd = cwd
         self.expect = expect
         self.process = None
@@ -88,7 +98,9 @@ class Server:
     def start(self):
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.command, cwd=self.cwd, env=self.env, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+                                            stdout=log, stderr=log, pass_fds=self.passed)
+        for fd in self.passed:
+            os.close(fd)
         until = time.monotonic() + 30
         while time.monotonic() < until:
             found = re.search(r"listening.*?grpc=([\w.:\[\]]+)", self.text())
