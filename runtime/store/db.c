@@ -78,26 +78,18 @@ csvc_db *csvc_db_open(const char *url, const csvc_db_options *options, csvc_erro
         return NULL;
     }
     (void)pthread_mutex_init(&db->lock, NULL);
-    atomic_init(&db->plans, NULL);
+    csvc__plans_init(&db->plans, db->driver);
     atomic_init(&db->n_transactions, 0);
     return db;
 }
 
 csvc_db *csvc_db_close(csvc_db *db)
 {
-    csvc__plan *plan;
-
     if (db == NULL) {
         return NULL;
     }
     db->driver->close(db->backend);
-    plan = atomic_load_explicit(&db->plans, memory_order_acquire);
-    while (plan != NULL) {
-        csvc__plan *next = plan->next;
-
-        (void)csvc__plan_free(plan);
-        plan = next;
-    }
+    csvc__plans_release(&db->plans);
     (void)pthread_mutex_destroy(&db->lock);
     csvc__free(db);
     return NULL;

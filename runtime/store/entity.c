@@ -126,7 +126,7 @@ static csvc_code start(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity, co
                          : entity == NULL ? "entity"
                                           : "message");
     }
-    return csvc__plan_of(db, ctx, entity, ret_plan);
+    return csvc__plan_of(&db->plans, ctx, entity, ret_plan);
 }
 
 /* The key of a row that is to be there. */

@@ -264,7 +264,7 @@ static csvc_code start(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
         memcpy(page, given,
                given->struct_size < sizeof(*page) ? given->struct_size : sizeof(*page));
     }
-    code = csvc__plan_of(db, ctx, entity, ret_plan);
+    code = csvc__plan_of(&db->plans, ctx, entity, ret_plan);
     return code == CSVC_OK ? make_filter(*ret_plan, ctx, page, filter) : code;
 }
 

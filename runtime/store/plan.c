@@ -3,7 +3,7 @@
 #include <base/arena.h>
 #include <base/map.h>
 #include <csvc/alloc.h>
-#include <store/db.h>
+#include <store/plan.h>
 
 #include <string.h>
 
@@ -423,7 +423,7 @@ csvc_code csvc__plan_variant(csvc__plan *plan, csvc_ctx *ctx, unsigned shape, cs
 
 /* ---- life ---- */
 
-csvc__plan *csvc__plan_free(csvc__plan *plan)
+static csvc__plan *plan_free(csvc__plan *plan)
 {
     csvc__variant *v;
 
@@ -449,7 +449,7 @@ csvc__plan *csvc__plan_free(csvc__plan *plan)
     return NULL;
 }
 
-static csvc_code make_plan(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
+static csvc_code make_plan(const csvc_db_driver *driver, csvc_ctx *ctx, const csvc_entity *entity,
                            csvc__plan **ret_plan)
 {
     csvc__plan *plan;
@@ -471,30 +471,50 @@ static csvc_code make_plan(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity
         return csvc__fail_memory(ctx);
     }
     plan->entity = entity;
-    plan->driver = db->driver;
+    plan->driver = driver;
     plan->columns = csvc__calloc(entity->n_columns, sizeof(*plan->columns));
     for (uint32_t i = 0; plan->columns != NULL && i < entity->n_columns; i++) {
         if (!resolve_column(&plan->columns[i], entity->type, &entity->columns[i])) {
-            (void)csvc__plan_free(plan);
+            (void)plan_free(plan);
             return csvc__fail_memory(ctx);
         }
     }
     wrong = plan->columns != NULL ? sort_columns(plan) : NULL;
     if (wrong != NULL) {
-        (void)csvc__plan_free(plan);
+        (void)plan_free(plan);
         return csvc_fail(ctx, CSVC_INTERNAL, "entity %s: %s", entity->name, wrong);
     }
     if (plan->columns == NULL || !write_fixed(plan)) {
-        (void)csvc__plan_free(plan);
+        (void)plan_free(plan);
         return csvc__fail_memory(ctx);
     }
     *ret_plan = plan;
     return CSVC_OK;
 }
 
-static csvc__plan *find_plan(csvc_db *db, const csvc_entity *entity)
+void csvc__plans_init(csvc__plans *plans, const csvc_db_driver *driver)
 {
-    csvc__plan *plan = atomic_load_explicit(&db->plans, memory_order_acquire);
+    plans->driver = driver;
+    atomic_init(&plans->first, NULL);
+    (void)pthread_mutex_init(&plans->lock, NULL);
+}
+
+void csvc__plans_release(csvc__plans *plans)
+{
+    csvc__plan *plan = atomic_load_explicit(&plans->first, memory_order_acquire);
+
+    while (plan != NULL) {
+        csvc__plan *next = plan->next;
+
+        (void)plan_free(plan);
+        plan = next;
+    }
+    (void)pthread_mutex_destroy(&plans->lock);
+}
+
+static csvc__plan *find_plan(csvc__plans *plans, const csvc_entity *entity)
+{
+    csvc__plan *plan = atomic_load_explicit(&plans->first, memory_order_acquire);
 
     while (plan != NULL && plan->entity != entity) {
         plan = plan->next;
@@ -502,23 +522,23 @@ static csvc__plan *find_plan(csvc_db *db, const csvc_entity *entity)
     return plan;
 }
 
-csvc_code csvc__plan_of(csvc_db *db, csvc_ctx *ctx, const csvc_entity *entity,
+csvc_code csvc__plan_of(csvc__plans *plans, csvc_ctx *ctx, const csvc_entity *entity,
                         csvc__plan **ret_plan)
 {
-    csvc__plan *plan = find_plan(db, entity);
+    csvc__plan *plan = find_plan(plans, entity);
     csvc_code code = CSVC_OK;
 
     if (plan == NULL) {
-        (void)pthread_mutex_lock(&db->lock);
-        plan = find_plan(db, entity);
+        (void)pthread_mutex_lock(&plans->lock);
+        plan = find_plan(plans, entity);
         if (plan == NULL) {
-            code = make_plan(db, ctx, entity, &plan);
+            code = make_plan(plans->driver, ctx, entity, &plan);
             if (code == CSVC_OK) {
-                plan->next = atomic_load_explicit(&db->plans, memory_order_relaxed);
-                atomic_store_explicit(&db->plans, plan, memory_order_release);
+                plan->next = atomic_load_explicit(&plans->first, memory_order_relaxed);
+                atomic_store_explicit(&plans->first, plan, memory_order_release);
             }
         }
-        (void)pthread_mutex_unlock(&db->lock);
+        (void)pthread_mutex_unlock(&plans->lock);
     }
     if (code == CSVC_OK) {
         *ret_plan = plan;

@@ -1,7 +1,7 @@
 /* store/text.c: failures in words a caller can use. */
 #include <base/utf8.h>
 #include <csvc/log.h>
-#include <store/db.h>
+#include <store/plan.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,11 +12,6 @@
 enum {
     SHOWN = 64 /* bytes of a value that a text shows */
 };
-
-csvc_code csvc__fail_memory(csvc_ctx *ctx)
-{
-    return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "out of memory");
-}
 
 /* A value as people read it, quoted where it is text; false for what has no short form. */
 static bool show(const csvc_value *v, char out[SHOWN + 16])

@@ -4,7 +4,7 @@
 #include <base/clock.h>
 #include <base/utf8.h>
 #include <codec/codec.h>
-#include <store/db.h>
+#include <store/plan.h>
 
 #include <inttypes.h>
 #include <math.h>
