@@ -11,11 +11,12 @@
 #include <csvc/store.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "files.h"
 #include "names/names.h"
 #include "scope/scope.h"
+
+#include "base/utf8.h"
 
 #include "base/banned.h"
 
@@ -174,17 +175,12 @@ static void say_demanded(tables *t, const gen_entity *entity, const char *name)
 
 /* ---- comparing ---- */
 
-/* SQL takes names without regard to ASCII case; this program never leaves the C locale. */
-static bool same_name(const char *x, const char *y)
-{
-    return strcasecmp(x, y) == 0;
-}
-
 static const char *name_of(const csvc_db_rows *rows, size_t i)
 {
     return (const char *)rows->values[i * rows->n_columns].bytes.data;
 }
 
+/* SQL takes names without regard to ASCII case. */
 static void compare(tables *t, const gen_entity *entity, const csvc_db_rows *rows)
 {
     const gen_column **missing =
@@ -196,7 +192,7 @@ static void compare(tables *t, const gen_entity *entity, const csvc_db_rows *row
         bool found = false;
 
         for (size_t k = 0; k < rows->n_rows && !found; k++) {
-            found = same_name(entity->columns[i].name, name_of(rows, k));
+            found = csvc__ascii_same(entity->columns[i].name, name_of(rows, k));
         }
         if (!found) {
             missing[n_missing++] = &entity->columns[i];
@@ -206,7 +202,7 @@ static void compare(tables *t, const gen_entity *entity, const csvc_db_rows *row
         bool known = false;
 
         for (size_t i = 0; i < entity->n_columns && !known; i++) {
-            known = same_name(entity->columns[i].name, name_of(rows, k));
+            known = csvc__ascii_same(entity->columns[i].name, name_of(rows, k));
         }
         if (!known && rows->values[k * rows->n_columns + 1].i != 0) {
             cli_list_add(t->p->a, &demanded, name_of(rows, k));

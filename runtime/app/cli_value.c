@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <base/banned.h>
 
@@ -446,8 +445,8 @@ static csvc_code any_parse(csvc_arena *a, const csvc_field *field, const char *t
         fine = double_parse(text, false, &v->d);
         break;
     case CSVC_KIND_BOOL:
-        v->b = strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
-        fine = v->b || strcasecmp(text, "false") == 0 || strcmp(text, "0") == 0;
+        v->b = csvc__ascii_same(text, "true") || strcmp(text, "1") == 0;
+        fine = v->b || csvc__ascii_same(text, "false") || strcmp(text, "0") == 0;
         break;
     case CSVC_KIND_ENUM:
         fine = enum_parse(field, text, &v->i32);

@@ -91,3 +91,17 @@ int csvc__utf8_cut(const char *text, int max)
     }
     return len;
 }
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool csvc__ascii_same(const char *x, const char *y)
+{
+    while (*x != '\0' && lower(*x) == lower(*y)) {
+        x++;
+        y++;
+    }
+    return lower(*x) == lower(*y);
+}

@@ -1,4 +1,5 @@
-/* base/utf8.h: is it UTF-8? Strict: no surrogates, nothing overlong, nothing above U+10FFFF. */
+/* base/utf8.h: is it UTF-8? Strict: no surrogates, nothing overlong, nothing above U+10FFFF. And
+ * names in ASCII, whose case does not count. */
 #ifndef CSVC_BASE_UTF8_H
 #define CSVC_BASE_UTF8_H
 
@@ -15,6 +16,9 @@ CSVC_API bool csvc__utf8_text(const void *data, size_t len);
 /* How many bytes of a text to show where there is room for `max`, for "%.*s": none of a character
  * that has not all its bytes there. */
 CSVC_API int csvc__utf8_cut(const char *text, int max);
+
+/* Whether two texts are the same but for the case of ASCII letters, whatever the locale. */
+CSVC_API bool csvc__ascii_same(const char *x, const char *y);
 
 #define CSVC__UTF8_ONES  UINT64_C(0x0101010101010101)
 #define CSVC__UTF8_HIGHS UINT64_C(0x8080808080808080)

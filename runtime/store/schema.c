@@ -5,6 +5,7 @@
  * first caller, as INTERNAL.
  */
 #include <base/map.h>
+#include <base/utf8.h>
 #include <store/db.h>
 
 #include <stdio.h>
@@ -23,19 +24,6 @@ struct check_call {
     csvc_error *err;
 };
 
-/* SQL takes names without regard to ASCII case. */
-static bool same_name(const char *a, const char *b)
-{
-    for (;; a++, b++) {
-        const int x = *a >= 'A' && *a <= 'Z' ? *a + 'a' - 'A' : *a;
-        const int y = *b >= 'A' && *b <= 'Z' ? *b + 'a' - 'A' : *b;
-
-        if (x != y || x == '\0') {
-            return x == y;
-        }
-    }
-}
-
 /* A column of the table: its name, and whether a new row must bring a value for it. */
 static csvc_code see_column(void *self, const csvc_value *values, size_t n_values)
 {
@@ -49,7 +37,7 @@ static csvc_code see_column(void *self, const csvc_value *values, size_t n_value
     }
     name = (const char *)values[0].bytes.data;
     for (uint32_t i = 0; i < call->entity->n_columns; i++) {
-        if (same_name(name, call->entity->columns[i].name)) {
+        if (csvc__ascii_same(name, call->entity->columns[i].name)) { /* as SQL takes names */
             call->found[i] = known = true;
         }
     }

@@ -154,12 +154,23 @@ static void cut_between_characters(void **state)
     assert_int_equal(0, csvc__utf8_cut("", 5));
 }
 
+static void same_but_for_case(void **state)
+{
+    (void)state;
+    assert_true(csvc__ascii_same("", ""));
+    assert_true(csvc__ascii_same("User_Id[@`{", "uSER_iD[@`{"));
+    assert_false(csvc__ascii_same("user", "user_id"));
+    assert_false(csvc__ascii_same("user_id", "user"));
+    assert_false(csvc__ascii_same("@[", "`{")); /* apart by what a letter's cases are */
+    assert_false(csvc__ascii_same("\xC3\x84", "\xC3\xA4"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_of_up_to_three_bytes), cmocka_unit_test(all_four_byte_beginnings),
         cmocka_unit_test(one_byte_of_a_short_text), cmocka_unit_test(at_every_place),
-        cmocka_unit_test(cut_between_characters),
+        cmocka_unit_test(cut_between_characters),   cmocka_unit_test(same_but_for_case),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
