@@ -1,5 +1,6 @@
 /* codec/json_put.c: the words of JSON as they are printed: brackets and commas, and values that
  * are no messages. */
+#include <base/base64.h>
 #include <base/utf8.h>
 #include <codec/json_printer.h>
 
@@ -133,22 +134,8 @@ static void put_float(struct csvc__printer *p, float value)
 
 void csvc__json_base64(struct csvc__printer *p, const uint8_t *data, size_t len)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
     csvc__buffer_putc(&p->out, '"');
-    for (size_t i = 0; i < len; i += 3) {
-        size_t left = len - i;
-        uint32_t three = (uint32_t)data[i] << 16;
-        char four[4];
-
-        three |= left > 1 ? (uint32_t)data[i + 1] << 8 : 0;
-        three |= left > 2 ? data[i + 2] : 0;
-        four[0] = digits[three >> 18];
-        four[1] = digits[three >> 12 & 63];
-        four[2] = left > 1 ? digits[three >> 6 & 63] : '=';
-        four[3] = left > 2 ? digits[three & 63] : '=';
-        csvc__buffer_add(&p->out, four, 4);
-    }
+    csvc__base64_add(&p->out, data, len);
     csvc__buffer_putc(&p->out, '"');
 }
 

@@ -1,4 +1,5 @@
 /* codec/json_scalar.c: values of JSON that are no messages: numbers, text, bytes, enums. */
+#include <base/base64.h>
 #include <codec/json_reader.h>
 
 #include <inttypes.h>
@@ -280,47 +281,16 @@ static bool get_enum(struct csvc__reader *r, const csvc_field *field, void *ret_
 
 /* ---- text and bytes ---- */
 
-static int sextet(char c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
 csvc_code csvc__base64_read(csvc_arena *a, const char *text, size_t len, csvc_bytes *ret_bytes)
 {
-    const size_t whole = len;
+    uint8_t *data = csvc__arena_take(a, CSVC__BASE64_BYTES(len));
     size_t n = 0;
-    uint32_t bits = 0;
-    uint8_t *data;
 
-    while (len > 0 && whole - len < 2 && text[len - 1] == '=') {
-        len--;
-    }
-    if (len % 4 == 1 || (len != whole && whole % 4 != 0)) {
-        return CSVC_INVALID_ARGUMENT;
-    }
-    data = csvc__arena_take(a, len / 4 * 3 + 3);
     if (data == NULL) {
         return CSVC_RESOURCE_EXHAUSTED;
     }
-    for (size_t i = 0; i < len; i++) {
-        const int value = sextet(text[i]);
-
-        if (value < 0) {
-            return CSVC_INVALID_ARGUMENT;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        if (i % 4 != 0) {
-            data[n++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
-        }
+    if (!csvc__base64_decode(text, len, data, &n)) {
+        return CSVC_INVALID_ARGUMENT;
     }
     *ret_bytes = (csvc_bytes){n, data};
     return CSVC_OK;

@@ -5,6 +5,7 @@
  * when it is readable, so that what cannot be bound has a reason, and connections have a maximum.
  */
 #define _GNU_SOURCE /* accept4 */
+#include <base/thread.h>
 #include <csvc/alloc.h>
 #include <csvc/log.h>
 #include <http/driver.h>
@@ -307,17 +308,9 @@ static void log_line(int level, const char *line)
              NULL);
 }
 
-/* Signals are for the program's own threads. */
 static bool start_thread(csvc_http_server *server)
 {
-    sigset_t all, before;
-    bool ok;
-
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    ok = pthread_create(&server->thread, NULL, run, server) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return ok;
+    return csvc__thread_start(&server->thread, NULL, run, server) == 0;
 }
 
 /* The socket is its own from here on, also when it fails. */

@@ -1,6 +1,7 @@
 /* rpc/pool.c: the threads that handlers run on. */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include <base/clock.h>
+#include <base/thread.h>
 #include <csvc/alloc.h>
 #include <csvc/log.h>
 #include <rpc/pool.h>
@@ -8,7 +9,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -276,7 +276,6 @@ static void bury(csvc__pool *pool)
 static bool start_thread(csvc__worker *w)
 {
     pthread_attr_t attr;
-    sigset_t all, before;
     size_t stack = STACK_SIZE;
     bool started;
 
@@ -287,11 +286,7 @@ static bool start_thread(csvc__worker *w)
         stack = (size_t)PTHREAD_STACK_MIN;
     }
     (void)pthread_attr_setstacksize(&attr, stack);
-    /* signals are the program's; none may land in a handler */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    started = pthread_create(&w->thread, &attr, worker_main, w) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    started = csvc__thread_start(&w->thread, &attr, worker_main, w) == 0;
     (void)pthread_attr_destroy(&attr);
     return started;
 }
