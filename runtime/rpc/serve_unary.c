@@ -426,7 +426,7 @@ static csvc_code admit(served *s, const csvc_arrival *arrival)
         }
     }
     if (arrival->refusal != NULL) {
-        return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "%s", arrival->refusal);
+        return csvc_fail(ctx, arrival->refusal_code, "%s", arrival->refusal);
     }
     if (s->sm == NULL) {
         return unknown_path(s);

@@ -1,8 +1,8 @@
 /*
- * transport/gzip.c: received messages that are still packed.
+ * transport/gzip.c: messages packed with gzip.
  *
- * A transport hands them up as they came: who decodes a message unpacks it first, on the thread
- * that decodes, never to more than a message may have. A few bytes can stand for gigabytes.
+ * A transport hands received ones up as they came: who decodes a message unpacks it first, on the
+ * thread that decodes, never to more than a message may have. A few bytes can stand for gigabytes.
  */
 #include <csvc/alloc.h>
 #include <transport/seam.h>
@@ -15,7 +15,8 @@
 
 enum {
     GZIP_WINDOW = 15 + 16, /* gzip's header, and not zlib's */
-    FIRST_ROOM = 4096
+    FIRST_ROOM = 4096,
+    MEMORY_LEVEL = 8 /* zlib's own default */
 };
 
 /* What comes out, growing up to a maximum. */
@@ -168,4 +169,40 @@ csvc_code csvc__payload_unpack(csvc_payload **payload, size_t max, csvc_error *e
     csvc__payload_unref(packed);
     *payload = &out->payload;
     return CSVC_OK;
+}
+
+/* ---- packing ---- */
+
+csvc_payload *csvc__payload_pack(const csvc_bytes *pieces, size_t n_pieces)
+{
+    z_stream z = {.zalloc = take, .zfree = give};
+    csvc_payload *packed = NULL;
+    uint8_t *data = NULL;
+    size_t len = 0;
+    int rc = Z_OK;
+
+    for (size_t i = 0; i < n_pieces; i++) {
+        len += pieces[i].len;
+    }
+    if (len == 0 || len > UINT_MAX / 2 ||
+        deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, MEMORY_LEVEL,
+                     Z_DEFAULT_STRATEGY) != Z_OK) {
+        return NULL;
+    }
+    packed = csvc__payload_new(len, &data); /* what becomes longer is sent as it is */
+    z.next_out = data;
+    z.avail_out = packed != NULL ? (uInt)len : 0;
+    for (size_t i = 0; i < n_pieces && rc == Z_OK && z.avail_out > 0; i++) {
+        z.next_in = (Bytef *)(uintptr_t)pieces[i].data;
+        z.avail_in = (uInt)pieces[i].len;
+        rc = deflate(&z, i + 1 == n_pieces ? Z_FINISH : Z_NO_FLUSH);
+    }
+    (void)deflateEnd(&z);
+    if (packed == NULL || rc != Z_STREAM_END) {
+        csvc__payload_unref(packed);
+        return NULL;
+    }
+    csvc__payload_cut(packed, len - z.avail_out);
+    packed->compressed = true;
+    return packed;
 }

@@ -55,6 +55,15 @@ csvc_payload *csvc__payload_new(size_t len, uint8_t **ret_data)
     return &own->payload;
 }
 
+void csvc__payload_cut(csvc_payload *payload, size_t len)
+{
+    own_payload *own = (own_payload *)payload;
+
+    own->piece.len = len;
+    own->payload.len = len;
+    own->payload.n_pieces = len > 0 ? 1 : 0;
+}
+
 bool csvc__payload_flat(const csvc_payload *payload, csvc_arena *a, csvc_bytes *ret_bytes)
 {
     uint8_t *data = NULL;

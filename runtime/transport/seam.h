@@ -63,6 +63,9 @@ CSVC_API void csvc__payload_unref(csvc_payload *payload); /* takes NULL */
  * memory. */
 CSVC_API csvc_payload *csvc__payload_new(size_t len, uint8_t **ret_data) CSVC_MUST_CHECK;
 
+/* Fewer bytes of one that csvc__payload_new made and nobody else has seen yet. */
+CSVC_API void csvc__payload_cut(csvc_payload *payload, size_t len);
+
 /* The whole message in one run: the piece itself, or, as it is in rare cases even for two bytes,
  * its pieces copied into the arena. False: no memory. */
 CSVC_API bool csvc__payload_flat(const csvc_payload *payload, csvc_arena *a,
@@ -73,6 +76,11 @@ CSVC_API bool csvc__payload_flat(const csvc_payload *payload, csvc_arena *a,
  * becomes longer or memory is short, INTERNAL when it is no gzip; then the payload is untouched. */
 CSVC_API csvc_code csvc__payload_unpack(csvc_payload **payload, size_t max,
                                         csvc_error *err) CSVC_MUST_CHECK;
+
+/* A message packed with gzip, for a transport that sends it. Any thread; blocks for as long as that
+ * takes. NULL: no memory, or it would not become shorter. */
+CSVC_API csvc_payload *csvc__payload_pack(const csvc_bytes *pieces,
+                                          size_t n_pieces) CSVC_MUST_CHECK;
 
 /* A message to send: in the memory `reserve` gave, from its start, all of it or less (payload
  * NULL), or a counted one (the transport takes its own ref). */
@@ -258,9 +266,11 @@ typedef struct csvc_arrival {
     csvc_payload
         *first; /* reads_first methods: the one message, taken over; NULL: there was none */
     bool ended; /* already cancelled */
-    /* Why the call is over a limit of the transport's; NULL: it is not. It comes upward to be heard
-     * of and to be finished with RESOURCE_EXHAUSTED and this text; `first` is NULL then. */
+    /* Why the transport does not take the call, be it over a limit or malformed; NULL: it does. It
+     * comes upward to be heard of and to be finished with this code and text; `first` is NULL
+     * then. */
     const char *refusal;
+    csvc_code refusal_code;
 } csvc_arrival;
 
 /* Upward, for served calls. All on the call's loop. */

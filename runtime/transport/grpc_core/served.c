@@ -268,6 +268,7 @@ static void start(gc_served *sc, csvc_payload *first, const char *refusal)
         .deadline = csvc__gc_from_deadline(sc->details.deadline),
         .first = first,
         .refusal = refusal,
+        .refusal_code = CSVC_RESOURCE_EXHAUSTED,
     };
 
     if (method != NULL) {

@@ -231,7 +231,7 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
     if (arrival->refusal != NULL) {
         CHECK(arrival->first == NULL);
         call->kind = EXTRA;
-        end_call(call, CSVC_RESOURCE_EXHAUSTED, peer_text(arrival->refusal), NULL);
+        end_call(call, arrival->refusal_code, peer_text(arrival->refusal), NULL);
         return;
     }
     if (what == NULL) {

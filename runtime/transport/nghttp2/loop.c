@@ -1,0 +1,203 @@
+/*
+ * nghttp2/loop.c: an epoll set and its thread.
+ *
+ * A turn: what came from sockets, what was posted, timers, what calls are ready for, late work, and
+ * last each connection that has something to say, once.
+ */
+#include <base/thread.h>
+#include <csvc/alloc.h>
+#include <transport/nghttp2/ng.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <base/banned.h>
+
+enum {
+    EVENTS = 64
+};
+
+bool csvc__ng_loop_init(ng_loop *loop, struct csvc_tserver *ts)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = &loop->waker};
+
+    csvc__loop_init(&loop->base, &csvc_nghttp2);
+    loop->base.runs_late = true;
+    loop->ts = ts;
+    loop->ready_end = &loop->ready;
+    csvc__buffer_init(&loop->scratch, NG_MAX_HEADERS);
+    atomic_init(&loop->waiting, false);
+    atomic_init(&loop->n_coming, 0);
+    atomic_init(&loop->n_conns, 0);
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    loop->waker = (ng_source){NG_WAKER, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    loop->in = csvc__malloc(NG_READ_SIZE);
+    loop->out.bytes = csvc__malloc(NG_OUT_SIZE);
+    if (loop->epoll < 0 || loop->waker.fd < 0 || loop->in == NULL || loop->out.bytes == NULL ||
+        epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->waker.fd, &e) != 0) {
+        csvc__ng_loop_release(loop);
+        return false;
+    }
+    return true;
+}
+
+void csvc__ng_loop_release(ng_loop *loop)
+{
+    csvc__ng_call_free_spare(loop);
+    if (loop->epoll >= 0) {
+        (void)close(loop->epoll);
+    }
+    if (loop->waker.fd >= 0) {
+        (void)close(loop->waker.fd);
+    }
+    csvc__free(loop->in);
+    csvc__free(loop->out.bytes);
+    csvc__free(loop->nva);
+    csvc__buffer_release(&loop->scratch);
+    csvc__loop_release(&loop->base);
+}
+
+/* ---- waking ---- */
+
+void csvc__ng_wake(csvc_loop *base)
+{
+    ng_loop *loop = NG_CONTAINER(base, ng_loop, base);
+    const uint64_t one = 1;
+
+    /* A thread that does not wait looks at its queue before it does. The exchange orders that look
+     * against the push that brought us here. */
+    if (atomic_exchange(&loop->waiting, false)) {
+        (void)!write(loop->waker.fd, &one, sizeof(one));
+    }
+}
+
+static bool has_posted(ng_loop *loop)
+{
+    return atomic_load(&loop->base.posted) != NULL;
+}
+
+/* Milliseconds to wait; -1: for ever. */
+static int patience(ng_loop *loop)
+{
+    int64_t due = INT64_MAX;
+
+    if (has_posted(loop) || loop->ready != NULL || loop->dirty != NULL || loop->base.late != NULL) {
+        return 0;
+    }
+    due = csvc__loop_next_due(&loop->base);
+    if (due == INT64_MAX) {
+        return -1;
+    }
+    due = (due - csvc__now() + CSVC__MS - 1) / CSVC__MS;
+    return due < 0 ? 0 : due > INT32_MAX ? INT32_MAX : (int)due;
+}
+
+static int wait_for_events(ng_loop *loop, struct epoll_event events[EVENTS])
+{
+    int timeout = patience(loop);
+    int n = 0;
+
+    if (timeout != 0) {
+        atomic_store(&loop->waiting, true);
+        if (has_posted(loop)) {
+            timeout = 0;
+        }
+    }
+    n = epoll_wait(loop->epoll, events, EVENTS, timeout);
+    atomic_store_explicit(&loop->waiting, false, memory_order_relaxed);
+    loop->now = csvc__now();
+    return n;
+}
+
+/* ---- turns ---- */
+
+static void handle(ng_loop *loop, const struct epoll_event *event)
+{
+    ng_source *source = event->data.ptr;
+    uint64_t woken = 0;
+
+    switch (source->kind) {
+    case NG_WAKER:
+        (void)!read(source->fd, &woken, sizeof(woken));
+        break;
+    case NG_LISTENER:
+        csvc__ng_accept(loop->ts, source->fd);
+        break;
+    case NG_CONN:
+        csvc__ng_conn_events((ng_conn *)source, event->events);
+        break;
+    }
+}
+
+/* Those that are ready now: what makes itself ready again waits for the next turn. */
+static void run_ready(ng_loop *loop)
+{
+    ng_call *call = loop->ready;
+
+    loop->ready = NULL;
+    loop->ready_end = &loop->ready;
+    while (call != NULL) {
+        ng_call *next = call->next_ready; /* running it may end its memory */
+
+        call->listed = false;
+        csvc__ng_call_run(call);
+        call = next;
+    }
+}
+
+static void flush_dirty(ng_loop *loop)
+{
+    ng_conn *conn = loop->dirty;
+
+    loop->dirty = NULL;
+    while (conn != NULL) {
+        ng_conn *next = conn->next_dirty;
+
+        conn->dirty = false;
+        csvc__ng_flush(conn);
+        csvc__ng_conn_unref(conn);
+        conn = next;
+    }
+}
+
+/* Whether the thread may end. */
+static bool is_over(ng_loop *loop)
+{
+    if (!loop->ending || loop->n_live > 0 || loop->ready != NULL ||
+        atomic_load(&loop->n_coming) > 0) {
+        return false;
+    }
+    /* A thread that posted the last thing may still be about to wake us. */
+    csvc__loop_settle(&loop->base);
+    return !has_posted(loop);
+}
+
+void csvc__ng_loop_run(ng_loop *loop)
+{
+    struct epoll_event events[EVENTS];
+    int n = 0;
+
+    csvc__loop_enter(&loop->base);
+    loop->now = csvc__now();
+    for (;;) {
+        for (int i = 0; i < n; i++) {
+            handle(loop, &events[i]);
+        }
+        csvc__loop_run_posted(&loop->base);
+        csvc__loop_run_timers(&loop->base);
+        run_ready(loop);
+        csvc__loop_run_late(&loop->base);
+        flush_dirty(loop);
+        if (loop->ready != NULL) {
+            run_ready(loop); /* what was written has ended calls */
+        }
+        if (is_over(loop)) {
+            break;
+        }
+        n = wait_for_events(loop, events);
+    }
+    csvc__loop_enter(NULL);
+}

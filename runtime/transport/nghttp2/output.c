@@ -1,0 +1,270 @@
+/*
+ * nghttp2/output.c: from frames to one write.
+ *
+ * Frames are gathered in the loop's memory, which all connections share; only what a socket does
+ * not take is kept, with its connection. Long pieces of messages are not copied but shown to the
+ * write.
+ */
+#include <csvc/alloc.h>
+#include <transport/nghttp2/ng.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <base/banned.h>
+
+enum {
+    FRAME = 16384 + 9 + 256, /* the longest that one step adds, with what goes before it */
+    SHOWN = 4                /* pieces that one step may add */
+};
+
+#define LINGER (250 * CSVC__MS)
+
+bool csvc__ng_out_has_room(const ng_out *out)
+{
+    return out->len + FRAME <= NG_OUT_SIZE && out->n_pieces + SHOWN <= NG_OUT_PIECES &&
+           out->total < 4 * NG_OUT_SIZE;
+}
+
+void csvc__ng_out_copy(ng_out *out, const void *data, size_t len)
+{
+    uint8_t *at = out->bytes + out->len;
+    struct iovec *last = out->n_pieces > 0 ? &out->pieces[out->n_pieces - 1] : NULL;
+
+    if (len == 0) {
+        return;
+    }
+    memcpy(at, data, len);
+    out->len += len;
+    out->total += len;
+    if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == at) {
+        last->iov_len += len;
+        return;
+    }
+    out->pieces[out->n_pieces++] = (struct iovec){.iov_base = at, .iov_len = len};
+}
+
+void csvc__ng_out_add(ng_out *out, csvc_payload *payload, const void *data, size_t len)
+{
+    if (len < NG_REFERENCED || out->n_pieces + 2 >= NG_OUT_PIECES) {
+        csvc__ng_out_copy(out, data, len);
+        return;
+    }
+    if (out->n_held == 0 || out->held[out->n_held - 1] != payload) {
+        csvc__payload_ref(payload);
+        out->held[out->n_held++] = payload;
+    }
+    out->pieces[out->n_pieces++] =
+        (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+    out->total += len;
+}
+
+void csvc__ng_out_clear(ng_out *out)
+{
+    for (size_t i = 0; i < out->n_held; i++) {
+        csvc__payload_unref(out->held[i]);
+    }
+    out->n_held = 0;
+    out->n_pieces = 0;
+    out->len = 0;
+    out->total = 0;
+    out->full = false;
+}
+
+/* ---- writing ---- */
+
+/* A record takes the bytes of one piece, so pieces are long here. */
+static ssize_t write_tls(ng_conn *conn, const struct iovec *pieces, size_t n_pieces)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < n_pieces; i++) {
+        size_t at = 0;
+
+        while (at < pieces[i].iov_len) {
+            const ssize_t n = csvc__ng_tls_write(
+                conn->tls, (const uint8_t *)pieces[i].iov_base + at, pieces[i].iov_len - at);
+
+            if (n == NG_IO_AGAIN_READ || n == NG_IO_AGAIN_WRITE) {
+                return (ssize_t)total;
+            }
+            if (n <= 0) {
+                return -1;
+            }
+            at += (size_t)n;
+            total += (size_t)n;
+        }
+    }
+    return (ssize_t)total;
+}
+
+/* Bytes taken; 0: none now; below 0: the connection is dead. */
+static ssize_t write_some(ng_conn *conn, const struct iovec *pieces, size_t n_pieces)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = n_pieces};
+
+    if (conn->tls != NULL) {
+        return write_tls(conn, pieces, n_pieces);
+    }
+    for (;;) {
+        const ssize_t n = sendmsg(conn->source.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n >= 0) {
+            return n;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+            return 0;
+        }
+        if (errno != EINTR) {
+            return -1;
+        }
+    }
+}
+
+/* What is left of an earlier write. False: the connection is dead. */
+static bool write_pending(ng_conn *conn)
+{
+    const struct iovec piece = {.iov_base = conn->pending + conn->pending_at,
+                                .iov_len = conn->n_pending - conn->pending_at};
+    const ssize_t n = write_some(conn, &piece, 1);
+
+    if (n < 0) {
+        return false;
+    }
+    if (n > 0) {
+        conn->stuck = conn->loop->now;
+        conn->pending_at += (size_t)n;
+    }
+    if (conn->pending_at == conn->n_pending) {
+        csvc__free(conn->pending);
+        conn->pending = NULL;
+        conn->n_pending = 0;
+        conn->pending_at = 0;
+    }
+    return true;
+}
+
+/* Keeps what was not taken of the loop's output. False: no memory. */
+static bool keep(ng_conn *conn, const ng_out *out, size_t taken)
+{
+    size_t at = 0;
+
+    conn->pending = csvc__malloc(out->total - taken);
+    if (conn->pending == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < out->n_pieces; i++) {
+        const struct iovec *piece = &out->pieces[i];
+        const size_t skip = taken < piece->iov_len ? taken : piece->iov_len;
+
+        memcpy(conn->pending + at, (const uint8_t *)piece->iov_base + skip, piece->iov_len - skip);
+        at += piece->iov_len - skip;
+        taken -= skip;
+    }
+    conn->n_pending = at;
+    conn->pending_at = 0;
+    conn->stuck = conn->loop->now;
+    return true;
+}
+
+/* Writes what is gathered. False: the connection is dead. */
+static bool write_out(ng_conn *conn, ng_out *out)
+{
+    ssize_t n = 0;
+    bool ok = true;
+
+    if (out->total == 0) {
+        return true;
+    }
+    n = write_some(conn, out->pieces, out->n_pieces);
+    if (n < 0) {
+        ok = false;
+    } else if ((size_t)n < out->total) {
+        ok = keep(conn, out, (size_t)n);
+    }
+    csvc__ng_out_clear(out);
+    return ok;
+}
+
+/* Their last frames are with the socket. */
+static void tell_ended(ng_conn *conn)
+{
+    while (conn->ended != NULL) {
+        ng_call *call = conn->ended;
+
+        conn->ended = call->next_ended;
+        call->delivered = !call->cut;
+        csvc__ng_call_ready(call, NG_READY_CLOSED);
+    }
+}
+
+/* False: the connection is dead. */
+static bool gather_and_write(ng_conn *conn, ng_out *out)
+{
+    while (conn->n_pending == 0) {
+        const uint8_t *frame = NULL;
+        ssize_t n = 0;
+        bool more = true;
+
+        if (csvc__ng_out_has_room(out)) {
+            n = nghttp2_session_mem_send(conn->session, &frame);
+            if (n > 0) {
+                csvc__ng_out_copy(out, frame, (size_t)n);
+                continue;
+            }
+            more = out->full; /* DATA is gathered by its callback, which stopped */
+        }
+        if (n < 0 || !write_out(conn, out)) {
+            return false;
+        }
+        if (!more) {
+            return true;
+        }
+    }
+    return true;
+}
+
+static bool is_all_said(const ng_conn *conn)
+{
+    if (nghttp2_session_want_write(conn->session)) {
+        return false;
+    }
+    return conn->spent || (conn->last_said && !nghttp2_session_want_read(conn->session));
+}
+
+void csvc__ng_flush(ng_conn *conn)
+{
+    bool ok = true;
+
+    if (!conn->open) {
+        return;
+    }
+    if (conn->n_pending > 0) {
+        ok = write_pending(conn);
+    }
+    if (ok && conn->n_pending == 0) {
+        ok = gather_and_write(conn, &conn->loop->out);
+        csvc__ng_out_clear(&conn->loop->out);
+    }
+    if (ok && conn->n_pending == 0) {
+        tell_ended(conn);
+    }
+    if (!ok || !csvc__ng_conn_epoll(conn)) {
+        csvc__ng_conn_abort(conn);
+        return;
+    }
+    if (conn->n_pending > 0) {
+        csvc__ng_conn_watch(conn);
+    } else if (!conn->shut && is_all_said(conn)) {
+        /* the peer closes, or the timer does */
+        conn->shut = true;
+        conn->over_by = conn->loop->now + LINGER;
+        (void)shutdown(conn->source.fd, SHUT_WR);
+        csvc__ng_conn_watch(conn);
+        if (conn->timer.slot == 0) {
+            csvc__ng_conn_abort(conn);
+        }
+    }
+}

@@ -1,0 +1,304 @@
+/* nghttp2/session.c: what nghttp2 tells of a connection. */
+#include <csvc/alloc.h>
+#include <transport/nghttp2/ng.h>
+
+#include <base/banned.h>
+
+enum {
+    NEVER_BY_THEM = 1 << 30 /* budgets of nghttp2's own that guard.c has instead */
+};
+
+/* ---- memory ---- */
+
+static void *take(size_t size, void *self)
+{
+    (void)self;
+    return csvc__malloc(size);
+}
+
+static void give(void *memory, void *self)
+{
+    (void)self;
+    csvc__free(memory);
+}
+
+static void *take_zeroed(size_t n, size_t size, void *self)
+{
+    (void)self;
+    return csvc__calloc(n, size);
+}
+
+static void *take_more(void *memory, size_t size, void *self)
+{
+    (void)self;
+    return csvc__realloc(memory, size);
+}
+
+/* ---- requests ---- */
+
+static ng_call *call_of(nghttp2_session *session, int32_t stream)
+{
+    return nghttp2_session_get_stream_user_data(session, stream);
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    ng_conn *conn = user;
+    ng_call *call = NULL;
+
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || conn->spent) {
+        return 0;
+    }
+    call = csvc__ng_call_new(conn, frame->hd.stream_id);
+    if (call == NULL) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    (void)nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, call);
+    conn->current = call;
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *user)
+{
+    ng_conn *conn = user;
+    ng_call *call = conn->current;
+
+    (void)session;
+    (void)frame;
+    (void)flags;
+    if (call == NULL) {
+        return 0; /* trailers of a request have no meaning */
+    }
+    csvc__ng_request_header(&call->request, conn->loop->ts->max_metadata, name, name_len, value,
+                            value_len);
+    if (call->request.bytes > (size_t)conn->loop->ts->max_metadata + NG_METADATA_GRACE) {
+        csvc__ng_guard_headers(conn);
+    }
+    return 0;
+}
+
+static void on_headers_end(nghttp2_session *session, ng_conn *conn, const nghttp2_frame *frame)
+{
+    ng_call *call = NULL;
+
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        call = conn->current;
+        conn->current = NULL;
+        if (call != NULL) {
+            csvc__ng_call_headers(call); /* which may end its memory */
+        }
+    }
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+        call = call_of(session, frame->hd.stream_id);
+        if (call != NULL) {
+            csvc__ng_receive_end(call);
+        }
+    }
+}
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream,
+                         const uint8_t *data, size_t len, void *user)
+{
+    ng_conn *conn = user;
+    ng_call *call = call_of(session, stream);
+
+    (void)flags;
+    (void)nghttp2_session_consume_connection(session, len);
+    if (call == NULL || conn->spent) {
+        (void)nghttp2_session_consume_stream(session, stream, len);
+        return 0;
+    }
+    csvc__ng_receive(call, data, len);
+    return 0;
+}
+
+/* ---- frames ---- */
+
+static void on_ping(ng_conn *conn, const nghttp2_frame *frame)
+{
+    if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
+        (void)csvc__ng_guard_ping(conn);
+        return;
+    }
+    conn->pinged = false;
+    if (conn->draining) {
+        csvc__ng_conn_say_last(conn); /* what the peer sent before it heard of the end is here */
+    }
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
+{
+    ng_conn *conn = user;
+
+    (void)session;
+    if (conn->spent) {
+        return 0;
+    }
+    switch (hd->type) {
+    case NGHTTP2_RST_STREAM:
+        (void)csvc__ng_guard(conn, NG_RESETS);
+        break;
+    case NGHTTP2_SETTINGS:
+        (void)csvc__ng_guard(conn, NG_SETTINGS);
+        break;
+    case NGHTTP2_DATA:
+        if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+            (void)csvc__ng_guard(conn, NG_EMPTY);
+        }
+        break;
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_PING:
+        break;
+    default:
+        (void)csvc__ng_guard(conn, NG_OTHER);
+        break;
+    }
+    return 0;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    ng_conn *conn = user;
+    ng_call *call = NULL;
+
+    if (conn->spent) {
+        return 0;
+    }
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        on_headers_end(session, conn, frame);
+        break;
+    case NGHTTP2_DATA:
+        if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+            call = call_of(session, frame->hd.stream_id);
+            if (call != NULL) {
+                csvc__ng_receive_end(call);
+            }
+        }
+        break;
+    case NGHTTP2_SETTINGS:
+        if (!conn->begun) {
+            conn->begun = true;
+            conn->idle_since = conn->loop->now;
+            csvc__ng_conn_watch(conn);
+        }
+        break;
+    case NGHTTP2_PING:
+        on_ping(conn, frame);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+/* ---- what went out ---- */
+
+static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    ng_conn *conn = user;
+    ng_call *call = NULL;
+
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
+        return 0;
+    }
+    conn->strikes = 0; /* a peer that is answered may ask whether we live */
+    conn->ping_ok = 0;
+    if (frame->hd.type != NGHTTP2_HEADERS || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        return 0;
+    }
+    call = call_of(session, frame->hd.stream_id);
+    if (call == NULL) {
+        return 0;
+    }
+    call->end_sent = true;
+    if (!call->half_closed) { /* and it need not send what it may still have */
+        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                        NGHTTP2_NO_ERROR);
+    }
+    return 0;
+}
+
+static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user)
+{
+    (void)error;
+    (void)user;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                        NGHTTP2_INTERNAL_ERROR);
+    }
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t code, void *user)
+{
+    ng_call *call = call_of(session, stream);
+
+    (void)code;
+    (void)user;
+    if (call != NULL) {
+        csvc__ng_call_gone(call);
+    }
+    return 0;
+}
+
+/* ---- sessions ---- */
+
+bool csvc__ng_sessions_prepare(csvc_tserver *ts)
+{
+    nghttp2_session_callbacks *cb = NULL;
+
+    if (nghttp2_session_callbacks_new(&cb) != 0) {
+        return false;
+    }
+    ts->callbacks = cb;
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data_chunk);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_not_sent);
+    nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
+    nghttp2_session_callbacks_set_send_data_callback(cb, csvc__ng_send_data);
+    if (nghttp2_option_new(&ts->options) != 0) {
+        return false;
+    }
+    nghttp2_option_set_no_auto_window_update(ts->options, 1);
+    nghttp2_option_set_no_closed_streams(ts->options, 1);
+    nghttp2_option_set_stream_reset_rate_limit(ts->options, NEVER_BY_THEM, NEVER_BY_THEM);
+    return true;
+}
+
+void csvc__ng_sessions_release(csvc_tserver *ts)
+{
+    nghttp2_session_callbacks_del(ts->callbacks);
+    nghttp2_option_del(ts->options);
+}
+
+nghttp2_session *csvc__ng_session_new(ng_conn *conn)
+{
+    static nghttp2_mem memory = {
+        .malloc = take, .free = give, .calloc = take_zeroed, .realloc = take_more};
+    const csvc_tserver *ts = conn->loop->ts;
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, ts->max_streams},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, NG_STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, ts->max_metadata},
+    };
+    nghttp2_session *session = NULL;
+
+    if (nghttp2_session_server_new3(&session, ts->callbacks, conn, ts->options, &memory) != 0) {
+        return NULL;
+    }
+    if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings,
+                                sizeof(settings) / sizeof(settings[0])) != 0 ||
+        nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
+                                              NG_CONNECTION_WINDOW) != 0) {
+        nghttp2_session_del(session);
+        return NULL;
+    }
+    return session;
+}
