@@ -1,0 +1,78 @@
+/*
+ * nghttp2/tls.h: TLS of a server's connections, by OpenSSL 3.
+ *
+ * A server has one `ng_tls`: the files (tls/files.h), looked at with each new connection; the keys
+ * of session tickets, which outlive a change of certificates, but not one of the CA file: whoever
+ * was let in by it must be let in again by the new one. A connection has one `ng_tls_session`
+ * around a socket that stays the connection's.
+ *
+ * TLS 1.2 and 1.3, as RFC 9113 (9.2) wants them for HTTP/2: ephemeral keys and authenticated
+ * ciphers, no compression, no renegotiation. A caller that does not offer "h2" by ALPN is refused
+ * with no_application_protocol.
+ *
+ *     n = csvc__ng_tls_read(session, buffer, sizeof(buffer));
+ *     if (n == NG_IO_AGAIN_READ || n == NG_IO_AGAIN_WRITE) wait until the socket is so;
+ *     if (n == NG_IO_ERROR || n == 0) {
+ *         why = csvc__ng_tls_refusal(session, text, sizeof(text));
+ *         if (why != NULL && !csvc__ng_tls_established(session)) csvc__tls_log_refusal(why, peer);
+ *         close;
+ *     }
+ */
+#ifndef CSVC_NGHTTP2_TLS_H
+#define CSVC_NGHTTP2_TLS_H
+
+#include <sys/types.h>
+
+#include <transport/seam.h>
+
+/* What reading and writing say besides a number of bytes. Either may wait for either. */
+enum {
+    NG_IO_ERROR = -1,
+    NG_IO_AGAIN_READ = -2,
+    NG_IO_AGAIN_WRITE = -3
+};
+
+typedef struct ng_tls ng_tls;
+typedef struct ng_tls_session ng_tls_session;
+
+/* Reads the files a first time. NULL with err set, as csvc__tls_files_init, and
+ * FAILED_PRECONDITION for what OpenSSL refuses (a key too small). */
+ng_tls *csvc__ng_tls_new(const csvc_ttls *files, csvc_error *err) CSVC_MUST_CHECK;
+void csvc__ng_tls_free(ng_tls *tls); /* takes NULL; after the last session */
+
+/* For an accepted, non-blocking socket, with the newest certificates. Any thread; from then on one
+ * thread at a time. NULL: no memory. */
+ng_tls_session *csvc__ng_tls_session_new(ng_tls *tls, int fd) CSVC_MUST_CHECK;
+
+/* Says close_notify if `orderly`, when that can be done at once. Takes NULL. Leaves the socket. */
+void csvc__ng_tls_session_free(ng_tls_session *session, bool orderly);
+
+/*
+ * Bytes that came: how many; 0: no more will, with close_notify or without (HTTP/2 knows where it
+ * ends); or one of NG_IO_. The handshake runs within the first ones. One record at most, so read
+ * until it says again, or ask `pending` before waiting.
+ */
+ssize_t csvc__ng_tls_read(ng_tls_session *session, void *buffer, size_t len);
+
+/*
+ * Takes some of the bytes, `len` > 0: how many, or one of NG_IO_. After AGAIN the same bytes must
+ * come first the next time, and no fewer: part of them may be encrypted already. Up to 16 KiB go
+ * into one record and one system call, so gather before.
+ */
+ssize_t csvc__ng_tls_write(ng_tls_session *session, const void *data, size_t len);
+
+/* Whether there may be bytes to read that the socket will not announce again. */
+bool csvc__ng_tls_pending(const ng_tls_session *session);
+
+bool csvc__ng_tls_established(const ng_tls_session *session); /* the handshake is done */
+
+/* What went wrong, in OpenSSL's words or the like of them, in the buffer: "certificate verify
+ * failed: certificate has expired". NULL: nothing, or nobody has said a word yet. */
+const char *csvc__ng_tls_refusal(const ng_tls_session *session, char *buffer, size_t size);
+
+/* The names in the caller's certificate, verified. Any thread, any number at once, while the
+ * session lives and once it is established. False: no memory. */
+bool csvc__ng_tls_identity(const ng_tls_session *session, csvc_arena *a,
+                           csvc_identity *ret_identity);
+
+#endif /* CSVC_NGHTTP2_TLS_H */
