@@ -29,6 +29,7 @@ bool csvc__ng_loop_init(ng_loop *loop, struct csvc_tserver *ts)
     loop->ts = ts;
     loop->ready_end = &loop->ready;
     csvc__buffer_init(&loop->scratch, NG_MAX_HEADERS);
+    csvc__ng_memory_init(&loop->memory);
     atomic_init(&loop->waiting, false);
     atomic_init(&loop->n_coming, 0);
     atomic_init(&loop->n_conns, 0);
@@ -57,6 +58,7 @@ void csvc__ng_loop_release(ng_loop *loop)
     csvc__free(loop->out.bytes);
     csvc__free(loop->nva);
     csvc__buffer_release(&loop->scratch);
+    csvc__ng_memory_release(&loop->memory);
     csvc__loop_release(&loop->base);
 }
 

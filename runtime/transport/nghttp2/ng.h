@@ -84,6 +84,21 @@ void csvc__ng_out_clear(ng_out *out);
  * dealt with here, also the connection. */
 void csvc__ng_flush(ng_conn *conn);
 
+/* ---- memory.c: what nghttp2 allocates for the sessions of a loop ---- */
+
+enum {
+    NG_MEMORY_CLASSES = 32 /* of 16 bytes each */
+};
+
+typedef struct ng_memory {
+    nghttp2_mem functions;
+    struct ng_block *spare[NG_MEMORY_CLASSES];
+    size_t n_spare[NG_MEMORY_CLASSES];
+} ng_memory;
+
+void csvc__ng_memory_init(ng_memory *memory);
+void csvc__ng_memory_release(ng_memory *memory); /* every session has gone */
+
 /* ---- loop.c ---- */
 
 struct ng_loop {
@@ -105,6 +120,7 @@ struct ng_loop {
     size_t n_spare;
     uint8_t *in; /* NG_READ_SIZE */
     ng_out out;
+    ng_memory memory;
     nghttp2_nv *nva; /* of the headers that are being made */
     size_t max_nva;
     csvc__buffer scratch;

@@ -1,5 +1,4 @@
 /* nghttp2/session.c: what nghttp2 tells of a connection. */
-#include <csvc/alloc.h>
 #include <transport/nghttp2/ng.h>
 
 #include <base/banned.h>
@@ -7,32 +6,6 @@
 enum {
     NEVER_BY_THEM = 1 << 30 /* budgets of nghttp2's own that guard.c has instead */
 };
-
-/* ---- memory ---- */
-
-static void *take(size_t size, void *self)
-{
-    (void)self;
-    return csvc__malloc(size);
-}
-
-static void give(void *memory, void *self)
-{
-    (void)self;
-    csvc__free(memory);
-}
-
-static void *take_zeroed(size_t n, size_t size, void *self)
-{
-    (void)self;
-    return csvc__calloc(n, size);
-}
-
-static void *take_more(void *memory, size_t size, void *self)
-{
-    (void)self;
-    return csvc__realloc(memory, size);
-}
 
 /* ---- requests ---- */
 
@@ -280,8 +253,6 @@ void csvc__ng_sessions_release(csvc_tserver *ts)
 
 nghttp2_session *csvc__ng_session_new(ng_conn *conn)
 {
-    static nghttp2_mem memory = {
-        .malloc = take, .free = give, .calloc = take_zeroed, .realloc = take_more};
     const csvc_tserver *ts = conn->loop->ts;
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, ts->max_streams},
@@ -290,7 +261,8 @@ nghttp2_session *csvc__ng_session_new(ng_conn *conn)
     };
     nghttp2_session *session = NULL;
 
-    if (nghttp2_session_server_new3(&session, ts->callbacks, conn, ts->options, &memory) != 0) {
+    if (nghttp2_session_server_new3(&session, ts->callbacks, conn, ts->options,
+                                    &conn->loop->memory.functions) != 0) {
         return NULL;
     }
     if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings,
