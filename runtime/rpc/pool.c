@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
 
 #include <base/banned.h>
 
@@ -238,6 +241,9 @@ static void *worker_main(void *arg)
     csvc__pool *pool = w->pool;
     bool stay = true;
 
+#if defined(__linux__)
+    (void)prctl(PR_SET_NAME, "csvc-worker", 0, 0, 0);
+#endif
     (void)pthread_mutex_lock(&pool->lock);
     pool->n_coming--;
     while (stay) {
