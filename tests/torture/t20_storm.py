@@ -45,6 +45,20 @@ def counted(server, method, what, codes, reached=None):
     return started
 
 
+def cancelled_through(front, back):
+    """Calls with time enough whose caller gives up: those behind are told, long before their own deadline."""
+    told = lambda: back.total("torture_told_total")
+    waits, before, few = back.total("torture_waits_total"), told(), 20
+    with h2.Connection(front.address) as c:
+        for n in range(1, 2 * few, 2):
+            c.call(n, torture.SERVICE + "Front", h2.message(b"\x08\xe0\xd4\x03"), ("grpc-timeout", "60S"))
+        torture.wait_until("all wait behind", lambda: back.total("torture_waits_total") == waits + few)
+        e2e.equal(told(), before, "handlers behind that were told before there was anything to tell")
+        for n in range(1, 2 * few, 2):
+            c.send(h2.frame(h2.RST_STREAM, 0, n, b"\0\0\0\x08"))
+        torture.wait_until("those behind are told", lambda: told() == before + few)
+
+
 FEW = ("--max-workers", "32")  # so that it is warm soon
 with torture.Server(*FEW) as back, torture.Server(*FEW, env={"BACK": back.address}) as front:
     back.warm_by(lambda: storm(back, "wait", CALLS), 12)
@@ -65,4 +79,5 @@ with torture.Server(*FEW) as back, torture.Server(*FEW, env={"BACK": back.addres
     begun, ended = (front.total(f"grpc_client_{what}_total", grpc_method="Wait") for what in ("started", "handled"))
     if begun != ended or not 0 < reached - straight <= begun:
         e2e.fail(f"children: {begun} begun, {ended} ended, {reached - straight} reached the server behind")
+    cancelled_through(front, back)
     print(f"{CALLS} calls through a server in front: {codes}; behind it {told} handlers told, {done} done, of {reached}")
