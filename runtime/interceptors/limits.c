@@ -12,12 +12,13 @@
 #include <base/banned.h>
 
 struct csvc_limits {
-    uint32_t max_calls;
-    atomic_uint calls; /* at this time */
+    atomic_uint max_calls; /* 0: no limit */
+    atomic_uint calls;     /* at this time */
 
-    double per_second; /* 0: no limit */
-    double burst;
+    atomic_bool has_rate; /* without the lock: calls that have no rate need not take it */
     pthread_mutex_t lock; /* of the bucket */
+    double per_second;    /* 0: no limit */
+    double burst;
     double tokens;
     int64_t filled; /* csvc__now() time of the last filling */
 };
@@ -26,16 +27,52 @@ typedef struct taken {
     bool counted; /* among calls */
 } taken;
 
-csvc_limits *csvc_limits_new(const csvc_limits_options *options, csvc_error *err)
+static csvc_code read_options(const csvc_limits_options *options, csvc_limits_options *ret_o,
+                              csvc_error *err)
 {
     csvc_limits_options o = {0};
-    csvc_limits *l;
 
     if (options != NULL) {
         memcpy(&o, options, options->struct_size < sizeof(o) ? options->struct_size : sizeof(o));
     }
     if (isnan(o.per_second) || o.per_second < 0) {
-        (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT, "a rate is a number above 0");
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "a rate is a number above 0");
+    }
+    *ret_o = o;
+    return CSVC_OK;
+}
+
+/* What has come into the bucket since it was looked at. Under the lock. */
+static void fill(csvc_limits *l)
+{
+    const int64_t now = csvc__now();
+
+    if (now > l->filled) {
+        l->tokens += (double)(now - l->filled) * 1e-9 * l->per_second;
+        l->filled = now;
+    }
+    l->tokens = l->tokens < l->burst ? l->tokens : l->burst;
+}
+
+/* Under the lock, or before anybody knows of it. */
+static void set(csvc_limits *l, const csvc_limits_options *o)
+{
+    const bool had_rate = l->per_second > 0;
+
+    fill(l);
+    l->per_second = isinf(o->per_second) ? 0 : o->per_second;
+    l->burst = o->burst > 0 ? o->burst : ceil(l->per_second);
+    l->tokens = had_rate && l->tokens < l->burst ? l->tokens : l->burst;
+    atomic_store_explicit(&l->has_rate, l->per_second > 0, memory_order_relaxed);
+    atomic_store_explicit(&l->max_calls, o->max_calls, memory_order_relaxed);
+}
+
+csvc_limits *csvc_limits_new(const csvc_limits_options *options, csvc_error *err)
+{
+    csvc_limits_options o;
+    csvc_limits *l;
+
+    if (read_options(options, &o, err) != CSVC_OK) {
         return NULL;
     }
     l = csvc__calloc(1, sizeof(*l));
@@ -43,14 +80,23 @@ csvc_limits *csvc_limits_new(const csvc_limits_options *options, csvc_error *err
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    l->max_calls = o.max_calls;
     atomic_init(&l->calls, 0);
-    l->per_second = isinf(o.per_second) ? 0 : o.per_second;
-    l->burst = o.burst > 0 ? o.burst : ceil(l->per_second);
-    l->tokens = l->burst;
-    l->filled = csvc__now();
     (void)pthread_mutex_init(&l->lock, NULL);
+    set(l, &o);
     return l;
+}
+
+csvc_code csvc_limits_set(csvc_limits *limits, const csvc_limits_options *options, csvc_error *err)
+{
+    csvc_limits_options o;
+    const csvc_code code = read_options(options, &o, err);
+
+    if (code == CSVC_OK) {
+        (void)pthread_mutex_lock(&limits->lock);
+        set(limits, &o);
+        (void)pthread_mutex_unlock(&limits->lock);
+    }
+    return code;
 }
 
 csvc_limits *csvc_limits_free(csvc_limits *limits)
@@ -62,29 +108,26 @@ csvc_limits *csvc_limits_free(csvc_limits *limits)
     return NULL;
 }
 
-/* Takes a token; false, with the time until there is one, when there is none. */
-static bool take_token(csvc_limits *l, int64_t *ret_wait_ms)
+/* Takes a token; false, with the rate and the time until there is one, when there is none. */
+static bool take_token(csvc_limits *l, double *ret_per_second, int64_t *ret_wait_ms)
 {
     double missing = 0;
-    int64_t now;
+    double per_second;
 
     (void)pthread_mutex_lock(&l->lock);
-    now = csvc__now();
-    if (now > l->filled) {
-        l->tokens += (double)(now - l->filled) * 1e-9 * l->per_second;
-        l->tokens = l->tokens < l->burst ? l->tokens : l->burst;
-        l->filled = now;
-    }
+    per_second = l->per_second;
+    fill(l);
     if (l->tokens >= 1) {
         l->tokens -= 1;
     } else {
         missing = 1 - l->tokens;
     }
     (void)pthread_mutex_unlock(&l->lock);
-    if (missing <= 0) {
-        return true;
+    if (missing <= 0 || per_second <= 0) {
+        return true; /* there is a token, or no rate any more */
     }
-    missing = ceil(missing * 1e3 / l->per_second);
+    missing = ceil(missing * 1e3 / per_second);
+    *ret_per_second = per_second;
     *ret_wait_ms = missing < 1e15 ? (int64_t)missing : INT64_C(1000000000000000);
     return false;
 }
@@ -101,24 +144,27 @@ static csvc_code limiting_begin(void *self, csvc_ctx *ctx, void *state)
 {
     csvc_limits *l = self;
     taken *t = state;
+    const uint32_t max_calls = atomic_load_explicit(&l->max_calls, memory_order_relaxed);
+    const bool has_rate = atomic_load_explicit(&l->has_rate, memory_order_relaxed);
+    double per_second;
     int64_t wait_ms;
 
-    if ((l->max_calls == 0 && l->per_second <= 0) || is_health(ctx)) {
+    if ((max_calls == 0 && !has_rate) || is_health(ctx)) {
         return CSVC_OK;
     }
-    if (l->max_calls > 0) {
-        if (atomic_fetch_add_explicit(&l->calls, 1, memory_order_relaxed) >= l->max_calls) {
+    if (max_calls > 0) {
+        if (atomic_fetch_add_explicit(&l->calls, 1, memory_order_relaxed) >= max_calls) {
             (void)atomic_fetch_sub_explicit(&l->calls, 1, memory_order_relaxed);
             return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED,
                              "the server has %u calls in flight and takes no more; try again later",
-                             (unsigned)l->max_calls);
+                             (unsigned)max_calls);
         }
         t->counted = true;
     }
-    if (l->per_second > 0 && !take_token(l, &wait_ms)) {
+    if (has_rate && !take_token(l, &per_second, &wait_ms)) {
         (void)csvc_retry_after(ctx, wait_ms); /* without memory there is still the text */
         return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED,
-                         "more than %g calls a second; try again in %" PRId64 " ms", l->per_second,
+                         "more than %g calls a second; try again in %" PRId64 " ms", per_second,
                          wait_ms);
     }
     return CSVC_OK;

@@ -38,9 +38,11 @@ csvc_code csvc__retry_read(const csvc_retry *retry, csvc_tretry *ret_retry, csvc
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "retry: more than %d attempts",
                               (int)MAX_ATTEMPTS);
     }
-    if ((r.codes & CSVC_RETRY_ON(CSVC_OK)) != 0 || r.codes >> (CSVC_UNAUTHENTICATED + 1) != 0) {
+    if (r.codes != CSVC_RETRY_UNSEEN &&
+        ((r.codes & CSVC_RETRY_ON(CSVC_OK)) != 0 || r.codes >> (CSVC_UNAUTHENTICATED + 1) != 0)) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
-                              "retry: codes are CSVC_RETRY_ON() of those from 1 to 16");
+                              "retry: codes are CSVC_RETRY_ON() of those from 1 to 16, or "
+                              "CSVC_RETRY_UNSEEN alone");
     }
     if (!(r.multiplier >= 0 && r.multiplier <= MAX_MULTIPLIER)) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
@@ -55,7 +57,7 @@ csvc_code csvc__retry_read(const csvc_retry *retry, csvc_tretry *ret_retry, csvc
         return code;
     }
     t.max_attempts = r.max_attempts != 0 ? r.max_attempts : DEFAULT_ATTEMPTS;
-    t.codes = r.codes != 0 ? r.codes : CSVC_RETRY_ON(CSVC_UNAVAILABLE);
+    t.codes = r.codes != 0 ? r.codes & ~CSVC_RETRY_UNSEEN : CSVC_RETRY_ON(CSVC_UNAVAILABLE);
     t.multiplier_thousandths = (uint32_t)(r.multiplier * 1000 + 0.5);
     if (t.multiplier_thousandths == 0) {
         t.multiplier_thousandths = 2000;

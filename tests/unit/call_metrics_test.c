@@ -352,6 +352,58 @@ static void so_many_a_second(void **state)
     csvc_ctx_unref(ctx);
 }
 
+static void *change_back_and_forth(void *arg)
+{
+    const csvc_limits_options none = {CSVC_LIMITS_OPTIONS_INIT};
+    const csvc_limits_options some = {CSVC_LIMITS_OPTIONS_INIT, .max_calls = 1000000,
+                                      .per_second = 1e9, .burst = 1000000};
+
+    for (int i = 0; i < 1000; i++) {
+        if (csvc_limits_set(arg, i % 2 == 0 ? &none : &some, NULL) != CSVC_OK) {
+            return arg;
+        }
+    }
+    return NULL;
+}
+
+static void limits_change_while_calls_are_served(void **state)
+{
+    csvc_limits_options o = {CSVC_LIMITS_OPTIONS_INIT, .per_second = 0.001, .burst = 10};
+    csvc_error err = {CSVC_ERROR_INIT};
+    csvc_ctx *ctx = csvc_ctx_new(NULL);
+    csvc_limits *limits = csvc_limits_new(&o, &err);
+    pthread_t thread;
+    void *failed;
+
+    (void)state;
+    ctx->path = "/test.Echo/Pool";
+    assert_int_equal(4, admitted_of(limits, ctx, 4));
+    o.burst = 5; /* six are left, of which five fit */
+    assert_int_equal(CSVC_OK, csvc_limits_set(limits, &o, &err));
+    assert_int_equal(5, admitted_of(limits, ctx, 100));
+    o.burst = 100; /* a larger bucket is not a fuller one */
+    assert_int_equal(CSVC_OK, csvc_limits_set(limits, &o, &err));
+    assert_int_equal(0, admitted_of(limits, ctx, 100));
+    o.per_second = -1;
+    assert_int_equal(CSVC_INVALID_ARGUMENT, csvc_limits_set(limits, &o, &err));
+    assert_int_equal(0, admitted_of(limits, ctx, 100));
+    o = (csvc_limits_options){CSVC_LIMITS_OPTIONS_INIT};
+    assert_int_equal(CSVC_OK, csvc_limits_set(limits, &o, &err));
+    assert_int_equal(1000, admitted_of(limits, ctx, 1000));
+    o = (csvc_limits_options){CSVC_LIMITS_OPTIONS_INIT, .per_second = 0.001, .burst = 2};
+    assert_int_equal(CSVC_OK, csvc_limits_set(limits, &o, &err));
+    assert_int_equal(2, admitted_of(limits, ctx, 100)); /* there was none, so it is full */
+
+    assert_int_equal(CSVC_OK, csvc_limits_set(limits, NULL, &err));
+    assert_int_equal(0, pthread_create(&thread, NULL, change_back_and_forth, limits));
+    assert_int_equal(20000, admitted_of(limits, ctx, 20000));
+    assert_int_equal(0, pthread_join(thread, &failed));
+    assert_null(failed);
+    csvc_limits_free(limits);
+    ctx->path = NULL;
+    csvc_ctx_unref(ctx);
+}
+
 static void rates_that_are_none(void **state)
 {
     const csvc_limits_options bad[] = {{CSVC_LIMITS_OPTIONS_INIT, .per_second = -1},
@@ -442,6 +494,7 @@ int main(void)
         cmocka_unit_test(the_start_fails_when_memory_is_short),
         cmocka_unit_test(so_many_at_a_time),
         cmocka_unit_test(so_many_a_second),
+        cmocka_unit_test(limits_change_while_calls_are_served),
         cmocka_unit_test(rates_that_are_none),
         cmocka_unit_test(calls_in_flight_are_listed),
         cmocka_unit_test(so_many_are_listed),

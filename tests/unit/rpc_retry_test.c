@@ -206,6 +206,7 @@ static void attempts_and_codes(void **state)
 static void nothing_is_tried_again_unless_asked_for(void **state)
 {
     const csvc_retry never = {CSVC_RETRY_INIT, .max_attempts = 1};
+    const csvc_retry unseen = {CSVC_RETRY_INIT, .codes = CSVC_RETRY_UNSEEN};
     csvc_method with = stream_methods[STREAM_KEEP];
     scene sc;
 
@@ -225,6 +226,14 @@ static void nothing_is_tried_again_unless_asked_for(void **state)
     fail_first(&sc, 2, CSVC_UNAVAILABLE, NO_PUSHBACK);
     assert_int_equal(CSVC_UNAVAILABLE, call_method(&sc, &with, 20000));
     assert_calls(&sc, 1);
+    scene_end(&sc);
+    /* what a handler has answered was seen */
+    scene_start(&sc, &unseen, NULL);
+    for (int code = CSVC_CANCELLED; code <= CSVC_UNAUTHENTICATED; code++) {
+        fail_first(&sc, 1, (csvc_code)code, NO_PUSHBACK);
+        assert_int_equal(code, call(&sc));
+        assert_calls(&sc, 1);
+    }
     scene_end(&sc);
 }
 
@@ -376,6 +385,7 @@ static void policies_that_cannot_be_meant(void **state)
         {CSVC_RETRY_INIT, .max_attempts = 6},
         {CSVC_RETRY_INIT, .codes = CSVC_RETRY_ON(CSVC_OK)},
         {CSVC_RETRY_INIT, .codes = UINT32_C(1) << 17},
+        {CSVC_RETRY_INIT, .codes = CSVC_RETRY_UNSEEN | CSVC_RETRY_ON(CSVC_UNAVAILABLE)},
         {CSVC_RETRY_INIT, .initial_backoff_ms = -1},
         {CSVC_RETRY_INIT, .max_backoff_ms = 3600 * 1000 + 1},
         {CSVC_RETRY_INIT, .multiplier = -0.5},

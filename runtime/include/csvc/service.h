@@ -33,7 +33,9 @@ enum {
  * these codes, never once the server has sent headers or messages, never behind the deadline, which
  * spans all attempts. The n-th wait is initial_backoff_ms * multiplier^(n-1), at most
  * max_backoff_ms, times a random number from 0.8 to 1.2, or what the server asks for
- * (csvc_retry_after). Zero means the default.
+ * (csvc_retry_after). Zero means the default. With any policy, calls that no server has looked
+ * at when their connection was closed (GOAWAY) are made again as well; CSVC_RETRY_UNSEEN as the
+ * codes is for those alone, and thus for rpcs that may not run twice.
  */
 typedef struct csvc_retry {
     size_t struct_size;
@@ -46,6 +48,7 @@ typedef struct csvc_retry {
 
 #define CSVC_RETRY_INIT     .struct_size = sizeof(csvc_retry)
 #define CSVC_RETRY_ON(code) (UINT32_C(1) << (code))
+#define CSVC_RETRY_UNSEEN   (UINT32_C(1) << 31)
 
 /*
  * Calls one slot of the ops table with its own types. `in` is the request or the csvc_stream to

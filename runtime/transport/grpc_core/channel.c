@@ -188,7 +188,7 @@ static grpc_channel *make_channel(const csvc_tchannel *tch, const csvc_tretry *r
 
     args[all.num_args++] = int_arg("grpc.max_receive_message_length", at_most_int(max));
     args[all.num_args++] = int_arg("grpc.enable_retries", retry != NULL); /* costs 10 % */
-    if (retry != NULL) {
+    if (retry != NULL && retry->codes != 0) {
         write_config(retry, config, sizeof(config));
         args[all.num_args++] = text_arg("grpc.service_config", config);
     }
