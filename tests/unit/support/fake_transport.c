@@ -420,6 +420,7 @@ fake_call *fake_arrive(fake_server *ts, const fake_arrival *arrival)
         .deadline = arrival->deadline != 0 ? arrival->deadline : INT64_MAX,
         .ended = arrival->ended,
         .refusal = arrival->refusal,
+        .refusal_code = CSVC_RESOURCE_EXHAUSTED,
     };
 
     memset(st, 0xa5, sizeof(*st) + ts->config.upper_size); /* memory used before */
