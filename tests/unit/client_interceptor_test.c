@@ -135,38 +135,15 @@ static csvc_code keep(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req
     return req->id >= 0 ? CSVC_OK : csvc_fail(ctx, CSVC_NOT_FOUND, "nothing below zero");
 }
 
-static csvc_code down(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req, csvc_stream *out)
-{
-    Codec3__Inner message = CODEC3__INNER__INIT;
-    csvc_code code = CSVC_OK;
-
-    (void)peer;
-    for (int i = 0; i < req->id && code == CSVC_OK; i++) {
-        code = csvc_stream_send(out, &message);
-    }
-    (void)ctx;
-    return code;
-}
-
-static csvc_code up(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, Codec3__Inner *rsp)
-{
-    const void *message;
-
-    (void)peer;
-    (void)ctx;
-    while (csvc_stream_recv(in, &message)) {
-        rsp->id++;
-    }
-    return csvc_stream_code(in);
-}
-
 static void scene_start(scene *sc)
 {
     const csvc_channel_options options = {CSVC_CHANNEL_OPTIONS_INIT, .transport = &csvc_grpc_core};
     csvc_error err = {CSVC_ERROR_INIT};
     char target[64];
 
-    *sc = (scene){.peer = {.keep = keep, .down = down, .up = up}, .a.name = "a", .b.name = "b"};
+    *sc = (scene){.peer = {.keep = keep, .down = stream_counts, .up = stream_sums},
+                  .a.name = "a",
+                  .b.name = "b"};
     order[0] = '\0';
     log_catch(CSVC_LOG_INFO);
     sc->t = csvc_testing_new(&csvc_grpc_core);
@@ -291,7 +268,7 @@ static void streams_that_wait(void **state)
         assert_int_equal(CSVC_OK, csvc_call_send(call, &req));
     }
     assert_int_equal(CSVC_OK, csvc_call_finish(call, &rpc, &message));
-    assert_int_equal(7, ((const Codec3__Inner *)message)->id);
+    assert_int_equal(7 * req.id, ((const Codec3__Inner *)message)->id);
     assert_int_equal(8, atomic_load(&sc.b.sent));
     assert_int_equal(6, atomic_load(&sc.b.received));
 

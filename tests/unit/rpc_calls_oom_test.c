@@ -376,22 +376,10 @@ static csvc_code down(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req
     return code;
 }
 
-static csvc_code up(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, Codec3__Inner *rsp)
-{
-    const void *message;
-
-    (void)peer;
-    (void)ctx;
-    while (csvc_stream_recv(in, &message)) {
-        rsp->id++;
-    }
-    return csvc_stream_code(in);
-}
-
 static csvc_code both(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out)
 {
     Codec3__Inner none = CODEC3__INNER__INIT;
-    const csvc_code code = up(peer, ctx, in, &none);
+    const csvc_code code = stream_sums(peer, ctx, in, &none);
 
     return code == CSVC_OK ? down(peer, ctx, NULL, out) : code;
 }
@@ -445,7 +433,7 @@ static bool over_the_core(void *arg)
     const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core,
                                          .loops = 1};
     plan *p = arg;
-    stream_peer peer = {.keep = keep, .down = down, .up = up, .both = both};
+    stream_peer peer = {.keep = keep, .down = down, .up = stream_sums, .both = both};
     csvc_error err = {CSVC_ERROR_INIT};
     csvc_server *srv = csvc_server_new(&options, &err);
     int port = 0;

@@ -64,15 +64,6 @@ static void scene_end(scene *sc)
 
 /* ---- handlers ---- */
 
-static csvc_code answers(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
-                         Codec3__Inner *rsp)
-{
-    (void)peer;
-    (void)ctx;
-    rsp->id = req->id + 1;
-    return CSVC_OK;
-}
-
 /* As many messages as were asked for, then OK; `data` counts the calls that have ended. */
 static csvc_code counts(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
                         csvc_stream *out)
@@ -189,7 +180,7 @@ static void a_thousand_in_flight(void **state)
     scene sc;
 
     (void)state;
-    scene_start(&sc, (stream_peer){.keep = answers});
+    scene_start(&sc, (stream_peer){.keep = stream_answers});
     for (int i = 0; i < 1000; i++) {
         csvc_call_unref(call_async(&sc, relay, 0, &c));
     }
@@ -222,7 +213,7 @@ static void an_end_begins_the_next_call(void **state)
     steps st = {.sc = &sc, .left = 50};
 
     (void)state;
-    scene_start(&sc, (stream_peer){.keep = answers});
+    scene_start(&sc, (stream_peer){.keep = stream_answers});
     csvc_call_unref(call_async(&sc, next_step, 0, &st));
     await_at_least(&st.c.done, 50);
     assert_int_equal(50, atomic_load(&st.c.messages));
@@ -239,7 +230,7 @@ static void a_cancel_races_with_the_end(void **state)
     scene sc;
 
     (void)state;
-    scene_start(&sc, (stream_peer){.keep = answers, .down = counts});
+    scene_start(&sc, (stream_peer){.keep = stream_answers, .down = counts});
     for (int i = 0; i < ROUNDS; i++) {
         csvc_call *call = call_async(&sc, relay, 0, &c);
 

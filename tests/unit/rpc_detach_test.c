@@ -42,15 +42,6 @@ static void scene_end(scene *sc)
     assert_null(csvc_testing_free(sc->t));
 }
 
-static Codec3__Inner message_of(int id, const char *name)
-{
-    Codec3__Inner message = CODEC3__INNER__INIT;
-
-    message.id = id;
-    message.name = (char *)(uintptr_t)name;
-    return message;
-}
-
 /* ---- a chat room ---- */
 
 typedef struct member {
@@ -105,7 +96,7 @@ static csvc_code joins(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *re
 
 static void say(room *r, int id, const char *text)
 {
-    Codec3__Inner message = message_of(id, text);
+    Codec3__Inner message = stream_message(id, text);
     csvc_frame *frame = csvc_frame_new(&codec3__inner__type, &message);
 
     pthread_mutex_lock(&r->lock);
@@ -156,7 +147,7 @@ static void listen_to(scene *sc, listener *l, int which)
     const csvc_events events = {CSVC_EVENTS_INIT, .self = l, .on_message = heard,
                                 .on_done = listener_done, .auto_more = true};
     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 120000};
-    Codec3__Inner req = message_of(1, "x");
+    Codec3__Inner req = stream_message(1, "x");
 
     l->call = csvc_call_start(sc->ch, &stream_methods[which], &rpc, &req, &events);
     assert_non_null(l->call);
@@ -368,7 +359,7 @@ static void a_unary_call_is_finished_by_another_thread(void **state)
         kept k = {0};
         listener l = {0};
         csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
-        Codec3__Inner req = message_of(41, "");
+        Codec3__Inner req = stream_message(41, "");
 
         kept_start(&sc, &k);
         l.call = csvc_call_async(sc.ch, &stream_methods[STREAM_KEEP], &rpc, &req, relay, NULL, &l);
@@ -413,7 +404,7 @@ static void a_reference_that_nobody_took_is_not_given_back(void **state)
     scene_start(&sc, (stream_peer){.keep = gives_back_too_much});
     for (int32_t times = 1; times < 4; times++) {
         log_catch(CSVC_LOG_WARN);
-        req = message_of(times, "");
+        req = stream_message(times, "");
         assert_int_equal(CSVC_OK,
                          csvc_call_unary(sc.ch, &stream_methods[STREAM_KEEP], &rpc, &req, &reply));
         assert_int_equal(times, ((const Codec3__Inner *)reply)->id);
@@ -433,7 +424,7 @@ static void a_second_finish_and_a_late_send_are_mistakes(void **state)
     scene sc;
     kept k = {0};
     listener l = {0};
-    Codec3__Inner message = message_of(5, "x");
+    Codec3__Inner message = stream_message(5, "x");
 
     (void)state;
     log_catch(CSVC_LOG_WARN);
@@ -461,7 +452,7 @@ static void losing_the_race_with_the_caller_is_no_mistake(void **state)
     scene sc;
     kept k = {0};
     listener l = {0};
-    Codec3__Inner message = message_of(5, "x");
+    Codec3__Inner message = stream_message(5, "x");
 
     (void)state;
     log_catch(CSVC_LOG_WARN);
@@ -535,7 +526,7 @@ static void a_full_queue_refuses_and_tells(void **state)
     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
     char *name = malloc(LENGTH + 1);
     Codec3__Inner message;
-    Codec3__Inner req = message_of(1, "");
+    Codec3__Inner req = stream_message(1, "");
     const void *got;
     csvc_call *call;
     csvc_code code;
@@ -544,7 +535,7 @@ static void a_full_queue_refuses_and_tells(void **state)
     (void)state;
     memset(name, 'x', LENGTH);
     name[LENGTH] = '\0';
-    message = message_of(1, name);
+    message = stream_message(1, name);
     kept_start(&sc, &k);
     call = csvc_call_start(sc.ch, &stream_methods[STREAM_DOWN], &rpc, &req, NULL);
     await_value(&k.detached, 1);
@@ -587,7 +578,7 @@ static void messages_come_as_they_are_asked_for(void **state)
         call = csvc_call_start(sc.ch, &stream_methods[STREAM_BOTH], &rpc, NULL, NULL);
         assert_non_null(call);
         for (int i = 0; i < 200; i++) {
-            Codec3__Inner message = message_of(i, "ping");
+            Codec3__Inner message = stream_message(i, "ping");
 
             assert_int_equal(CSVC_OK, csvc_call_send(call, &message));
             assert_true(csvc_call_recv(call, &got));

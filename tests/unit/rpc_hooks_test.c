@@ -163,15 +163,6 @@ static void scene_end(scene *sc)
     csvc_metrics_free(sc->m);
 }
 
-static Codec3__Inner message_of(int id)
-{
-    Codec3__Inner message = CODEC3__INNER__INIT;
-
-    message.id = id;
-    message.name = (char *)(uintptr_t) "x";
-    return message;
-}
-
 /* The sum of a family's samples whose line has `with` in it. */
 static double total(scene *sc, const char *family, const char *with)
 {
@@ -208,57 +199,9 @@ static void assert_total(scene *sc, const char *family, const char *with, double
 
 /* ---- handlers ---- */
 
-static csvc_code down(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req, csvc_stream *out)
-{
-    csvc_code code = CSVC_OK;
-
-    (void)peer;
-    (void)ctx;
-    for (int i = 1; i <= req->id && code == CSVC_OK; i++) {
-        Codec3__Inner message = message_of(i);
-
-        code = csvc_stream_send(out, &message);
-    }
-    return code;
-}
-
-static csvc_code up(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, Codec3__Inner *rsp)
-{
-    const void *message;
-
-    (void)peer;
-    (void)ctx;
-    while (csvc_stream_recv(in, &message)) {
-        rsp->id += ((const Codec3__Inner *)message)->id;
-    }
-    return csvc_stream_code(in);
-}
-
-static csvc_code both(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out)
-{
-    const void *message;
-    csvc_code code = CSVC_OK;
-
-    (void)peer;
-    (void)ctx;
-    while (code == CSVC_OK && csvc_stream_recv(in, &message)) {
-        code = csvc_stream_send(out, message);
-    }
-    return code != CSVC_OK ? code : csvc_stream_code(in);
-}
-
-static csvc_code unary(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
-                       Codec3__Inner *rsp)
-{
-    (void)peer;
-    (void)ctx;
-    rsp->id = req->id + 1;
-    return CSVC_OK;
-}
-
 #define ANSWERS                                                                                    \
     {                                                                                              \
-        .down = down, .up = up, .both = both, .keep = unary                                        \
+        .down = stream_counts, .up = stream_sums, .both = stream_echoes, .keep = stream_answers    \
     }
 
 /* ---- messages of the four kinds ---- */
@@ -272,7 +215,7 @@ static void each_message_is_heard_of_once(void **state)
 {
     scene sc = {.peer = ANSWERS};
     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
-    Codec3__Inner req = message_of(N);
+    Codec3__Inner req = stream_message(N, "x");
     const void *reply;
     csvc_call *call;
 
@@ -341,7 +284,7 @@ static void an_interceptor_ends_a_stream(void **state)
     scene_start(&sc, 0);
     atomic_store(&sc.counted.refuse_id, 13);
     for (int which = STREAM_DOWN; which <= STREAM_BOTH; which++) {
-        Codec3__Inner req = message_of(13);
+        Codec3__Inner req = stream_message(13, "x");
         csvc_call *call = csvc_call_start(sc.ch, &stream_methods[which], &rpc,
                                           which == STREAM_DOWN ? &req : NULL, NULL);
 
@@ -444,7 +387,7 @@ static csvc_call *open_call(scene *sc, int which, int64_t timeout_ms, client *c)
     const csvc_events events = {CSVC_EVENTS_INIT, .self = c, .on_done = client_done,
                                 .auto_more = true};
     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = timeout_ms};
-    Codec3__Inner req = message_of(1);
+    Codec3__Inner req = stream_message(1, "x");
     csvc_call *call = csvc_call_start(sc->ch, &stream_methods[which], &rpc,
                                       which == STREAM_DOWN ? &req : NULL, &events);
 
@@ -476,7 +419,7 @@ static void one_end_for_each_begin(void **state)
 {
     scene sc = {.peer = {.down = keeps_down, .up = fails, .both = waits, .keep = keeps_unary}};
     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
-    Codec3__Inner req = message_of(1);
+    Codec3__Inner req = stream_message(1, "x");
     client c = {0};
     csvc_call *call;
     int n = 0;
@@ -625,7 +568,7 @@ typedef struct sender {
 static void *sends(void *arg)
 {
     sender *s = arg;
-    Codec3__Inner message = message_of(1);
+    Codec3__Inner message = stream_message(1, "x");
 
     for (int i = 0; s->to_end || i < 500; i++) {
         const csvc_code code = csvc_stream_send(s->sc->out, &message);
@@ -665,7 +608,7 @@ static void hooks_of_a_call_run_one_after_the_other(void **state)
             assert_int_equal(0, pthread_create(&threads[i], NULL, sends, &s[i]));
         }
         for (int i = 0; i < 50; i++) {
-            Codec3__Inner message = message_of(0);
+            Codec3__Inner message = stream_message(0, "x");
 
             assert_int_equal(CSVC_OK, csvc_call_send(call, &message));
         }

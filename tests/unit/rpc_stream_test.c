@@ -40,19 +40,15 @@ static void scene_end(scene *sc)
 
 static csvc_code send_id(csvc_stream *out, int id, const char *name)
 {
-    Codec3__Inner message = CODEC3__INNER__INIT;
+    const Codec3__Inner message = stream_message(id, name);
 
-    message.id = id;
-    message.name = (char *)(uintptr_t)name;
     return csvc_stream_send(out, &message);
 }
 
 static csvc_code call_id(csvc_call *call, int id, const char *name)
 {
-    Codec3__Inner message = CODEC3__INNER__INIT;
+    const Codec3__Inner message = stream_message(id, name);
 
-    message.id = id;
-    message.name = (char *)(uintptr_t)name;
     return csvc_call_send(call, &message);
 }
 
@@ -89,31 +85,6 @@ static csvc_code counts(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *r
         return csvc_fail(ctx, end, "that was all");
     }
     return code;
-}
-
-static csvc_code sums(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, Codec3__Inner *rsp)
-{
-    const void *message;
-
-    (void)peer;
-    (void)ctx;
-    while (csvc_stream_recv(in, &message)) {
-        rsp->id += ((const Codec3__Inner *)message)->id;
-    }
-    return csvc_stream_code(in);
-}
-
-static csvc_code echoes(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out)
-{
-    const void *message;
-    csvc_code code = CSVC_OK;
-
-    (void)peer;
-    (void)ctx;
-    while (code == CSVC_OK && csvc_stream_recv(in, &message)) {
-        code = csvc_stream_send(out, message);
-    }
-    return code != CSVC_OK ? code : csvc_stream_code(in);
 }
 
 /* ---- the three kinds ---- */
@@ -162,7 +133,7 @@ static void client_streaming(void **state)
 
     (void)state;
     scene_start(&sc);
-    sc.peer.up = sums;
+    sc.peer.up = stream_sums;
     for (int n = 0; n <= 1000; n += 500) {
         csvc_call *call = start(&sc, STREAM_UP, &rpc, 0);
 
@@ -185,7 +156,7 @@ static void bidirectional(void **state)
 
     (void)state;
     scene_start(&sc);
-    sc.peer.both = echoes;
+    sc.peer.both = stream_echoes;
     call = start(&sc, STREAM_BOTH, &rpc, 0); /* nothing either way */
     assert_int_equal(CSVC_OK, csvc_call_finish(call, &rpc, NULL));
     call = start(&sc, STREAM_BOTH, &rpc, 0); /* ping-pong: input is open while it answers */
@@ -306,7 +277,7 @@ static csvc_code speaks_first(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in,
 {
     const csvc_code code = send_id(out, 7, "good morning");
 
-    return code == CSVC_OK ? echoes(peer, ctx, in, out) : code;
+    return code == CSVC_OK ? stream_echoes(peer, ctx, in, out) : code;
 }
 
 static void a_server_may_speak_first(void **state)
@@ -416,7 +387,7 @@ static csvc_code keeps_long(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inne
 static csvc_code echoes_long(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out)
 {
     take_long();
-    return echoes(peer, ctx, in, out);
+    return stream_echoes(peer, ctx, in, out);
 }
 
 /* For the log a unary call may be slow, a stream may not: it lasts. */
@@ -565,7 +536,7 @@ static void asynchronous_streams(void **state)
     (void)state;
     scene_start(&sc);
     sc.peer.down = counts;
-    sc.peer.both = echoes;
+    sc.peer.both = stream_echoes;
     atomic_store(&sc.peer.told, 1);
     for (int by_hand = 0; by_hand < 2; by_hand++) {
         counted c = {.by_hand = by_hand != 0};
@@ -605,15 +576,6 @@ static void asynchronous_streams(void **state)
     scene_end(&sc);
 }
 
-static csvc_code answers(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
-                         Codec3__Inner *rsp)
-{
-    (void)peer;
-    (void)ctx;
-    rsp->id = req->id + 1;
-    return CSVC_OK;
-}
-
 static void relay(csvc_done_fn *done, void *self, const csvc_rpc *rpc, const void *reply)
 {
     counted *c = self;
@@ -633,7 +595,7 @@ static void asynchronous_unary_calls(void **state)
 
     (void)state;
     scene_start(&sc);
-    sc.peer.keep = answers;
+    sc.peer.keep = stream_answers;
     for (int i = 0; i < 16; i++) {
         req.id = i;
         /* given back at once: the call goes on */

@@ -34,26 +34,13 @@ static csvc_code answers(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *
     return CSVC_OK;
 }
 
-static csvc_code echoes(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out)
-{
-    const void *message;
-    csvc_code code = CSVC_OK;
-
-    (void)peer;
-    (void)ctx;
-    while (code == CSVC_OK && csvc_stream_recv(in, &message)) {
-        code = csvc_stream_send(out, message);
-    }
-    return code != CSVC_OK ? code : csvc_stream_code(in);
-}
-
 static void node_start(node *n, int port)
 {
     const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core};
     csvc_error err = {CSVC_ERROR_INIT};
     char address[32];
 
-    *n = (node){.peer = {.keep = answers, .both = echoes, .data = &n->calls}};
+    *n = (node){.peer = {.keep = answers, .both = stream_echoes, .data = &n->calls}};
     (void)snprintf(address, sizeof(address), "127.0.0.1:%d", port);
     n->srv = csvc_server_new(&options, &err);
     assert_non_null(n->srv);

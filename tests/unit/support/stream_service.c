@@ -64,3 +64,63 @@ csvc_code stream_register(csvc_server *srv, stream_peer *peer)
 
     return csvc_server_register(srv, &stream_service, &ops, peer);
 }
+
+/* ---- handlers ---- */
+
+Codec3__Inner stream_message(int id, const char *name)
+{
+    Codec3__Inner message = CODEC3__INNER__INIT;
+
+    message.id = id;
+    message.name = (char *)(uintptr_t)name;
+    return message;
+}
+
+csvc_code stream_counts(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                        csvc_stream *out)
+{
+    csvc_code code = CSVC_OK;
+
+    (void)peer;
+    (void)ctx;
+    for (int i = 1; i <= req->id && code == CSVC_OK; i++) {
+        const Codec3__Inner message = stream_message(i, "x");
+
+        code = csvc_stream_send(out, &message);
+    }
+    return code;
+}
+
+csvc_code stream_sums(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, Codec3__Inner *rsp)
+{
+    const void *message;
+
+    (void)peer;
+    (void)ctx;
+    while (csvc_stream_recv(in, &message)) {
+        rsp->id += ((const Codec3__Inner *)message)->id;
+    }
+    return csvc_stream_code(in);
+}
+
+csvc_code stream_echoes(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out)
+{
+    const void *message;
+    csvc_code code = CSVC_OK;
+
+    (void)peer;
+    (void)ctx;
+    while (code == CSVC_OK && csvc_stream_recv(in, &message)) {
+        code = csvc_stream_send(out, message);
+    }
+    return code != CSVC_OK ? code : csvc_stream_code(in);
+}
+
+csvc_code stream_answers(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                         Codec3__Inner *rsp)
+{
+    (void)peer;
+    (void)ctx;
+    rsp->id = req->id + 1;
+    return CSVC_OK;
+}

@@ -40,4 +40,20 @@ enum {
 extern const csvc_method stream_methods[];
 csvc_code stream_register(csvc_server *srv, stream_peer *peer);
 
+/* ---- what most tests make a stream_peer of, and send ---- */
+
+/* {id, name}; the name is borrowed. */
+Codec3__Inner stream_message(int id, const char *name);
+
+/* down: as many messages as the request's id says, ids from 1. */
+csvc_code stream_counts(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                        csvc_stream *out);
+/* up: the sum of the ids. */
+csvc_code stream_sums(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, Codec3__Inner *rsp);
+/* both: what comes. */
+csvc_code stream_echoes(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, csvc_stream *out);
+/* keep: the id that follows. */
+csvc_code stream_answers(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                         Codec3__Inner *rsp);
+
 #endif /* TESTS_STREAM_SERVICE_H */
