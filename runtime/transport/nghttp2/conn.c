@@ -25,6 +25,7 @@ enum {
 
 #define LAST_WAIT   (1 * CSVC__SECOND) /* for the answer that lets us say which call was the last */
 #define STUCK_LIMIT (60 * CSVC__SECOND) /* a peer that reads nothing of what it asked for */
+#define LINGER      (250 * CSVC__MS)
 
 static void on_timer(csvc_timer *timer);
 static void arrive(csvc_task *task);
@@ -53,7 +54,7 @@ void csvc__ng_conn_unref(ng_conn *conn)
     if (conn->refs > 0) {
         return;
     }
-    csvc__ng_tls_session_free(conn->tls, false);
+    csvc__ng_tls_session_free(conn->tls);
     csvc__free(conn);
 }
 
@@ -303,17 +304,24 @@ static ssize_t read_tls(ng_conn *conn)
         return csvc__ng_conn_epoll(conn) ? 0 : -1;
     }
     why = csvc__ng_tls_refusal(conn->tls, text, sizeof(text));
-    if (why != NULL && !csvc__ng_tls_established(conn->tls)) {
+    if (why != NULL && !conn->begun) {
         csvc__tls_log_refusal(why, conn->peer);
     }
-    return -1;
+    if (n == 0 || csvc__ng_tls_established(conn->tls)) {
+        return -1;
+    }
+    /* It has been told why; what else it sends is thrown away, or it would not get to see that. */
+    conn->refused = true;
+    conn->spent = true;
+    csvc__ng_conn_linger(conn);
+    return 0;
 }
 
 /* Whether what came of this read is worth another one. */
 static bool may_have_more(const ng_conn *conn, size_t n, int reads)
 {
-    if (conn->tls != NULL) {
-        return reads < READS || csvc__ng_tls_pending(conn->tls); /* the socket will not say so */
+    if (conn->tls != NULL && !conn->refused) {
+        return csvc__ng_tls_pending(conn->tls); /* the socket will not say so */
     }
     return n == NG_READ_SIZE && reads < READS;
 }
@@ -326,7 +334,7 @@ static void read_all(ng_conn *conn)
     do {
         ssize_t taken = 0;
 
-        n = conn->tls != NULL ? read_tls(conn) : read_plain(conn);
+        n = conn->tls != NULL && !conn->refused ? read_tls(conn) : read_plain(conn);
         if (n <= 0) {
             if (n < 0) {
                 csvc__ng_conn_abort(conn);
@@ -361,6 +369,17 @@ void csvc__ng_conn_events(ng_conn *conn, uint32_t events)
 }
 
 /* ---- end ---- */
+
+void csvc__ng_conn_linger(ng_conn *conn)
+{
+    conn->shut = true;
+    conn->over_by = conn->loop->now + LINGER;
+    (void)shutdown(conn->source.fd, SHUT_WR);
+    csvc__ng_conn_watch(conn);
+    if (conn->timer.slot == 0) {
+        csvc__ng_conn_abort(conn);
+    }
+}
 
 void csvc__ng_conn_say_last(ng_conn *conn)
 {

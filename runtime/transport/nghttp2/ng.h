@@ -70,7 +70,8 @@ typedef struct ng_out {
     size_t n_pieces;
     csvc_payload *held[NG_OUT_PIECES]; /* whose bytes the pieces show */
     size_t n_held;
-    bool full; /* a frame was left for the next write */
+    bool full;      /* a frame was left for the next write */
+    bool one_piece; /* of TLS, where a record takes the bytes of one: nothing is shown in place */
 } ng_out;
 
 /* Whether a frame of the greatest size fits. */
@@ -328,6 +329,7 @@ struct ng_conn {
     nghttp2_session *session;
     ng_tls_session *tls; /* NULL: plaintext */
     bool tls_wants_out;
+    bool refused; /* its handshake failed */
     ng_conn *next, *prev;
     ng_conn *next_dirty;
     bool dirty;
@@ -364,6 +366,8 @@ void csvc__ng_conn_events(ng_conn *conn, uint32_t events);
 void csvc__ng_conn_dirty(ng_conn *conn);
 void csvc__ng_conn_drain(ng_conn *conn);
 void csvc__ng_conn_say_last(ng_conn *conn); /* no calls behind those that are known */
+/* Says no more, and closes when the peer does, or after a moment. Not from within nghttp2. */
+void csvc__ng_conn_linger(ng_conn *conn);
 /* Closes it now, and ends its calls. Not from within nghttp2. */
 void csvc__ng_conn_abort(ng_conn *conn);
 void csvc__ng_conn_unref(ng_conn *conn);

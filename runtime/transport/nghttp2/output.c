@@ -20,8 +20,6 @@ enum {
     SHOWN = 4                /* pieces that one step may add */
 };
 
-#define LINGER (250 * CSVC__MS)
-
 bool csvc__ng_out_has_room(const ng_out *out)
 {
     return out->len + FRAME <= NG_OUT_SIZE && out->n_pieces + SHOWN <= NG_OUT_PIECES &&
@@ -48,7 +46,7 @@ void csvc__ng_out_copy(ng_out *out, const void *data, size_t len)
 
 void csvc__ng_out_add(ng_out *out, csvc_payload *payload, const void *data, size_t len)
 {
-    if (len < NG_REFERENCED || out->n_pieces + 2 >= NG_OUT_PIECES) {
+    if (len < NG_REFERENCED || out->one_piece || out->n_pieces + 2 >= NG_OUT_PIECES) {
         csvc__ng_out_copy(out, data, len);
         return;
     }
@@ -75,7 +73,6 @@ void csvc__ng_out_clear(ng_out *out)
 
 /* ---- writing ---- */
 
-/* A record takes the bytes of one piece, so pieces are long here. */
 static ssize_t write_tls(ng_conn *conn, const struct iovec *pieces, size_t n_pieces)
 {
     size_t total = 0;
@@ -203,6 +200,7 @@ static void tell_ended(ng_conn *conn)
 /* False: the connection is dead. */
 static bool gather_and_write(ng_conn *conn, ng_out *out)
 {
+    out->one_piece = conn->tls != NULL;
     while (conn->n_pending == 0) {
         const uint8_t *frame = NULL;
         ssize_t n = 0;
@@ -238,8 +236,8 @@ void csvc__ng_flush(ng_conn *conn)
 {
     bool ok = true;
 
-    if (!conn->open) {
-        return;
+    if (!conn->open || (conn->tls != NULL && !csvc__ng_tls_established(conn->tls))) {
+        return; /* the handshake goes on as things are read */
     }
     if (conn->n_pending > 0) {
         ok = write_pending(conn);
@@ -259,12 +257,9 @@ void csvc__ng_flush(ng_conn *conn)
         csvc__ng_conn_watch(conn);
     } else if (!conn->shut && is_all_said(conn)) {
         /* the peer closes, or the timer does */
-        conn->shut = true;
-        conn->over_by = conn->loop->now + LINGER;
-        (void)shutdown(conn->source.fd, SHUT_WR);
-        csvc__ng_conn_watch(conn);
-        if (conn->timer.slot == 0) {
-            csvc__ng_conn_abort(conn);
+        if (conn->tls != NULL) {
+            csvc__ng_tls_close_notify(conn->tls);
         }
+        csvc__ng_conn_linger(conn);
     }
 }

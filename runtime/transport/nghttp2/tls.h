@@ -14,7 +14,7 @@
  *     if (n == NG_IO_AGAIN_READ || n == NG_IO_AGAIN_WRITE) wait until the socket is so;
  *     if (n == NG_IO_ERROR || n == 0) {
  *         why = csvc__ng_tls_refusal(session, text, sizeof(text));
- *         if (why != NULL && !csvc__ng_tls_established(session)) csvc__tls_log_refusal(why, peer);
+ *         if (why != NULL && nothing was heard before) csvc__tls_log_refusal(why, peer);
  *         close;
  *     }
  */
@@ -44,13 +44,13 @@ void csvc__ng_tls_free(ng_tls *tls); /* takes NULL; after the last session */
  * thread at a time. NULL: no memory. */
 ng_tls_session *csvc__ng_tls_session_new(ng_tls *tls, int fd) CSVC_MUST_CHECK;
 
-/* Says close_notify if `orderly`, when that can be done at once. Takes NULL. Leaves the socket. */
-void csvc__ng_tls_session_free(ng_tls_session *session, bool orderly);
+void csvc__ng_tls_session_free(ng_tls_session *session); /* takes NULL; leaves the socket */
 
 /*
  * Bytes that came: how many; 0: no more will, with close_notify or without (HTTP/2 knows where it
- * ends); or one of NG_IO_. The handshake runs within the first ones. One record at most, so read
- * until it says again, or ask `pending` before waiting.
+ * ends); or one of NG_IO_. The handshake runs within the first ones. One record at most, so go
+ * on while `pending` says so. That ends when it has had its share of a turn, with an again that is
+ * none: the socket must be watched by level, not by edge.
  */
 ssize_t csvc__ng_tls_read(ng_tls_session *session, void *buffer, size_t len);
 
@@ -64,10 +64,15 @@ ssize_t csvc__ng_tls_write(ng_tls_session *session, const void *data, size_t len
 /* Whether there may be bytes to read that the socket will not announce again. */
 bool csvc__ng_tls_pending(const ng_tls_session *session);
 
+/* That we shall write no more; before shutdown(SHUT_WR). Lost when the socket does not take it at
+ * once. Reading goes on. */
+void csvc__ng_tls_close_notify(ng_tls_session *session);
+
 bool csvc__ng_tls_established(const ng_tls_session *session); /* the handshake is done */
 
-/* What went wrong, in OpenSSL's words or the like of them, in the buffer: "certificate verify
- * failed: certificate has expired". NULL: nothing, or nobody has said a word yet. */
+/* Why the peer was refused, or may have left before the first data, in OpenSSL's words or the like
+ * of them, in the buffer: "certificate verify failed: certificate has expired". NULL: for nothing
+ * that TLS knows of. */
 const char *csvc__ng_tls_refusal(const ng_tls_session *session, char *buffer, size_t size);
 
 /* The names in the caller's certificate, verified. Any thread, any number at once, while the

@@ -16,7 +16,9 @@
 enum {
     /* Of tickets, new keys, warnings, refused renegotiations, one behind the other: OpenSSL would
      * go on for as long as they come. */
-    MAX_IDLE_RECORDS = 32
+    MAX_IDLE_RECORDS = 32,
+    /* Reads of the socket, 16 KiB each, before others have their turn. */
+    MAX_RECEIVED = 8
 };
 
 struct ng_tls_session {
@@ -24,10 +26,13 @@ struct ng_tls_session {
     X509 *peer; /* verified; NULL: nobody was asked for one */
     int fd;
     bool established;
-    bool began; /* the peer has sent something */
+    bool other_name; /* our certificate has not the name that the peer calls us by */
+    bool heard;      /* there was data */
+    bool began;      /* the peer has sent something */
     bool no_alpn;
     bool failed; /* OpenSSL will do nothing more */
     unsigned idle_records;
+    unsigned received; /* reads of the socket since it was last waited for */
     /* why it failed */
     unsigned long error;
     int system_error;
@@ -61,6 +66,11 @@ static int bio_read(BIO *bio, char *buffer, int len)
         errno = EPROTO;
         return -1;
     }
+    if (session->received >= MAX_RECEIVED) {
+        BIO_set_retry_read(bio); /* what is there is announced again */
+        return -1;
+    }
+    session->received++;
     do {
         n = recv(session->fd, buffer, (size_t)len, 0);
     } while (n < 0 && errno == EINTR);
@@ -146,7 +156,7 @@ ng_tls_session *csvc__ng_tls_session_new(ng_tls *tls, int fd)
     bio = BIO_new(csvc__ng_tls_bio_method(tls));
     if (session->ssl == NULL || bio == NULL || SSL_set_app_data(session->ssl, session) != 1) {
         BIO_free(bio);
-        csvc__ng_tls_session_free(session, false);
+        csvc__ng_tls_session_free(session);
         ERR_clear_error();
         return NULL;
     }
@@ -157,15 +167,19 @@ ng_tls_session *csvc__ng_tls_session_new(ng_tls *tls, int fd)
     return session;
 }
 
-void csvc__ng_tls_session_free(ng_tls_session *session, bool orderly)
+void csvc__ng_tls_close_notify(ng_tls_session *session)
 {
-    if (session == NULL) {
-        return;
-    }
-    if (orderly && session->established && !session->failed) {
+    if (session->established && !session->failed) {
         ERR_clear_error();
         (void)SSL_shutdown(session->ssl);
         ERR_clear_error();
+    }
+}
+
+void csvc__ng_tls_session_free(ng_tls_session *session)
+{
+    if (session == NULL) {
+        return;
     }
     X509_free(session->peer);
     SSL_free(session->ssl);
@@ -178,6 +192,7 @@ static ssize_t outcome(ng_tls_session *session, int result, int system_error)
 {
     switch (SSL_get_error(session->ssl, result)) {
     case SSL_ERROR_WANT_READ:
+        session->received = 0;
         return NG_IO_AGAIN_READ;
     case SSL_ERROR_WANT_WRITE:
         return NG_IO_AGAIN_WRITE;
@@ -192,6 +207,15 @@ static ssize_t outcome(ng_tls_session *session, int result, int system_error)
     }
 }
 
+/* Whether the peer calls us by a name that we have no certificate for. It will most likely leave
+ * without a word then. */
+static bool is_another(SSL *ssl)
+{
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+    return name != NULL && X509_check_host(SSL_get_certificate(ssl), name, 0, 0, NULL) == 0;
+}
+
 /* More than 0: done. */
 static ssize_t shake_hands(ng_tls_session *session)
 {
@@ -203,6 +227,7 @@ static ssize_t shake_hands(ng_tls_session *session)
         return outcome(session, result, errno);
     }
     session->established = true;
+    session->other_name = is_another(session->ssl);
     if ((SSL_get_verify_mode(session->ssl) & SSL_VERIFY_PEER) != 0) {
         session->peer = SSL_get1_peer_certificate(session->ssl);
     }
@@ -231,6 +256,10 @@ ssize_t csvc__ng_tls_read(ng_tls_session *session, void *buffer, size_t len)
         return outcome(session, result, errno);
     }
     session->idle_records = 0;
+    session->heard = true;
+    if (SSL_has_pending(session->ssl) == 0) {
+        session->received = 0;
+    }
     return (ssize_t)n;
 }
 
@@ -270,30 +299,42 @@ bool csvc__ng_tls_established(const ng_tls_session *session)
     return session->established;
 }
 
-const char *csvc__ng_tls_refusal(const ng_tls_session *session, char *buffer, size_t size)
+/* In OpenSSL's words or the like of them; NULL: nothing. */
+static const char *reason(const ng_tls_session *session)
 {
     const char *text = NULL;
 
     if (session->no_alpn) {
-        text = "no application protocol";
-    } else if (session->idle_records > MAX_IDLE_RECORDS) {
-        text = "too many records without data";
-    } else if (session->error != 0) {
+        return "no application protocol";
+    }
+    if (session->idle_records > MAX_IDLE_RECORDS) {
+        return "too many records without data";
+    }
+    if (session->error != 0) {
         text = ERR_reason_error_string(session->error);
-        text = text != NULL ? text : "failed";
-    } else if (session->system_error != 0) {
-        return strerror_r(session->system_error, buffer, size) == 0 ? buffer : NULL;
-    } else if (session->began && !session->established) {
-        text = "the peer closed in the midst of the handshake";
+        return text != NULL ? text : "failed";
     }
-    if (text == NULL) {
-        return NULL;
+    if (session->began && !session->established && session->system_error == 0) {
+        return "the peer closed in the midst of the handshake";
     }
+    return NULL;
+}
+
+const char *csvc__ng_tls_refusal(const ng_tls_session *session, char *buffer, size_t size)
+{
+    const char *text = reason(session);
+
     if (ERR_GET_REASON(session->error) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
         (void)snprintf(buffer, size, "%s: %s", text,
                        X509_verify_cert_error_string(SSL_get_verify_result(session->ssl)));
-    } else {
+    } else if (text != NULL) {
         (void)snprintf(buffer, size, "%s", text);
+    } else if (session->other_name && !session->heard) {
+        (void)snprintf(buffer, size, "No match found for server name: %s",
+                       SSL_get_servername(session->ssl, TLSEXT_NAMETYPE_host_name));
+    } else if (session->system_error == 0 || session->established ||
+               strerror_r(session->system_error, buffer, size) != 0) {
+        return NULL;
     }
     return buffer;
 }
