@@ -114,7 +114,6 @@ static void make_interceptors(csvc_app *app, csvc_error *err)
     };
 
     app->health = csvc_health_new();
-    app->metrics = csvc_metrics_new(NULL);
     if (app->metrics == NULL || app->health == NULL) {
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     } else {
@@ -161,6 +160,7 @@ static void make_server(csvc_app *app)
         .max_connections = (uint32_t)s[CSVC__SET_GRPC_MAX_CONNECTIONS].number,
         .max_send_queue = (uint32_t)s[CSVC__SET_GRPC_MAX_SEND_QUEUE].number,
         .max_send_queue_bytes = (size_t)s[CSVC__SET_GRPC_MAX_SEND_QUEUE_BYTES].number,
+        .metrics = app->metrics,
     };
     csvc_error err = {CSVC_ERROR_INIT};
 
@@ -196,6 +196,7 @@ csvc_app *csvc_app_new(const csvc_app_info *info, int argc, char **argv)
     if (app->wish == CSVC__WISH_RUN) {
         csvc_log_set_level((csvc_log_level)app->settings[CSVC__SET_LOG_LEVEL].number);
         csvc_log_set_format((csvc_log_format)app->settings[CSVC__SET_LOG_FORMAT].number);
+        app->metrics = csvc_metrics_new(NULL);
         make_server(app);
     }
     return app;

@@ -510,10 +510,30 @@ static void on_writable(csvc_tcall *tc)
     csvc__live_writable(of_tcall(tc)); /* a unary reply goes with its finish */
 }
 
+static void on_counts(void *server, const char *const *words)
+{
+    csvc_server *srv = server;
+
+    csvc__connections_count(&srv->connections, srv->o.metrics, words);
+}
+
+static void on_connection(void *server, int change)
+{
+    csvc__connections_change(&((csvc_server *)server)->connections, change);
+}
+
+static void on_refused(void *server, const char *word)
+{
+    csvc__connections_refused(&((csvc_server *)server)->connections, word);
+}
+
 const csvc_served_events csvc__served_events = {
     .started = on_started,
     .message = on_message,
     .writable = on_writable,
     .cancelled = on_cancelled,
     .closed = on_closed,
+    .counts = on_counts,
+    .connection = on_connection,
+    .refused = on_refused,
 };

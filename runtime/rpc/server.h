@@ -5,6 +5,7 @@
 #include <base/map.h>
 #include <csvc/server.h>
 #include <rpc/chain.h>
+#include <rpc/connections.h>
 #include <rpc/ctx.h>
 #include <rpc/inflight.h>
 #include <rpc/pool.h>
@@ -73,6 +74,7 @@ struct csvc_server {
     csvc__map names; /* of services */
     _Atomic(csvc__guard *) guards;
     csvc__inflight inflight; /* calls in flight */
+    csvc__connections connections;
     csvc__owned *owned;
     csvc__stop_round *rounds;
 

@@ -273,7 +273,7 @@ typedef struct csvc_arrival {
     csvc_code refusal_code;
 } csvc_arrival;
 
-/* Upward, for served calls. All on the call's loop. */
+/* Upward, for served calls, all on the call's loop; then for connections. */
 typedef struct csvc_served_events {
     void (*started)(void *server, csvc_tcall *tc, const csvc_arrival *arrival);
     void (*message)(csvc_tcall *tc, csvc_payload *message); /* taken over; NULL: half-close,
@@ -281,6 +281,17 @@ typedef struct csvc_served_events {
     void (*writable)(csvc_tcall *tc);
     void (*cancelled)(csvc_tcall *tc); /* at most once, only after watch, never after closed */
     void (*closed)(csvc_tcall *tc, bool delivered, bool cancelled); /* the last one */
+
+    /*
+     * Connections, for who counts them: all three, or none of them (NULL). A transport that hears
+     * of its connections begins with `counts`, once in a start, with all the words that `refused`
+     * may come with, at most 32, then NULL: they become labels, so they are few and static. The
+     * other two come from any thread, also after join, but not after server_free; `change` is 1 or
+     * -1. A connection that is refused before it has counted as open does not count as such.
+     */
+    void (*counts)(void *server, const char *const *words);
+    void (*connection)(void *server, int change);
+    void (*refused)(void *server, const char *word);
 } csvc_served_events;
 
 /* A path to serve. */

@@ -87,6 +87,8 @@ scrape_configs:
         wait("grpc_server_handling_seconds_count" + of % ("GetUser", ""), 530, "durations")
         wait('grpc_server_handling_seconds_bucket{grpc_method="GetUser",le="+Inf"}', 530, "durations at most endless")
         wait('grpc_server_started_total{grpc_service="unknown"}', 7, "calls of what nobody serves")
+        wait("csvc_server_connections_accepted_total > 0 and csvc_server_connections_open == 0", 1, "connections that came and went")
+        wait("sum(csvc_server_connections_refused_total)", 0, "connections refused")
         # what dashboards ask
         quantile = query('histogram_quantile(0.99, sum by (le) (rate(grpc_server_handling_seconds_bucket[30s])))')
         e2e.equal(0 < list(quantile.values())[0] < 10, True, f"p99 {quantile}")

@@ -22,6 +22,7 @@
 #define CSVC_SERVER_H
 
 #include <csvc/interceptor.h>
+#include <csvc/metrics.h>
 #include <csvc/service.h>
 #include <csvc/transport.h>
 
@@ -72,6 +73,8 @@ typedef struct csvc_server_options {
                                      waits then, a detached call gets RESOURCE_EXHAUSTED */
     uint32_t max_connections;     /* at a time, without TLS; default 16,384, then new ones are
                                      closed at once */
+    csvc_metrics *metrics;        /* where connections are counted (metrics.md); outlives the
+                                     server; NULL: nowhere */
 } csvc_server_options;
 
 #define CSVC_SERVER_OPTIONS_INIT .struct_size = sizeof(csvc_server_options)

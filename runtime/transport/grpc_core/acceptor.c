@@ -75,7 +75,7 @@ struct gc_acceptor {
     csvc__net_reserve reserve;
     bool running;
     pthread_t thread;
-    atomic_bool begun, stopping;
+    atomic_bool begun, stopping, ending;
 
     /* of the thread */
     bool paused;
@@ -155,6 +155,28 @@ csvc_code csvc__gc_acceptor_listen(gc_acceptor *acc, const char *address, int *r
 
 /* ---- connections ---- */
 
+/* How `refused` calls its reasons. */
+static const char too_many[] = "max_connections";
+static const char no_descriptors[] = "out_of_descriptors";
+static const char no_memory[] = "out_of_memory";
+static const char too_slow[] = "handshake_timeout";
+static const char *const all_words[] = {too_many, no_descriptors, no_memory, too_slow, NULL};
+
+static void count(gc_acceptor *acc, int change)
+{
+    acc->n_connections += (uint32_t)change;
+    if (acc->config.events->connection != NULL) {
+        acc->config.events->connection(acc->config.server, change);
+    }
+}
+
+static void count_refused(gc_acceptor *acc, const char *word)
+{
+    if (acc->config.events->refused != NULL) {
+        acc->config.events->refused(acc->config.server, word);
+    }
+}
+
 /* A line in the log, at most one a second. */
 static void complain(gc_acceptor *acc, const char *what, const char *why)
 {
@@ -164,6 +186,12 @@ static void complain(gc_acceptor *acc, const char *what, const char *why)
         acc->next_complaint = now + COMPLAINTS;
         csvc_log(CSVC_LOG_WARN, what, "why", why, NULL);
     }
+}
+
+static void refused(gc_acceptor *acc, const char *word, const char *why)
+{
+    count_refused(acc, word);
+    complain(acc, "a connection was refused", why);
 }
 
 static void link_last(gc_acceptor *acc, connection *c)
@@ -197,7 +225,7 @@ static void drop(gc_acceptor *acc, connection *c)
 {
     unlink_beginning(acc, c);
     close_source(acc, &c->source);
-    acc->n_connections--;
+    count(acc, -1);
     csvc__free(c);
 }
 
@@ -214,7 +242,7 @@ static void over(gc_acceptor *acc, connection *c)
         c->next->prev = c->prev;
     }
     close_source(acc, &c->source);
-    acc->n_connections--;
+    count(acc, -1);
     csvc__free(c);
 }
 
@@ -232,7 +260,8 @@ static void hand_over(gc_acceptor *acc, connection *c)
     struct epoll_event none = {0};
 
     if (copy < 0 || !csvc__gc_names_add(&acc->names, fd, c->name)) {
-        complain(acc, "a connection was refused", copy < 0 ? "out of descriptors" : "no memory");
+        refused(acc, copy < 0 ? no_descriptors : no_memory,
+                copy < 0 ? "out of descriptors" : "no memory");
         if (copy >= 0) {
             (void)close(copy);
         }
@@ -250,7 +279,7 @@ static void hand_over(gc_acceptor *acc, connection *c)
     }
     acc->served = c;
     if (!watch(acc, &c->source, EPOLLET)) {
-        complain(acc, "a connection was refused", "no memory");
+        refused(acc, no_memory, "no memory");
         (void)close(fd);
         over(acc, c);
         return;
@@ -295,7 +324,7 @@ static void begin(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
     connection *c = csvc__calloc(1, sizeof(*c));
 
     if (c == NULL) {
-        complain(acc, "a connection was refused", "no memory");
+        refused(acc, no_memory, "no memory");
         (void)close(fd);
         return;
     }
@@ -304,10 +333,10 @@ static void begin(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
     c->due = acc->config.handshake_ms < 0 ? INT64_MAX
                                           : csvc__now() + acc->config.handshake_ms * CSVC__MS;
     csvc__net_name_peer(from, c->name);
-    acc->n_connections++;
+    count(acc, 1);
     link_last(acc, c);
     if (!watch(acc, &c->source, EPOLLIN | EPOLLRDHUP | EPOLLET)) {
-        complain(acc, "a connection was refused", "no memory");
+        refused(acc, no_memory, "no memory");
         drop(acc, c);
         return;
     }
@@ -342,7 +371,7 @@ static void resume_listening(gc_acceptor *acc)
 static void take(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
 {
     if (acc->config.max_connections != 0 && acc->n_connections >= acc->config.max_connections) {
-        complain(acc, "a connection was refused", "there are as many as there may be");
+        refused(acc, too_many, "there are as many as there may be");
         (void)close(fd);
     } else {
         begin(acc, fd, from);
@@ -363,7 +392,7 @@ static void accept_some(gc_acceptor *acc, int listener)
         case CSVC__NET_GONE:
             break;
         case CSVC__NET_REFUSED:
-            complain(acc, "a connection was refused", why);
+            refused(acc, no_descriptors, why);
             break;
         case CSVC__NET_NONE:
             return;
@@ -384,6 +413,7 @@ static int do_due(gc_acceptor *acc)
     int64_t next;
 
     while (acc->beginning != NULL && acc->beginning->due <= now) {
+        count_refused(acc, too_slow);
         drop(acc, acc->beginning);
     }
     csvc__gc_resting_clear(&acc->resting, now);
@@ -443,24 +473,35 @@ static void happened(gc_acceptor *acc, const struct epoll_event *e)
     }
 }
 
+static void stop_listening(gc_acceptor *acc)
+{
+    pause_listening(acc); /* out of the set first: others may share the sockets */
+    csvc__net_listeners_close(&acc->listening);
+    while (acc->beginning != NULL) {
+        drop(acc, acc->beginning);
+    }
+}
+
 static void *run(void *arg)
 {
     gc_acceptor *acc = arg;
     struct epoll_event events[EVENTS];
+    bool listens = true;
 
     (void)prctl(PR_SET_NAME, "csvc-accept", 0, 0, 0);
-    while (!atomic_load(&acc->stopping)) {
+    while (!atomic_load(&acc->ending)) {
         const int n = epoll_wait(acc->epoll, events, EVENTS, do_due(acc));
 
         /* each connection is in at most one of them, and only its own event frees it */
         for (int i = 0; i < n; i++) {
             happened(acc, &events[i]);
         }
+        if (listens && atomic_load(&acc->stopping)) {
+            stop_listening(acc);
+            listens = false;
+        }
     }
-    csvc__net_listeners_close(&acc->listening);
-    while (acc->beginning != NULL) {
-        drop(acc, acc->beginning);
-    }
+    stop_listening(acc);
     while (acc->served != NULL) {
         over(acc, acc->served);
     }
@@ -481,6 +522,9 @@ int csvc__gc_acceptor_start(gc_acceptor *acc)
 
 void csvc__gc_acceptor_begin(gc_acceptor *acc)
 {
+    if (acc->config.events->counts != NULL) {
+        acc->config.events->counts(acc->config.server, all_words);
+    }
     atomic_store(&acc->begun, true);
     wake(acc);
 }
@@ -497,7 +541,8 @@ void csvc__gc_acceptor_free(gc_acceptor *acc)
         return;
     }
     if (acc->running) {
-        csvc__gc_acceptor_stop(acc);
+        atomic_store(&acc->ending, true);
+        wake(acc);
         (void)pthread_join(acc->thread, NULL);
     }
     csvc__net_listeners_close(&acc->listening);

@@ -10,6 +10,7 @@
 
 #include <csvc/code.h>
 #include <transport/net/peer.h>
+#include <transport/seam.h>
 
 #include <grpc/grpc.h>
 #include <stdatomic.h>
@@ -21,6 +22,8 @@ typedef struct gc_acceptor_config {
     uint32_t max_connections; /* 0: any number */
     int64_t handshake_ms;     /* until it has begun; below 0: for ever */
     int64_t silence_ms;       /* unacknowledged bytes after which it is given up; 0: the system's */
+    const csvc_served_events *events; /* who counts connections; its `server` */
+    void *server;
 } gc_acceptor_config;
 
 /* NULL with err set. */
@@ -35,7 +38,8 @@ csvc_code csvc__gc_acceptor_listen(gc_acceptor *acc, const char *address, int *r
 int csvc__gc_acceptor_start(gc_acceptor *acc);
 void csvc__gc_acceptor_begin(gc_acceptor *acc);
 
-/* Stops listening, soon; connections that have begun go on. Any thread, does not block. */
+/* Stops listening, soon; connections that have begun go on, and are counted until they end. Any
+ * thread, does not block. */
 void csvc__gc_acceptor_stop(gc_acceptor *acc);
 
 /* Stops, waits for the thread, frees. Takes NULL. */

@@ -207,6 +207,8 @@ static bool make_acceptor(csvc_tserver *ts, const csvc_tserver_config *config, c
     const gc_acceptor_config acceptor = {
         .core = ts->core,
         .max_connections = config->max_connections,
+        .events = config->events,
+        .server = config->server,
         .handshake_ms = times->handshake > INT32_MAX ? -1
                         : times->handshake != 0      ? times->handshake
                                                      : HANDSHAKE_MS,

@@ -27,7 +27,8 @@ typedef struct csvc__net_listeners { /* = {0} */
 CSVC_API csvc_code csvc__net_listeners_add(csvc__net_listeners *set, const char *address,
                                            int *ret_port, csvc_error *err) CSVC_MUST_CHECK;
 
-/* Closes all and removes their files. It never shuts a socket down: others may share it. */
+/* Closes all and removes their files. It never shuts a socket down: others may share it. For the
+ * same reason closing does not take one out of an epoll set: its user does that before. */
 CSVC_API void csvc__net_listeners_close(csvc__net_listeners *set);
 
 #endif /* CSVC_NET_LISTENERS_H */
