@@ -3,6 +3,7 @@
 #   make V=1              shows the commands
 #   make SAN=address,undefined B=build/asan   builds all of it under sanitizers
 #   make DEVELOPER=1      warnings are errors (CI does)
+#   make WITH_GRPC_CORE=0 leaves out the gRPC C core, and with it all clients; WITH_NGHTTP2=0 the other transport
 
 B      ?= build
 PREFIX ?= /usr/local
@@ -26,6 +27,7 @@ endif
 
 PKGS_BASE   := libprotobuf-c zlib
 PKGS_GRPC   := grpc libcrypto
+PKGS_NGHTTP2 := libnghttp2 libssl libcrypto
 PKGS_SQLITE := sqlite3
 PKGS_HTTP   := libwebsockets
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
@@ -49,6 +51,11 @@ endif
 
 # ---- what is built ----------------------------------------------------------------------------
 
+# The transports: each a library of its own, named after its folder. Tests want both.
+WITH_GRPC_CORE ?= 1
+WITH_NGHTTP2   ?= 1
+TRANSPORTS := $(if $(filter 1,$(WITH_NGHTTP2)),nghttp2) $(if $(filter 1,$(WITH_GRPC_CORE)),grpc-core)
+
 STAGE := $(B)/stage
 src    = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 obj    = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -59,6 +66,7 @@ LIBCSVC_SRC   := $(call src,runtime/base runtime/codec runtime/transport runtime
 # of each transport that has TLS, since libcsvc is to do without OpenSSL
 TLS_SRC       := $(call src,runtime/transport/tls)
 GRPC_CORE_SRC := $(call src,runtime/transport/grpc_core) $(TLS_SRC)
+NGHTTP2_SRC   := $(call src,runtime/transport/nghttp2) $(TLS_SRC)
 SQLITE_SRC    := $(call src,runtime/store/sqlite)
 HTTP_SRC      := $(call src,runtime/http)
 # one folder a step, in the order of the pipeline
@@ -69,13 +77,13 @@ GENERATOR_SRC := $(call src,$(STEPS:%=generator/%) generator/pb/* generator/pb/*
 CLI_SRC       := $(call src,generator/cli)
 TEMPLATES     := $(sort $(shell find templates -type f))
 
-ALL_SRC := $(LIBCSVC_SRC) $(GRPC_CORE_SRC) $(SQLITE_SRC) $(HTTP_SRC) $(GENERATOR_SRC) $(PLUGIN_SRC) $(CLI_SRC)
+ALL_SRC := $(LIBCSVC_SRC) $(GRPC_CORE_SRC) $(NGHTTP2_SRC) $(SQLITE_SRC) $(HTTP_SRC) $(GENERATOR_SRC) $(PLUGIN_SRC) $(CLI_SRC)
 
 WKT       := any api duration empty field_mask source_context struct timestamp type wrappers
 WKT_SRC   := $(foreach w,$(WKT),$(B)/wkt/google/protobuf/$(w).pb-c.c $(B)/wkt/google/protobuf/$(w).csvc.c)
 WKT_OBJ   := $(patsubst $(B)/wkt/%.c,$(B)/obj/wkt/%.o,$(WKT_SRC))
 
-LIBS     := libcsvc libcsvc-grpc-core libcsvc-sqlite libcsvc-http libcsvc-wkt
+LIBS     := libcsvc $(TRANSPORTS:%=libcsvc-%) libcsvc-sqlite libcsvc-http libcsvc-wkt
 LIB_A    := $(LIBS:%=$(STAGE)/lib/%.a)
 LIB_SO   := $(LIBS:%=$(STAGE)/lib/%.so)
 PROGRAMS := $(STAGE)/bin/protoc-gen-c-svc $(STAGE)/bin/c-svc
@@ -91,6 +99,7 @@ help:
 	@echo 'make try        a service from nothing: scaffold, build, run, call every rpc'
 	@echo 'make check      everything: style, unit, end to end, torture, sanitizers, allocation failures'
 	@echo 'make check-unit check-e2e check-torture check-style check-asan check-tsan check-oom'
+	@echo 'make check-nghttp2 check-grpc-core   the tests that serve, on one transport'
 	@echo 'make torture    the same faults and loads, for as long as they take'
 	@echo 'make format     what check-style wants of the form'
 	@echo 'make interop    build/interop_server and build/interop_client, with the flags of gRPC'"'"'s own'
@@ -101,6 +110,7 @@ help:
 # ---- compiling --------------------------------------------------------------------------------
 
 $(call obj,$(GRPC_CORE_SRC)): CSVC_CFLAGS += $(call pkg,--cflags,$(PKGS_GRPC))
+$(call obj,$(NGHTTP2_SRC)):   CSVC_CFLAGS += $(call pkg,--cflags,$(PKGS_NGHTTP2))
 $(call obj,$(SQLITE_SRC)):    CSVC_CFLAGS += $(call pkg,--cflags,$(PKGS_SQLITE))
 $(call obj,$(HTTP_SRC)):      CSVC_CFLAGS += $(call pkg,--cflags,$(PKGS_HTTP))
 $(call obj,$(GENERATOR_SRC) $(PLUGIN_SRC) $(CLI_SRC)): CSVC_CFLAGS += -Igenerator -Igenerator/pb
@@ -124,6 +134,7 @@ $(B)/obj/wkt/%.o: $(B)/wkt/%.c
 
 $(STAGE)/lib/libcsvc.a:           $(call obj,$(LIBCSVC_SRC))
 $(STAGE)/lib/libcsvc-grpc-core.a: $(call obj,$(GRPC_CORE_SRC))
+$(STAGE)/lib/libcsvc-nghttp2.a:   $(call obj,$(NGHTTP2_SRC))
 $(STAGE)/lib/libcsvc-sqlite.a:    $(call obj,$(SQLITE_SRC))
 $(STAGE)/lib/libcsvc-http.a:      $(call obj,$(HTTP_SRC))
 $(STAGE)/lib/libcsvc-wkt.a:       $(WKT_OBJ)
@@ -137,6 +148,8 @@ $(STAGE)/lib/libcsvc.so:           $(call obj,$(LIBCSVC_SRC))
 $(STAGE)/lib/libcsvc.so:           SO_LIBS = $(call pkg,--libs,$(PKGS_BASE)) -lm
 $(STAGE)/lib/libcsvc-grpc-core.so: $(call obj,$(GRPC_CORE_SRC)) | $(STAGE)/lib/libcsvc.so
 $(STAGE)/lib/libcsvc-grpc-core.so: SO_LIBS = -L$(STAGE)/lib -lcsvc $(call pkg,--libs,$(PKGS_GRPC))
+$(STAGE)/lib/libcsvc-nghttp2.so:   $(call obj,$(NGHTTP2_SRC)) | $(STAGE)/lib/libcsvc.so
+$(STAGE)/lib/libcsvc-nghttp2.so:   SO_LIBS = -L$(STAGE)/lib -lcsvc $(call pkg,--libs,$(PKGS_NGHTTP2))
 $(STAGE)/lib/libcsvc-sqlite.so:    $(call obj,$(SQLITE_SRC)) | $(STAGE)/lib/libcsvc.so
 $(STAGE)/lib/libcsvc-sqlite.so:    SO_LIBS = -L$(STAGE)/lib -lcsvc $(call pkg,--libs,$(PKGS_SQLITE))
 $(STAGE)/lib/libcsvc-http.so:      $(call obj,$(HTTP_SRC)) | $(STAGE)/lib/libcsvc.so
@@ -187,7 +200,7 @@ $(WKT_SRC) &: $(STAGE)/bin/protoc-gen-c-svc
 # ---- the stage: what `make install` copies, usable where it is ----------------------------------
 
 # what headers and `c-svc explain` refer to
-DOCS        := interop.md tutorial.md inference.md limits.md deviations.md streaming.md clients.md health.md listening.md tls.md metrics.md internals/store.md CHANGELOG.md
+DOCS        := interop.md tutorial.md inference.md limits.md deviations.md streaming.md clients.md health.md listening.md tls.md transports.md metrics.md internals/store.md CHANGELOG.md
 HEADERS     := $(wildcard runtime/include/csvc/*.h)
 WKT_HEADERS := $(WKT_SRC:.c=.h)
 STAGED      := $(HEADERS:runtime/include/%=$(STAGE)/include/%) \
@@ -245,10 +258,10 @@ uninstall:
 # ---- what must be there first -------------------------------------------------------------------
 
 # The first line is what building needs, the second what the tests use besides.
-DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libsqlite3-dev \
-        libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
+DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libnghttp2-dev \
+        libsqlite3-dev libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
 DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
-        nghttp2-client libnghttp2-dev valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx iproute2 nftables systemd
+        nghttp2-client valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx iproute2 nftables systemd
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
 define apt_install
@@ -327,11 +340,18 @@ samples: all
 UNIT_SRC  := $(call src,tests/unit)
 UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
 UNIT_SUPPORT := $(call obj,$(call src,tests/unit/support))
-UNIT_LIBS := $(STAGE)/lib/libcsvc-grpc-core.a $(STAGE)/lib/libcsvc-sqlite.a $(STAGE)/lib/libcsvc-http.a \
-             $(STAGE)/lib/libcsvc.a
-TEST_CFLAGS = -Igenerator -Igenerator/pb -Iruntime/std/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_GRPC) $(PKGS_SQLITE))
-TEST_LIBS   = $(call pkg,--libs,cmocka $(PKGS_GRPC) $(PKGS_SQLITE) $(PKGS_HTTP) $(PKGS_BASE) yaml-0.1 libcrypto jansson) -lm
+UNIT_LIBS := $(addprefix $(STAGE)/lib/libcsvc,-grpc-core.a -nghttp2.a -sqlite.a -http.a .a)
+TEST_CFLAGS = -Igenerator -Igenerator/pb -Iruntime/std/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_GRPC) $(PKGS_NGHTTP2) $(PKGS_SQLITE))
+# asked for when something is linked, and once
+TEST_LIBS   = $(eval TEST_LIBS := $$(call pkg,--libs,cmocka $$(PKGS_GRPC) $$(PKGS_NGHTTP2) $$(PKGS_SQLITE) $$(PKGS_HTTP) $$(PKGS_BASE) yaml-0.1 jansson) -lm)$(TEST_LIBS)
 E2E       := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
+
+# The transports that tests run on: all tests on the first, on the others those that serve: unit tests that include
+# transports.h, end-to-end tests with a line `# transports: both`, torture.
+CHECK_TRANSPORTS := grpc-core
+FURTHER_TRANSPORTS = $(wordlist 2,9,$(CHECK_TRANSPORTS))
+UNIT_SERVING := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(shell grep -l 'transports\.h[">]' $(UNIT_SRC)))
+E2E_SERVING  := $(shell grep -l '^\# transports: both$$' $(E2E))
 
 $(B)/obj/tests/%.o: CSVC_CFLAGS += $(TEST_CFLAGS)
 # the parts of c-svc, but not its main
@@ -357,6 +377,12 @@ export UBSAN_OPTIONS ?= print_stacktrace=1
 
 RESULTS := $(B)/results
 runner   = tests/run.py --results $(RESULTS)/$(1).json --label $(1)
+# A stage: all programs on the first transport, those that serve on the others. $(1): its name and flags, $(2): all of them,
+# $(3): those that serve
+on_each  = status=0; CSVC_TEST_TRANSPORT=$(firstword $(CHECK_TRANSPORTS)) $(call runner,$(firstword $(1))) $(wordlist 2,9,$(1)) $(2) || status=1; \
+    $(foreach t,$(FURTHER_TRANSPORTS),CSVC_TEST_TRANSPORT=$t $(call runner,$(firstword $(1))-$t) $(wordlist 2,9,$(1)) $(3) || status=1;) exit $$status
+# The results of such a stage.
+results_of = $(foreach s,$(1),$(RESULTS)/$s.json $(FURTHER_TRANSPORTS:%=$(RESULTS)/$s-%.json))
 
 # A locale with a decimal comma, in a folder of our own: numbers in JSON may not follow it.
 LOCALE := $(B)/locale/de_DE.UTF-8
@@ -370,10 +396,10 @@ $(LOCALE):
 unit: $(UNIT_BIN) $(LOCALE)
 
 check-unit: unit
-	@$(call runner,unit) $(UNIT_BIN)
+	@$(call on_each,unit,$(UNIT_BIN),$(UNIT_SERVING))
 
 check-e2e: all bench-programs interop interop-peers peers
-	@$(call runner,e2e) --timeout 600 $(E2E)
+	@$(call on_each,e2e --timeout 600,$(E2E),$(E2E_SERVING))
 
 # The same tests built with sanitizers; end to end those that are marked as worth it, by name.
 E2E_SAN := $(filter %_san.sh %_san.py,$(E2E))
@@ -385,7 +411,15 @@ check-tsan:
 	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread run-tsan
 .PHONY: run-asan run-tsan
 run-asan run-tsan: run-%:
-	@$(call runner,$*) --timeout 600 $(UNIT_BIN) $(E2E_SAN) $(TORTURE_SAN)
+	@$(call on_each,$* --timeout 600,$(UNIT_BIN) $(E2E_SAN) $(TORTURE_SAN),$(UNIT_SERVING) $(filter $(E2E_SAN),$(E2E_SERVING)) $(TORTURE_SAN))
+
+# One transport alone.
+.PHONY: check-nghttp2 check-grpc-core
+check-nghttp2 check-grpc-core: check-%: all unit interop interop-peers torture-programs peers
+	@status=0; \
+	CSVC_TEST_TRANSPORT=$* $(call runner,unit-$*) $(UNIT_SERVING) || status=1; \
+	CSVC_TEST_TRANSPORT=$* $(call runner,e2e-$*) --timeout 600 $(E2E_SERVING) || status=1; \
+	CSVC_TEST_TRANSPORT=$* $(call runner,torture-$*) --jobs 1 --timeout 300 $(TORTURE_SERVING) || status=1; exit $$status
 
 # Tests that fail each allocation in turn; a subset of the unit tests, by name.
 OOM_BIN := $(filter %_oom_test,$(UNIT_BIN))
@@ -412,8 +446,9 @@ check: deps peers
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-tsan
 	-@$(MAKE) --no-print-directory DEVELOPER=1 check-oom
 	-@$(MAKE) --no-print-directory check-fuzz
-	@tests/run.py --summary $(foreach s,style unit e2e torture oom,$(RESULTS)/$(s).json) \
-	    $(B)/asan/results/asan.json $(B)/tsan/results/tsan.json \
+	@tests/run.py --summary $(RESULTS)/style.json $(call results_of,unit e2e torture) $(RESULTS)/oom.json \
+	    $(subst $(RESULTS),$(B)/asan/results,$(call results_of,asan)) \
+	    $(subst $(RESULTS),$(B)/tsan/results,$(call results_of,tsan)) \
 	    $(B)/clang/results/fuzz.json
 
 # ---- torture ----------------------------------------------------------------------------------
@@ -421,7 +456,8 @@ check: deps peers
 # Faults and loads, tests/torture/index names each: programs tests/torture/tNN_NAME.py around one server, short here, long by
 # `make torture`; those named *_san.py run under the sanitizers, too.
 TORTURE      := $(B)/torture
-TORTURE_TEST := tests/torture/index.py $(sort $(wildcard tests/torture/t*.py))
+TORTURE_SERVING := $(sort $(wildcard tests/torture/t*.py))
+TORTURE_TEST := tests/torture/index.py $(TORTURE_SERVING)
 TORTURE_SAN  := $(filter %_san.py,$(TORTURE_TEST))
 TORTURE_GEN  := $(addprefix $(TORTURE)/gen/torture,.pb-c.c .csvc.c)
 TORTURE_OBJ  := $(TORTURE_GEN:.c=.o)
@@ -440,7 +476,7 @@ $(B)/obj/tests/torture/%.o: CSVC_CFLAGS += -I$(TORTURE)/gen -I$(B)/wkt
 $(addprefix $(B)/obj/tests/torture/,load.o races.o server/server.o): $(TORTURE_GEN)
 $(TORTURE)/server: $(B)/obj/tests/torture/server/server.o
 $(TORTURE)/load:   $(B)/obj/tests/torture/load.o
-$(TORTURE)/races:  $(B)/obj/tests/torture/races.o $(B)/obj/tests/unit/support/certs.o
+$(TORTURE)/races:  $(B)/obj/tests/torture/races.o $(addprefix $(B)/obj/tests/unit/support/,certs.o transports.o)
 $(TORTURE_BIN): $(TORTURE_OBJ) $(UNIT_LIBS) $(STAGE)/lib/libcsvc-wkt.a
 	$(say) LD $@
 	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STAGE)/lib/libcsvc-wkt.a $(UNIT_LIBS) $(TEST_LIBS)
@@ -458,15 +494,17 @@ $(TORTURE)/oracle: tests/torture/oracle.cc $(TORTURE_PROTO)
 .PHONY: torture check-torture torture-programs torture-races
 torture-programs: $(TORTURE_BIN) $(if $(SAN),,$(TORTURE)/oracle)
 check-torture: all torture-programs
-	@$(call runner,torture) --jobs 1 --timeout 300 $(TORTURE_TEST)
+	@$(call on_each,torture --jobs 1 --timeout 300,$(TORTURE_TEST),$(TORTURE_SERVING))
 # T1 and T8 are end-to-end tests, too, where they have few rounds; T19 is worth most under ThreadSanitizer
+TORTURE_ALSO := tests/e2e/interop_peers.py tests/e2e/stop_load_san.py
 torture: all torture-programs interop interop-peers peers
-	@CSVC_TORTURE=long CSVC_INTEROP_ROUNDS=20 STOP_ROUNDS=50 $(call runner,torture) --jobs 1 --timeout 7200 \
-	    $(TORTURE_TEST) tests/e2e/interop_peers.py tests/e2e/stop_load_san.py
+	@export CSVC_TORTURE=long CSVC_INTEROP_ROUNDS=20 STOP_ROUNDS=50; \
+	$(call on_each,torture --jobs 1 --timeout 7200,$(TORTURE_TEST) $(TORTURE_ALSO),$(TORTURE_SERVING) $(TORTURE_ALSO))
 	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread $(parallel) all torture-programs
 	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread torture-races
+torture-races: TORTURE_RACES := $(filter %/t19_races_san.py,$(TORTURE_SAN))
 torture-races:
-	@CSVC_TORTURE=long $(call runner,torture) --jobs 1 --timeout 7200 $(filter %/t19_races_san.py,$(TORTURE_SAN))
+	@export CSVC_TORTURE=long; $(call on_each,torture --jobs 1 --timeout 7200,$(TORTURE_RACES),$(TORTURE_RACES))
 
 # ---- fuzzing ----------------------------------------------------------------------------------
 
@@ -559,10 +597,10 @@ $(B)/obj/interop/%.o: $(B)/interop/%.c
 	$(Q)$(CC) $(CSVC_CFLAGS) -Wno-pedantic $(CFLAGS) -MMD -MP -c -o $@ $<
 $(INTEROP:$(B)/interop_%=$(B)/obj/tests/interop/%.o): CSVC_CFLAGS += -I$(B)/interop
 $(INTEROP:$(B)/interop_%=$(B)/obj/tests/interop/%.o): | $(INTEROP_GEN)
-$(INTEROP): $(B)/interop_%: $(B)/obj/tests/interop/%.o $(INTEROP_OBJ) $(STAGE)/lib/libcsvc-grpc-core.a $(STAGE)/lib/libcsvc.a
+$(INTEROP): $(B)/interop_%: $(B)/obj/tests/interop/%.o $(INTEROP_OBJ) $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg,--libs,$(PKGS_GRPC) $(PKGS_BASE) libcrypto) -lm
+	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 -include $(wildcard $(B)/obj/tests/interop/*.d $(B)/obj/interop/*.d)
 
 # the same on C++'s library, for the tests of it

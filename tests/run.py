@@ -109,7 +109,7 @@ def summary(files):
         except (OSError, ValueError) as why:
             result = {"label": name, "passed": 0, "failed": 1, "seconds": 0}
             print(f"{name}: no results ({why})")
-        print(f"{result['label']:<12}{result['passed']:>6} ok {result['failed']:>4} not ok"
+        print(f"{result['label']:<18}{result['passed']:>6} ok {result['failed']:>4} not ok"
               f" {result['seconds']:>7.0f} s")
         total_passed += result["passed"]
         total_failed += result["failed"]

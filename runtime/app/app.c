@@ -4,6 +4,7 @@
 #include <app/server_settings.h>
 #include <app/signals.h>
 #include <app/stop.h>
+#include <app/transports.h>
 #include <base/health.h>
 #include <csvc/alloc.h>
 #include <csvc/app.h>
@@ -26,6 +27,7 @@ struct csvc_app {
     const csvc_app_info *info;
     csvc__setting settings[CSVC__N_SETTINGS];
     csvc__settings_wish wish;
+    csvc__transports transports;
     csvc_health *health;
     csvc_metrics *metrics;
     csvc_call_metrics *call_metrics, *client_metrics;
@@ -133,9 +135,8 @@ static void make_interceptors(csvc_app *app, csvc_error *err)
 static void make_server(csvc_app *app)
 {
     const csvc__setting *s = app->settings;
-    const csvc_server_options options = {
+    csvc_server_options options = {
         CSVC_SERVER_OPTIONS_INIT,
-        .transport = app->info->transport,
         .loops = (uint32_t)s[CSVC__SET_GRPC_LOOPS].number,
         .max_workers = (uint32_t)s[CSVC__SET_MAX_WORKERS].number,
         .max_queued = (uint32_t)s[CSVC__SET_MAX_QUEUED].number,
@@ -167,6 +168,12 @@ static void make_server(csvc_app *app)
     if (!check_tls(app)) {
         return;
     }
+    if (!s[CSVC__SET_TRANSPORT].absent &&
+        csvc__transports_find(&app->transports, s[CSVC__SET_TRANSPORT].value, &options.transport,
+                              &err) != CSVC_OK) {
+        bad_setting(app, CSVC__SET_TRANSPORT, &err);
+        return;
+    }
     app->srv = csvc_server_new(&options, &err);
     if (app->srv == NULL) {
         failed(app, EXIT_FAILED, "cannot make the server", &err);
@@ -188,6 +195,7 @@ csvc_app *csvc_app_new(const csvc_app_info *info, int argc, char **argv)
     app->settings[CSVC__SET_DATABASE_URL].fallback = info->database_url;
     app->settings[CSVC__SET_DATABASE_URL].absent = info->database_url == NULL;
     app->settings[CSVC__SET_ADMIN_ADDR].absent = http_of(info) == NULL;
+    csvc__transports_init(&app->transports, info, &app->settings[CSVC__SET_TRANSPORT]);
     code = csvc__settings_read(app->settings, CSVC__N_SETTINGS, argc, argv, &app->wish, &app->err);
     if (code != CSVC_OK) {
         app->exit_code = EXIT_USAGE;
@@ -310,13 +318,11 @@ csvc_channel *csvc_app_channel_with(csvc_app *app, const char *target,
         memcpy(&options, given,
                given->struct_size < sizeof(options) ? given->struct_size : sizeof(options));
     }
-    if (options.transport == NULL) {
-        options.transport = app->info->transport;
-    }
     if (app->n_channels == MAX_CHANNELS) {
         (void)csvc_error_set(&err, CSVC_RESOURCE_EXHAUSTED, "more than %d channels",
                              (int)MAX_CHANNELS);
-    } else {
+    } else if (options.transport != NULL ||
+               csvc__transports_caller(&app->transports, &options.transport, &err) == CSVC_OK) {
         ch = csvc_channel_new(target, &options, &err);
     }
     if (ch != NULL) {
@@ -428,7 +434,8 @@ static void start(csvc_app *app)
         csvc__setting_show(&app->settings[CSVC__SET_DATABASE_URL], storage, sizeof(storage));
     }
     atomic_store(&app->admin.ready, true);
-    csvc_log(CSVC_LOG_INFO, "listening", "grpc", at, "tls",
+    csvc_log(CSVC_LOG_INFO, "listening", "grpc", at, "transport",
+             app->settings[CSVC__SET_TRANSPORT].value, "tls",
              app->settings[CSVC__SET_TLS_CERT_FILE].value[0] == '\0'        ? "off"
              : app->settings[CSVC__SET_TLS_CLIENT_CA_FILE].value[0] == '\0' ? "on"
                                                                             : "mutual",

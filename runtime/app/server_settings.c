@@ -24,6 +24,7 @@ const csvc__setting csvc__server_settings[CSVC__N_SETTINGS] = {
     [CSVC__SET_SLOW_CALL] = {"SLOW_CALL", "1s",
                              "unary calls that take longer are logged at info; 0s: none is",
                              CSVC__SETTING_DURATION},
+    [CSVC__SET_TRANSPORT] = {"TRANSPORT", "", "what carries the calls"},
     [CSVC__SET_GRPC_LOOPS] = {"GRPC_LOOPS", "", "threads that do the network's work (one a CPU)",
                               CSVC__SETTING_COUNT, 1024},
     [CSVC__SET_GRPC_MAX_STREAMS] = {"GRPC_MAX_STREAMS", "1000", "calls at a time on one connection",

@@ -6,6 +6,7 @@
 #include <rpc/ctx.h>
 #include <rpc/resolve.h>
 #include <rpc/seen.h>
+#include <transport/seam.h>
 
 #include <string.h>
 
@@ -112,6 +113,13 @@ csvc_channel *csvc_channel_new(const char *target, const csvc_channel_options *o
     if (target == NULL || target[0] == '\0') {
         (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT,
                              "a channel needs a target, such as \"dns:///localhost:50051\"");
+        return NULL;
+    }
+    if (options->transport->channel_new == NULL) {
+        (void)csvc_error_set(err, CSVC_UNIMPLEMENTED,
+                             "the transport %s serves and does not call; a channel needs another, "
+                             "such as &csvc_grpc_core",
+                             options->transport->name);
         return NULL;
     }
     memcpy(&o, options, options->struct_size < sizeof(o) ? options->struct_size : sizeof(o));

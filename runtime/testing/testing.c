@@ -13,7 +13,7 @@ enum {
 };
 
 struct csvc_testing {
-    const csvc_transport *transport;
+    const csvc_transport *client;
     csvc_server *srv;
     csvc_channel *ch; /* once started */
     int port;
@@ -32,14 +32,19 @@ static const csvc_error no_memory = {.code = CSVC_RESOURCE_EXHAUSTED, .text = "o
 
 csvc_testing *csvc_testing_new(const csvc_transport *transport)
 {
-    csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = transport};
+    return csvc_testing_new_with(transport, transport);
+}
+
+csvc_testing *csvc_testing_new_with(const csvc_transport *server, const csvc_transport *client)
+{
+    csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = server};
     csvc_testing *t = csvc__calloc(1, sizeof(*t));
     csvc_error err = {CSVC_ERROR_INIT};
 
     if (t == NULL) {
         give_up("cannot make a server", &no_memory);
     }
-    t->transport = transport;
+    t->client = client;
     t->srv = csvc_server_new(&options, &err);
     if (t->srv == NULL) {
         give_up("cannot make a server", &err);
@@ -54,7 +59,7 @@ csvc_server *csvc_testing_server(csvc_testing *t)
 
 csvc_channel *csvc_testing_channel(csvc_testing *t)
 {
-    const csvc_channel_options options = {CSVC_CHANNEL_OPTIONS_INIT, .transport = t->transport};
+    const csvc_channel_options options = {CSVC_CHANNEL_OPTIONS_INIT, .transport = t->client};
     csvc_error err = {CSVC_ERROR_INIT};
     char target[32];
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """The admin address of a generated service: pages, methods, hostile callers, readiness while calls finish, limits."""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """T12 and T14 over the wire: calls that lie, and calls that are garbage. Each gets its status, the next good call works."""
 import os
 import pathlib

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """buf: runs the plugin with its default strategy, and calls the service with a schema file."""
 import pathlib
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """docs/clients.md: its code compiles without a warning and does what it says, against a server whose handlers count and note."""
 import os
 import pathlib

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """gzip with Python's gRPC, both ways; a bomb costs no more than the limit (T15); encodings nobody asked for."""
 import os
 import pathlib

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """gRPC's interoperability tests against the libraries of others: Ruby's own test client and server, C++, JavaScript; each
 over plain text and TLS, and all through nginx. Our two programs are in the middle of each."""
 import os
@@ -92,7 +93,7 @@ def with_ruby():
         process.terminate()
         process.wait(20)
         interop.step(f"our client, Ruby's server, {'TLS' if tls else 'plain'}")
-    with interop.e2e.Server(interop.SERVER, "--port", 0, "--use_tls", "true", "--tls_cert_file", ruby_certs / "server1.pem",
+    with interop.e2e.Server(interop.SERVER, "--port", 0, "--transport", interop.e2e.TRANSPORT, "--use_tls", "true", "--tls_cert_file", ruby_certs / "server1.pem",
                             "--tls_key_file", ruby_certs / "server1.key") as server:
         ruby_client_passes(server.address, True)
         interop.step("Ruby's client, our server, TLS")

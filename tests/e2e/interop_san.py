@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """gRPC's interoperability tests between our own server and client and Python's, plain and over TLS."""
 import os
 import pathlib

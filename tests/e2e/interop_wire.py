@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """What gRPC's documents say of the wire, seen frame by frame by a library that knows HTTP/2 and nothing of gRPC: our
 interop server asked things that no client asks, our interop client told things that no server says."""
 import os

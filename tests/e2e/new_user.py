@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """As a new user would: a proto with the four kinds, new-service, make, make run; then Python and JavaScript programs, written the way those
 languages' own tutorials write them, and the generated client call each kind, the client as the project's README says; SIGTERM ends it with 0."""
 import os

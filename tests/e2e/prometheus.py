@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """A real Prometheus scrapes a generated service under load; its HTTP API shows the calls. promtool finds nothing to say."""
 import json
 import os

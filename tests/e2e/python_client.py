@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """The user service, asked by Python's gRPC: the behaviour that CRUD services of this shape are to have."""
 import sys
 sys.path.insert(0, __import__("os").environ["CSVC_SOURCE"] + "/tests/e2e/support")

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """Reflection and health of a generated service, asked by others: buf curl, grpcurl, Python's clients, C++'s own answers, Kubernetes' probe."""
 import json
 import os

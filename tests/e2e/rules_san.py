@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """Rules of values, written as options of a proto: every kind of rpc is held to them, each message of a stream, too; an entity where it is stored."""
 import os
 import pathlib

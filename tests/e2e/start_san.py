@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """A server that cannot start says which thing, why and what to do, and exits 1; wrong usage exits 2. Then how it stops."""
 import os
 import pathlib

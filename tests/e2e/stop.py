@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """How a generated service stops: probes (the kubelet's own prober), the lame-duck time, streams that are told, a handler that is stuck."""
 import os
 import pathlib

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """SIGTERM under load: two instances take turns at being stopped and started while Python's gRPC calls all kinds of rpc.
 
 No call is lost: those in flight finish, by the instances' own logs, too, for the client would repeat them; those that meet the stop

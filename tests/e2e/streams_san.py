@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """The four kinds of rpc, scaffolded, its handlers written as the guide says, called by Python's gRPC and by the generated client."""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# transports: both
 """TLS of a generated project: docs/tls.md does what it says; Python's gRPC is let in or kept out, with a reason in the
 log; certificates change under its traffic; a server that cannot have its certificate says why."""
 import os

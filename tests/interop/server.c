@@ -285,14 +285,23 @@ static const grpc_testing_test_service_ops ops = {
 
 /* ---- the program ---- */
 
+static const struct {
+    const char *name;
+    const csvc_transport *table;
+} transports[] = {
+    {"grpc-core", &csvc_grpc_core},
+    {"nghttp2", &csvc_nghttp2},
+};
+
 int main(int argc, char **argv)
 {
     const char *port = NULL;
     const char *host = "127.0.0.1";
     const char *use_tls = "false";
     const char *streams = "0";
+    const char *transport = "grpc-core";
     csvc_server_options options = {
-        CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core,
+        CSVC_SERVER_OPTIONS_INIT,
         .max_metadata_bytes = 128 << 10, /* the tests send 63 KB of them */
     };
     const flag flags[] = {
@@ -302,6 +311,7 @@ int main(int argc, char **argv)
         {"tls_cert_file", &options.tls_cert_file},
         {"tls_key_file", &options.tls_key_file},
         {"max_streams", &streams},
+        {"transport", &transport},
         {NULL, NULL},
     };
     csvc_error err = {CSVC_ERROR_INIT};
@@ -313,6 +323,16 @@ int main(int argc, char **argv)
 
     if (!flags_read(flags, argc, argv) || !flag_bool("use_tls", use_tls, &tls) ||
         !flag_uint32("max_streams", streams, &options.max_streams)) {
+        return 2;
+    }
+    for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
+        if (strcmp(transports[i].name, transport) == 0) {
+            options.transport = transports[i].table;
+        }
+    }
+    if (options.transport == NULL) {
+        fprintf(stderr, "interop_server: --transport %s: grpc-core or nghttp2 expected\n",
+                transport);
         return 2;
     }
     if (port == NULL) {

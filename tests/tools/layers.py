@@ -19,7 +19,7 @@ PUBLIC = {"common": "base", "code": "base", "alloc": "base", "arena": "base", "l
           "client": "rpc", "stream": "rpc", "std": "std", "store": "store", "http": "http", "app": "app", "testing": "testing"}
 
 # Foreign headers and the only folders that may include them.
-FOREIGN = {"grpc/": ("runtime/transport/grpc_core/",), "sqlite3.h": ("runtime/store/sqlite/",), "libwebsockets.h": ("runtime/http/",),
+FOREIGN = {"grpc/": ("runtime/transport/grpc_core/",), "nghttp2/": ("runtime/transport/nghttp2/",), "sqlite3.h": ("runtime/store/sqlite/",), "libwebsockets.h": ("runtime/http/",),
            "openssl/": ("runtime/transport/tls/", "runtime/transport/nghttp2/")}
 
 # The steps of the generator, the same way. The engine (template) knows nothing of protobuf, the model nothing of templates.

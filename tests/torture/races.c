@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <transports.h>
 
 #include "grpc/health/v1/health.csvc.h"
 #include "torture.csvc.h"
@@ -155,7 +156,7 @@ static csvc_server *serve(csvc_server_options *options, csvc_health *health, cha
     csvc_server *srv;
     int port = 0;
 
-    options->transport = &csvc_grpc_core;
+    options->transport = test_transport();
     options->loops = 2;
     srv = csvc_server_new(options, &err);
     MUST(srv != NULL);

@@ -134,7 +134,7 @@ def ask(address, rpc, body, headers):
             c.call(1, path_of(rpc), body, *more, **pseudo)
         status, text, st = c.finish(1)
         c.read(0)
-        if st["behind"] and not torture.deviates("core-ends-twice"):
+        if st["behind"] and not e2e.deviates("core-ends-twice"):
             return "ended twice"
         if status is not None:
             return status
@@ -150,7 +150,7 @@ def corpus(server):
     wrong = []
     for what, rpc, body, headers, right, *deviation in CALLS:
         got = ask(server.address, rpc, body, headers)
-        expected = deviation[0] if deviation and torture.deviates(deviation[1]) else right
+        expected = deviation[0] if deviation and e2e.deviates(deviation[1]) else right
         if got not in expected:
             wrong.append(f"{what}: {got}, expected {expected}{' by ' + deviation[1] if deviation else ''}")
         good(server.address, what)

@@ -155,14 +155,14 @@ def growth(server, what):
 
 def bound(what, right):
     """How much a flood may cost. The C core keeps what is reset until it has been matched: some 20 KiB each."""
-    resets = what == "rapid resets" and torture.deviates("core-rapid-reset")
+    resets = what == "rapid resets" and e2e.deviates("core-rapid-reset")
     return GROWTH + (RESETS * 24 * 1024 if resets else 0)
 
 
 with torture.Server() as server, torture.Oracle() as oracle:
     torture.bystander(server.address, calls=CALLS)
     for what, _, right, *deviation in FLOODS:
-        right = right + deviation[0] if deviation and torture.deviates(deviation[1]) else right
+        right = right + deviation[0] if deviation and e2e.deviates(deviation[1]) else right
         for _ in range(ROUNDS):
             got, grown = growth(server, what)
             if got not in [str(x) for x in right]:

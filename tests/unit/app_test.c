@@ -18,24 +18,30 @@
 #include "store_types.h"
 #include "child.h"
 #include "echo_service.h"
+#include "transports.h"
+
+#include <transport/seam.h>
 
 static const csvc_service *const services[] = {&echo_service, NULL};
 static const csvc_db_driver *const drivers[] = {&csvc_sqlite, NULL};
 
+static const csvc_transport *const transports[] = {
+    &csvc_grpc_core,
+    &csvc_nghttp2,
+    NULL,
+};
+
 static const csvc_app_info info = {
     CSVC_APP_INFO_INIT,
     .name = "echo-server",
-    .transport = &csvc_grpc_core,
     .services = services,
+    .transports = transports,
 };
 
 static const csvc_app_info stored_info = {
-    CSVC_APP_INFO_INIT,
-    .name = "echo-server",
-    .transport = &csvc_grpc_core,
-    .drivers = drivers,
-    .database_url = "sqlite:echo-server.db",
-    .services = services,
+    CSVC_APP_INFO_INIT,   .name = "echo-server",
+    .drivers = drivers,   .database_url = "sqlite:echo-server.db",
+    .services = services, .transports = transports,
 };
 
 static const csvc_migration broken_steps[] = {{1, "0001_broken", "CREATE TABEL x", UINT64_C(0)}};
@@ -47,12 +53,9 @@ static const csvc_migrations *const broken_sets[] = {&broken_set, NULL};
 /* Keeps users, though no step makes their table. */
 static const csvc_entity *const entities[] = {&user_entity, NULL};
 static const csvc_app_info users_info = {
-    CSVC_APP_INFO_INIT,
-    .name = "echo-server",
-    .transport = &csvc_grpc_core,
-    .drivers = drivers,
-    .database_url = "sqlite:echo-server.db",
-    .services = services,
+    CSVC_APP_INFO_INIT,   .name = "echo-server",
+    .drivers = drivers,   .database_url = "sqlite:echo-server.db",
+    .services = services, .transports = transports,
     .entities = entities,
 };
 
@@ -63,6 +66,7 @@ typedef struct program {
     const csvc_migrations *const *sets;
     echo_handler *handle;
     bool twice;
+    const char *calls; /* makes a channel to there */
     const char *env[8][2];
     char *argv[12];
 } program;
@@ -92,6 +96,9 @@ static int program_main(void *arg)
     app = csvc_app_new(p->info, argc, (char **)(uintptr_t)p->argv);
     if (p->sets != NULL) {
         (void)csvc_app_database(app, p->sets);
+    }
+    if (p->calls != NULL) {
+        (void)csvc_app_channel(app, p->calls);
     }
     csvc_app_register(app, &echo_service, &ops, arg);
     if (p->twice) {
@@ -302,6 +309,94 @@ static void several_addresses(void **state)
 }
 
 /* Each limit has a flag, and its smallest value starts. */
+/* ---- transports ---- */
+
+/* The transport under test by another name, which serves and does not call. */
+static csvc_transport other;
+static const csvc_transport *const two[] = {&other, &csvc_grpc_core, NULL};
+static const csvc_transport *const one[] = {&other, NULL};
+static const csvc_app_info two_info = {CSVC_APP_INFO_INIT, .name = "echo-server",
+                                       .services = services, .transports = two};
+static const csvc_app_info one_info = {CSVC_APP_INFO_INIT, .name = "echo-server",
+                                       .services = services, .transports = one};
+/* As older generators made them. */
+static const csvc_app_info old_info = {.struct_size = offsetof(csvc_app_info, transports),
+                                       .name = "echo-server",
+                                       .transport = &csvc_grpc_core,
+                                       .services = services,
+                                       .transports = one};
+
+/* Serves until it is told to end, over this. */
+static void assert_serves(program p, const char *transport)
+{
+    char said[64];
+    child c;
+
+    (void)serve(&c, &p);
+    (void)snprintf(said, sizeof(said), " transport=%s ", transport);
+    assert_has(c.err, said);
+    kill(c.pid, SIGTERM);
+    assert_int_equal(0, child_end(&c));
+}
+
+static void a_transport_is_chosen(void **state)
+{
+    child c;
+
+    (void)state;
+    other = *test_transport();
+    other.name = "other";
+    other.channel_new = NULL;
+    assert_serves((program){.info = &two_info,
+                            .env = {{"TRANSPORT", ""}},
+                            .argv = ARGV(A("--grpc-addr=127.0.0.1:0"))},
+                  "other"); /* the first */
+    assert_serves((program){.info = &two_info,
+                            .env = {{"TRANSPORT", "grpc-core"}},
+                            .argv = ARGV(A("--grpc-addr=127.0.0.1:0"))},
+                  "grpc-core");
+    assert_serves(
+        (program){.info = &two_info,
+                  .calls = "127.0.0.1:1", /* on the one that can */
+                  .env = {{"TRANSPORT", "grpc-core"}},
+                  .argv = ARGV(A("--grpc-addr=127.0.0.1:0"), A("--transport"), A("other"))},
+        "other");
+    assert_serves((program){.info = &old_info,
+                            .env = {{"TRANSPORT", ""}},
+                            .argv = ARGV(A("--grpc-addr=127.0.0.1:0"))},
+                  "grpc-core");
+    assert_run((program){.info = &two_info, .argv = ARGV(A("--transport=grpc"))}, 2,
+               "echo-server: --transport: 'grpc' is not one that this program was linked with: "
+               "other, grpc-core\nTry 'echo-server --help'.\n");
+    assert_run((program){.info = &old_info, .env = {{"TRANSPORT", "other"}}, .argv = ARGV(NULL)}, 2,
+               "echo-server: TRANSPORT: 'other' is not one that this program was linked with: "
+               "grpc-core\n");
+    assert_run((program){.info = &one_info,
+                         .calls = "127.0.0.1:1",
+                         .env = {{"TRANSPORT", ""}},
+                         .argv = ARGV(NULL)},
+               1,
+               "echo-server: cannot call 127.0.0.1:1: none of the transports that this program was "
+               "linked with can call (other); libcsvc-grpc-core has one that can\n");
+    assert_int_equal(
+        0, child_run(&c, program_main, &(program){.info = &two_info, .argv = ARGV(A("--help"))}));
+    assert_has(c.out, "--transport                  TRANSPORT                  other\n"
+                      "      what carries the calls: other, grpc-core\n");
+}
+
+/* A program that was linked with none has no such flag, and cannot serve. */
+static void without_a_transport(void **state)
+{
+    static const csvc_app_info none = {CSVC_APP_INFO_INIT, .name = "echo-server",
+                                       .services = services};
+
+    (void)state;
+    assert_run((program){.info = &none, .argv = ARGV(NULL)}, 1,
+               "echo-server: cannot make the server: a server needs a transport");
+    assert_run((program){.info = &none, .argv = ARGV(A("--transport=x"))}, 2,
+               "unknown flag --transport");
+}
+
 static void every_limit_has_a_flag(void **state)
 {
     program p = {.info = &info,
@@ -535,6 +630,8 @@ int main(void)
         cmocka_unit_test(wrong_usage),
         cmocka_unit_test(a_start_that_fails),
         cmocka_unit_test(several_addresses),
+        cmocka_unit_test(a_transport_is_chosen),
+        cmocka_unit_test(without_a_transport),
         cmocka_unit_test(every_limit_has_a_flag),
         cmocka_unit_test(what_it_says_when_it_listens),
         cmocka_unit_test(an_app_has_so_many_channels),
@@ -545,5 +642,6 @@ int main(void)
         cmocka_unit_test(passwords_are_not_logged),
     };
 
+    setenv("TRANSPORT", test_transport()->name, 1); /* unless a program says otherwise */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

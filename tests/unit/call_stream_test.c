@@ -19,6 +19,7 @@
 #include "await.h"
 #include "fake_transport.h"
 #include "stream_service.h"
+#include "transports.h"
 
 static const uint8_t seven_ada[] = {0x08, 7, 0x12, 3, 'a', 'd', 'a'};
 
@@ -322,7 +323,7 @@ static void a_server_that_wants_no_more(void **state)
 {
     stream_peer peer = {.up = takes_one};
     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 60000};
-    csvc_testing *t = csvc_testing_new(&csvc_grpc_core);
+    csvc_testing *t = test_new();
     csvc_channel *ch;
 
     (void)state;

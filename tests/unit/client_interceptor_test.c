@@ -18,6 +18,7 @@
 #include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
+#include "transports.h"
 
 enum {
     UNANSWERED = 99 /* the id of a request that is answered when nobody waits for it any more */
@@ -146,7 +147,7 @@ static void scene_start(scene *sc)
                   .b.name = "b"};
     order[0] = '\0';
     log_catch(CSVC_LOG_INFO);
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     (void)csvc_testing_channel(sc->t);
     (void)snprintf(target, sizeof(target), "dns:///127.0.0.1:%d", csvc_testing_port(sc->t));

@@ -16,6 +16,7 @@
 
 #include "server_scene.h"
 #include "stream_service.h"
+#include "transports.h"
 
 enum {
     PATIENCE_MS = 60000,
@@ -191,7 +192,7 @@ typedef struct net {
 static void net_start(net *n)
 {
     memset(n, 0, sizeof(*n));
-    n->t = csvc_testing_new(&csvc_grpc_core);
+    n->t = test_new();
     n->peer.data = n;
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(n->t), &n->peer));
     n->ch = csvc_testing_channel(n->t);

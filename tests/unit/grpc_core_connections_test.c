@@ -28,6 +28,7 @@
 #include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
+#include "transports.h"
 
 /* What a client begins with: the preface and empty SETTINGS. */
 static const char hello[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
@@ -80,7 +81,7 @@ static void serve(scene *sc, const char *address, csvc_server_options options)
     memset(sc, 0, sizeof(*sc));
     sc->peer = (stream_peer){.keep = asks, .down = keeps, .data = sc};
     options.struct_size = sizeof(options);
-    options.transport = &csvc_grpc_core;
+    options.transport = test_transport();
     sc->srv = csvc_server_new(&options, &err);
     assert_non_null(sc->srv);
     assert_int_equal(CSVC_OK, stream_register(sc->srv, &sc->peer));

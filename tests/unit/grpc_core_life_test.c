@@ -13,6 +13,7 @@
 #include <failing_alloc.h>
 #include <netinet/in.h>
 #include <seam_peer.h>
+#include <transports.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,6 @@
 #include <transport/grpc_core/channel.h>
 #include <unistd.h>
 
-static const csvc_transport *const tr = &csvc_grpc_core;
-
 static csvc_tchannel *open_channel(int port)
 {
     char target[64];
@@ -32,7 +31,7 @@ static csvc_tchannel *open_channel(int port)
     csvc_tchannel *tch = NULL;
 
     snprintf(target, sizeof(target), "127.0.0.1:%d", port);
-    tch = tr->channel_new(&config, &err);
+    tch = csvc_grpc_core.channel_new(&config, &err);
     if (tch == NULL) {
         fail_msg("%s", err.text);
     }
@@ -49,7 +48,7 @@ static csvc_tserver *bare_server(csvc_error *err)
                                   .max_metadata_bytes = 16 << 10,
                                   .max_streams = 100};
 
-    return tr->server_new(&config, err);
+    return test_transport()->server_new(&config, err);
 }
 
 /* Entries of a folder of /proc/self. */
@@ -75,13 +74,13 @@ static void check_refused(const char *address, csvc_code code, const char *part)
     int port = -1;
 
     assert_non_null(ts);
-    assert_int_equal(code, tr->server_listen(ts, address, &port, &err));
+    assert_int_equal(code, test_transport()->server_listen(ts, address, &port, &err));
     assert_int_equal(code, err.code);
     assert_int_equal(-1, port);
     if (strstr(err.text, part) == NULL) {
         fail_msg("\"%s\" is not in \"%s\"", part, err.text);
     }
-    tr->server_free(ts);
+    test_transport()->server_free(ts);
 }
 
 static void addresses_that_cannot_be(void **state)
@@ -143,7 +142,7 @@ static void a_busy_port_says_so(void **state)
         check_refused(address, CSVC_ALREADY_EXISTS, "in use by another program");
         close(fd);
     }
-    peer_server_start(&srv, tr, 1, 0); /* one of ours */
+    peer_server_start(&srv, test_transport(), 1, 0); /* one of ours */
     snprintf(address, sizeof(address), "127.0.0.1:%d", srv.port);
     check_refused(address, CSVC_ALREADY_EXISTS, "in use by another program");
     peer_server_stop(&srv);
@@ -160,16 +159,16 @@ static void a_port_may_be_taken_again_at_once(void **state)
     int port = 0;
 
     (void)state;
-    peer_server_start(&srv, tr, 1, 0);
+    peer_server_start(&srv, test_transport(), 1, 0);
     tch = open_channel(srv.port);
-    peer_call_unary(tr, tch, "/t.T/Void", peer_text("x"), NULL, &result);
+    peer_call_unary(&csvc_grpc_core, tch, "/t.T/Void", peer_text("x"), NULL, &result);
     assert_int_equal(CSVC_OK, result.code);
     snprintf(address, sizeof(address), "127.0.0.1:%d", srv.port);
     peer_server_stop(&srv);
-    tr->channel_free(tch);
+    csvc_grpc_core.channel_free(tch);
     ts = bare_server(&err);
-    assert_int_equal(CSVC_OK, tr->server_listen(ts, address, &port, &err));
-    tr->server_free(ts);
+    assert_int_equal(CSVC_OK, test_transport()->server_listen(ts, address, &port, &err));
+    test_transport()->server_free(ts);
 }
 
 enum {
@@ -208,12 +207,12 @@ static void a_socket_file(void **state)
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/sock", folder);
     snprintf(address, sizeof(address), "unix:%s", path);
-    assert_int_equal(CSVC_OK, tr->server_listen(ts, address, &port, &err));
-    assert_int_equal(CSVC_OK, tr->server_start(ts, &err));
+    assert_int_equal(CSVC_OK, test_transport()->server_listen(ts, address, &port, &err));
+    assert_int_equal(CSVC_OK, test_transport()->server_start(ts, &err));
     check_refused(address, CSVC_ALREADY_EXISTS, "in use by another program");
-    tr->server_drain(ts);
-    assert_true(tr->server_join(ts, INT64_MAX));
-    tr->server_free(ts);
+    test_transport()->server_drain(ts);
+    assert_true(test_transport()->server_join(ts, INT64_MAX));
+    test_transport()->server_free(ts);
     unlink(path);
     listen_and_accept_nobody(path, fds);
     check_refused(address, CSVC_ALREADY_EXISTS, "in use by another program");
@@ -269,23 +268,23 @@ static void targets(void **state)
         csvc_tchannel *tch = NULL;
 
         config.target = good[i];
-        tch = tr->channel_new(&config, &err);
+        tch = csvc_grpc_core.channel_new(&config, &err);
         if (tch == NULL) {
             fail_msg("%s: %s", good[i], err.text);
         }
-        tr->channel_free(tch);
+        csvc_grpc_core.channel_free(tch);
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         csvc_error err = {CSVC_ERROR_INIT};
 
         config.target = bad[i];
-        if (tr->channel_new(&config, &err) != NULL) {
+        if (csvc_grpc_core.channel_new(&config, &err) != NULL) {
             fail_msg("%s was taken", bad[i]);
         }
         assert_int_equal(CSVC_INVALID_ARGUMENT, err.code);
     }
     config.target = NULL;
-    assert_null(tr->channel_new(&config, NULL));
+    assert_null(csvc_grpc_core.channel_new(&config, NULL));
 }
 
 static void nobody_there(void **state)
@@ -298,12 +297,12 @@ static void nobody_there(void **state)
     (void)state;
     close(listen_plainly(false, &port));
     tch = open_channel(port);
-    peer_call_unary(tr, tch, "/t.T/Echo", peer_text("x"), NULL, &result);
+    peer_call_unary(&csvc_grpc_core, tch, "/t.T/Echo", peer_text("x"), NULL, &result);
     assert_int_equal(CSVC_UNAVAILABLE, result.code);
     assert_non_null(strstr(result.text, "failed to connect"));
-    peer_call_unary(tr, tch, "/t.T/Echo", peer_text("x"), &patient, &result);
+    peer_call_unary(&csvc_grpc_core, tch, "/t.T/Echo", peer_text("x"), &patient, &result);
     assert_int_equal(CSVC_DEADLINE_EXCEEDED, result.code);
-    tr->channel_free(tch);
+    csvc_grpc_core.channel_free(tch);
 }
 
 /* A channel finds a server that comes back, without a new channel, within two seconds. */
@@ -317,24 +316,24 @@ static void a_restarted_server_is_found(void **state)
     int port = 0;
 
     (void)state;
-    peer_server_start(&srv, tr, 1, 0);
+    peer_server_start(&srv, test_transport(), 1, 0);
     port = srv.port;
     tch = open_channel(port);
-    peer_call_unary(tr, tch, "/t.T/Void", peer_text("x"), NULL, &result);
+    peer_call_unary(&csvc_grpc_core, tch, "/t.T/Void", peer_text("x"), NULL, &result);
     assert_int_equal(CSVC_OK, result.code);
     peer_server_stop(&srv);
     back = csvc__now() +
            2 * CSVC__SECOND; /* meanwhile the channel tries, and waits longer each time */
     do {
-        peer_call_unary(tr, tch, "/t.T/Void", peer_text("x"), NULL, &result);
+        peer_call_unary(&csvc_grpc_core, tch, "/t.T/Void", peer_text("x"), NULL, &result);
         assert_int_equal(CSVC_UNAVAILABLE, result.code);
     } while (csvc__now() < back);
-    peer_server_start_at(&srv, tr, 1, 0, port);
+    peer_server_start_at(&srv, test_transport(), 1, 0, port);
     back = csvc__now();
-    peer_call_unary(tr, tch, "/t.T/Void", peer_text("x"), &patient, &result);
+    peer_call_unary(&csvc_grpc_core, tch, "/t.T/Void", peer_text("x"), &patient, &result);
     assert_int_equal(CSVC_OK, result.code);
     assert_in_range(csvc__now() - back, 0, 2 * CSVC__SECOND);
-    tr->channel_free(tch);
+    csvc_grpc_core.channel_free(tch);
     peer_server_stop(&srv);
 }
 
@@ -347,17 +346,17 @@ static void never_started(void **state)
     int port = 0;
 
     (void)state;
-    tr->server_free(ts);
+    test_transport()->server_free(ts);
     ts = bare_server(&err);
-    assert_int_equal(CSVC_OK, tr->server_listen(ts, "127.0.0.1:0", &port, &err));
+    assert_int_equal(CSVC_OK, test_transport()->server_listen(ts, "127.0.0.1:0", &port, &err));
     assert_true(port > 0);
-    tr->server_free(ts);
+    test_transport()->server_free(ts);
     ts = bare_server(&err);
-    tr->server_drain(ts);
-    tr->server_cancel_all(ts);
-    assert_true(tr->server_join(ts, 0));
-    tr->server_free(ts);
-    tr->server_free(NULL);
+    test_transport()->server_drain(ts);
+    test_transport()->server_cancel_all(ts);
+    assert_true(test_transport()->server_join(ts, 0));
+    test_transport()->server_free(ts);
+    test_transport()->server_free(NULL);
 }
 
 static void calls_in_flight_finish_after_drain(void **state)
@@ -368,28 +367,28 @@ static void calls_in_flight_finish_after_drain(void **state)
     peer_result result;
 
     (void)state;
-    peer_server_start(&srv, tr, 2, 0);
+    peer_server_start(&srv, test_transport(), 2, 0);
     tch = open_channel(srv.port);
     for (int i = 0; i < 20; i++) {
-        pending[i] = peer_call_begin(tr, tch, "/t.T/Hold", peer_text("x"), NULL);
+        pending[i] = peer_call_begin(&csvc_grpc_core, tch, "/t.T/Hold", peer_text("x"), NULL);
     }
     peer_server_wait(&srv, &srv.n_held, 20);
-    tr->server_drain(srv.ts);
-    tr->server_drain(srv.ts); /* once is enough */
-    assert_false(tr->server_join(srv.ts, csvc__now() + 50 * CSVC__MS));
+    test_transport()->server_drain(srv.ts);
+    test_transport()->server_drain(srv.ts); /* once is enough */
+    assert_false(test_transport()->server_join(srv.ts, csvc__now() + 50 * CSVC__MS));
     peer_server_let_go(&srv);
     for (int i = 0; i < 20; i++) {
         peer_call_end(pending[i], &result);
         assert_string_equal("", result.text);
         assert_int_equal(CSVC_OK, result.code);
     }
-    assert_true(tr->server_join(srv.ts, INT64_MAX));
-    assert_true(tr->server_join(srv.ts, INT64_MAX));
+    assert_true(test_transport()->server_join(srv.ts, INT64_MAX));
+    assert_true(test_transport()->server_join(srv.ts, INT64_MAX));
     assert_int_equal(20, srv.delivered);
     peer_server_release(&srv);
-    peer_call_unary(tr, tch, "/t.T/Echo", peer_text("x"), NULL, &result);
+    peer_call_unary(&csvc_grpc_core, tch, "/t.T/Echo", peer_text("x"), NULL, &result);
     assert_int_equal(CSVC_UNAVAILABLE, result.code);
-    tr->channel_free(tch);
+    csvc_grpc_core.channel_free(tch);
 }
 
 static void cancel_all_ends_what_is_left(void **state)
@@ -400,15 +399,15 @@ static void cancel_all_ends_what_is_left(void **state)
     peer_result result;
 
     (void)state;
-    peer_server_start(&srv, tr, 2, 0);
+    peer_server_start(&srv, test_transport(), 2, 0);
     tch = open_channel(srv.port);
     for (int i = 0; i < 20; i++) {
-        pending[i] = peer_call_begin(tr, tch, "/t.T/Hold", peer_text("x"), NULL);
+        pending[i] = peer_call_begin(&csvc_grpc_core, tch, "/t.T/Hold", peer_text("x"), NULL);
     }
     peer_server_wait(&srv, &srv.n_held, 20);
-    tr->server_drain(srv.ts);
-    tr->server_cancel_all(srv.ts); /* right behind: it may overtake the drain */
-    assert_true(tr->server_join(srv.ts, csvc__now() + 60 * CSVC__SECOND));
+    test_transport()->server_drain(srv.ts);
+    test_transport()->server_cancel_all(srv.ts); /* right behind: it may overtake the drain */
+    assert_true(test_transport()->server_join(srv.ts, csvc__now() + 60 * CSVC__SECOND));
     assert_int_equal(20, srv.cancelled);
     assert_int_equal(0, srv.delivered);
     for (int i = 0; i < 20; i++) {
@@ -416,7 +415,7 @@ static void cancel_all_ends_what_is_left(void **state)
         assert_int_equal(CSVC_UNAVAILABLE, result.code);
     }
     peer_server_release(&srv);
-    tr->channel_free(tch);
+    csvc_grpc_core.channel_free(tch);
 }
 
 static void idle_connections_do_not_hold_a_server(void **state)
@@ -426,14 +425,14 @@ static void idle_connections_do_not_hold_a_server(void **state)
     peer_result result;
 
     (void)state;
-    peer_server_start(&srv, tr, 1, 0);
+    peer_server_start(&srv, test_transport(), 1, 0);
     tch = open_channel(srv.port);
-    peer_call_unary(tr, tch, "/t.T/Void", peer_text("x"), NULL, &result);
+    peer_call_unary(&csvc_grpc_core, tch, "/t.T/Void", peer_text("x"), NULL, &result);
     assert_int_equal(CSVC_OK, result.code);
-    tr->server_drain(srv.ts);
-    assert_true(tr->server_join(srv.ts, csvc__now() + 60 * CSVC__SECOND));
+    test_transport()->server_drain(srv.ts);
+    assert_true(test_transport()->server_join(srv.ts, csvc__now() + 60 * CSVC__SECOND));
     peer_server_release(&srv);
-    tr->channel_free(tch);
+    csvc_grpc_core.channel_free(tch);
 }
 
 /* ---- races ---- */
@@ -472,8 +471,9 @@ static void *call_and_cancel(void *arg)
             if (next_random(&me->seed) % 4 == 0) {
                 options.timeout_ns = (int64_t)(next_random(&me->seed) % 5000000) + 1;
             }
-            pending[j] = peer_call_begin(tr, me->tch, paths[next_random(&me->seed) % 4],
-                                         peer_text("hello"), &options);
+            pending[j] =
+                peer_call_begin(&csvc_grpc_core, me->tch, paths[next_random(&me->seed) % 4],
+                                peer_text("hello"), &options);
         }
         for (int j = 0; j < N_WINDOW; j++) {
             if (next_random(&me->seed) % 3 == 0) {
@@ -515,7 +515,7 @@ static void cancels_deadlines_and_finishes_race(void **state)
     int total = 0;
 
     (void)state;
-    peer_server_start(&srv, tr, 2, 0);
+    peer_server_start(&srv, test_transport(), 2, 0);
     letting_go = true;
     assert_int_equal(0, pthread_create(&opener, NULL, let_go, &srv));
     for (int i = 0; i < N_CALLERS; i++) {
@@ -524,7 +524,7 @@ static void cancels_deadlines_and_finishes_race(void **state)
     }
     for (int i = 0; i < N_CALLERS; i++) {
         pthread_join(threads[i], NULL);
-        tr->channel_free(callers[i].tch);
+        csvc_grpc_core.channel_free(callers[i].tch);
         for (int code = 0; code <= 16; code++) {
             int n = callers[i].n_of[code];
 
@@ -549,7 +549,7 @@ static void *call_until_gone(void *arg)
     peer_result result;
 
     do {
-        peer_call_unary(tr, me->tch, "/t.T/Pool", peer_text("hello"), NULL, &result);
+        peer_call_unary(&csvc_grpc_core, me->tch, "/t.T/Pool", peer_text("hello"), NULL, &result);
         peer_result_release(&result);
         me->n_of[result.code]++;
     } while (result.code == CSVC_OK);
@@ -569,20 +569,20 @@ static void a_server_stops_under_load(void **state)
         peer_server srv;
         int ok = 0;
 
-        peer_server_start(&srv, tr, 2, round % 2 == 0 ? 0 : 100);
+        peer_server_start(&srv, test_transport(), 2, round % 2 == 0 ? 0 : 100);
         for (int i = 0; i < N_CALLERS; i++) {
             callers[i] = (caller){.tch = open_channel(srv.port)};
             assert_int_equal(0, pthread_create(&threads[i], NULL, call_until_gone, &callers[i]));
         }
         peer_server_wait(&srv, &srv.closed, 50 + round * 10);
-        tr->server_drain(srv.ts);
-        assert_true(tr->server_join(srv.ts, csvc__now() + 60 * CSVC__SECOND));
+        test_transport()->server_drain(srv.ts);
+        assert_true(test_transport()->server_join(srv.ts, csvc__now() + 60 * CSVC__SECOND));
         for (int i = 0; i < N_CALLERS; i++) {
             pthread_join(threads[i], NULL);
             ok += callers[i].n_of[CSVC_OK];
             assert_int_equal(1,
                              callers[i].n_of[CSVC_UNAVAILABLE] + callers[i].n_of[CSVC_CANCELLED]);
-            tr->channel_free(callers[i].tch);
+            csvc_grpc_core.channel_free(callers[i].tch);
         }
         assert_int_equal(srv.started, srv.delivered);
         assert_int_equal(srv.delivered, ok);
@@ -603,17 +603,17 @@ static void nothing_is_left_behind(void **state)
         peer_server srv;
         peer_result result;
 
-        peer_server_start(&srv, tr, 3, 0);
+        peer_server_start(&srv, test_transport(), 3, 0);
         tch = open_channel(srv.port);
-        peer_call_unary(tr, tch, "/t.T/Pool", peer_text("x"), NULL, &result);
+        peer_call_unary(&csvc_grpc_core, tch, "/t.T/Pool", peer_text("x"), NULL, &result);
         assert_int_equal(CSVC_OK, result.code);
         peer_result_release(&result);
         if (round % 2 == 0) {
-            tr->channel_free(tch);
+            csvc_grpc_core.channel_free(tch);
             peer_server_stop(&srv);
         } else {
             peer_server_stop(&srv);
-            tr->channel_free(tch);
+            csvc_grpc_core.channel_free(tch);
         }
         if (round == 1) { /* warm */
             fds = entries_of("/proc/self/fd");
@@ -650,17 +650,17 @@ static void memory_may_be_short_at_any_moment(void **state)
         int port = 0;
 
         failing_alloc_begin(n);
-        ts = tr->server_new(&config, &err);
+        ts = test_transport()->server_new(&config, &err);
         if (ts != NULL) {
-            code = tr->server_listen(ts, "127.0.0.1:0", &port, &err);
+            code = test_transport()->server_listen(ts, "127.0.0.1:0", &port, &err);
             assert_int_equal(CSVC_OK, code);
-            code = tr->server_start(ts, &err);
+            code = test_transport()->server_start(ts, &err);
             served = code == CSVC_OK;
             if (served) {
-                tr->server_drain(ts);
-                assert_true(tr->server_join(ts, INT64_MAX));
+                test_transport()->server_drain(ts);
+                assert_true(test_transport()->server_join(ts, INT64_MAX));
             }
-            tr->server_free(ts);
+            test_transport()->server_free(ts);
         }
         assert_int_equal(served ? CSVC_OK : CSVC_RESOURCE_EXHAUSTED, served ? code : err.code);
         assert_int_equal(0, failing_alloc_live());

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "echo_service.h"
+#include "transports.h"
 
 enum {
     SETTINGS = 4,
@@ -42,7 +43,7 @@ static void scene_start(scene *sc, csvc_server_options options)
 
     memset(sc, 0, sizeof(*sc));
     options.struct_size = sizeof(options);
-    options.transport = &csvc_grpc_core;
+    options.transport = test_transport();
     options.loops = 1;
     sc->srv = csvc_server_new(&options, &err);
     assert_non_null(sc->srv);

@@ -7,6 +7,7 @@
 
 #include <base/clock.h>
 #include <seam_peer.h>
+#include <transports.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static int set_up_with(void **state, size_t extra)
     csvc_error err = {CSVC_ERROR_INIT};
     csvc_tchannel_config config = {.target = target, .max_message_bytes = 8 << 20};
 
-    peer_server_start(&sc->srv, &csvc_grpc_core, 2, extra);
+    peer_server_start(&sc->srv, test_transport(), 2, extra);
     snprintf(target, sizeof(target), "127.0.0.1:%d", sc->srv.port);
     sc->tch = csvc_grpc_core.channel_new(&config, &err);
     assert_non_null(sc->tch);

@@ -7,6 +7,7 @@
 
 #include <base/clock.h>
 #include <seam_peer.h>
+#include <transports.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static int set_up(void **state)
 {
     scene *sc = calloc(1, sizeof(*sc));
 
-    peer_server_start(&sc->srv, &csvc_grpc_core, 2, 0);
+    peer_server_start(&sc->srv, test_transport(), 2, 0);
     sc->tch = open_channel(sc->srv.port, 8 << 20);
     *state = sc;
     return 0;
@@ -45,7 +46,7 @@ static int set_up_many_methods(void **state)
 {
     scene *sc = calloc(1, sizeof(*sc));
 
-    peer_server_start(&sc->srv, &csvc_grpc_core, 1, 100);
+    peer_server_start(&sc->srv, test_transport(), 1, 100);
     sc->tch = open_channel(sc->srv.port, 8 << 20);
     *state = sc;
     return 0;

@@ -19,6 +19,7 @@
 #include "certs.h"
 #include "echo_service.h"
 #include "log_catcher.h"
+#include "transports.h"
 
 typedef struct scene {
     csvc_server *srv;
@@ -47,8 +48,8 @@ static csvc_code try_server(scene *sc, const char *cert, const char *key, const 
                             csvc_error *err)
 {
     const csvc_server_options options = {
-        CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core, .loops = 1,
-        .tls_cert_file = cert,    .tls_key_file = key,          .tls_client_ca_file = client_ca,
+        CSVC_SERVER_OPTIONS_INIT, .transport = test_transport(), .loops = 1,
+        .tls_cert_file = cert,    .tls_key_file = key,           .tls_client_ca_file = client_ca,
     };
     csvc_code code;
 

@@ -22,6 +22,7 @@
 
 #include "stream_service.h"
 #include "wire.h"
+#include "transports.h"
 
 enum {
     PATIENCE_S = 60,
@@ -104,7 +105,7 @@ static int set_up(void **state)
     (void)pthread_mutex_init(&sc->lock, NULL);
     (void)pthread_cond_init(&sc->changed, NULL);
     sc->peer = (stream_peer){.both = takes, .up = takes_up, .data = sc};
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     sc->ch = csvc_testing_channel(sc->t);
     assert_non_null(sc->ch);

@@ -20,6 +20,7 @@
 #include "fake_transport.h"
 #include "log_catcher.h"
 #include "stream_service.h"
+#include "transports.h"
 
 /* Runs `one` with the first allocation failing, then the second, until none is left to fail. */
 static void fail_each(bool (*one)(void *arg), void *arg, size_t at_least)
@@ -430,7 +431,7 @@ static bool call_thrice(plan *p, int port)
 
 static bool over_the_core(void *arg)
 {
-    const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core,
+    const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = test_transport(),
                                          .loops = 1};
     plan *p = arg;
     stream_peer peer = {.keep = keep, .down = down, .up = stream_sums, .both = both};

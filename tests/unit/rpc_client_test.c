@@ -18,6 +18,9 @@
 
 #include "await.h"
 #include "stream_service.h"
+#include "transports.h"
+
+#include <transport/seam.h>
 
 typedef struct scene {
     csvc_testing *t;
@@ -50,7 +53,7 @@ static csvc_channel *channel_to(int port)
 static void scene_start(scene *sc, stream_peer peer)
 {
     *sc = (scene){.peer = peer};
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     assert_non_null(csvc_testing_channel(sc->t));
     sc->ch = channel_to(csvc_testing_port(sc->t));
@@ -466,6 +469,22 @@ static void not_every_key_can_be_forwarded(void **state)
     }
 }
 
+static void nobody_calls_over_what_only_serves(void **state)
+{
+    csvc_transport serves = csvc_grpc_core;
+    const csvc_channel_options options = {CSVC_CHANNEL_OPTIONS_INIT, .transport = &serves};
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    (void)state;
+    serves.name = "another";
+    serves.channel_new = NULL;
+    assert_null(csvc_channel_new("ipv4:127.0.0.1:1", &options, &err));
+    assert_int_equal(CSVC_UNIMPLEMENTED, err.code);
+    assert_string_equal("the transport another serves and does not call; a channel needs another, "
+                        "such as &csvc_grpc_core",
+                        err.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +496,7 @@ int main(void)
         cmocka_unit_test(a_parent_hands_on_what_is_left_of_its_time),
         cmocka_unit_test(a_key_is_handed_on_once),
         cmocka_unit_test(not_every_key_can_be_forwarded),
+        cmocka_unit_test(nobody_calls_over_what_only_serves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

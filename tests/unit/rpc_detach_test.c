@@ -17,6 +17,7 @@
 #include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
+#include "transports.h"
 
 typedef struct scene {
     csvc_testing *t;
@@ -29,7 +30,7 @@ static void scene_start(scene *sc, stream_peer peer)
 {
     memset(sc, 0, sizeof(*sc));
     sc->peer = peer;
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     assert_int_equal(CSVC_OK,
                      csvc_server_intercept(csvc_testing_server(sc->t), &csvc_logging, NULL));

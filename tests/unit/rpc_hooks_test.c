@@ -19,6 +19,7 @@
 #include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
+#include "transports.h"
 
 /* ---- an interceptor that counts ---- */
 
@@ -136,7 +137,7 @@ static void scene_start(scene *sc, uint32_t max_calls)
     csvc_server *srv;
 
     sc->peer.data = sc;
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     srv = csvc_testing_server(sc->t);
     sc->m = csvc_metrics_new(NULL);
     sc->cm = csvc_call_metrics_new(sc->m, &err);

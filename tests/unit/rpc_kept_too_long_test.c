@@ -16,6 +16,7 @@
 
 #include "log_catcher.h"
 #include "stream_service.h"
+#include "transports.h"
 
 typedef enum misuse {
     NONE,
@@ -65,7 +66,7 @@ static csvc_code up(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, Codec3__I
 static csvc_code call(int which, misuse how)
 {
     stream_peer peer = {.both = both, .up = up, .data = &how};
-    csvc_testing *t = csvc_testing_new(&csvc_grpc_core);
+    csvc_testing *t = test_new();
     csvc_rpc rpc = {CSVC_RPC_INIT, .timeout_ms = 20000};
     Codec3__Inner message = CODEC3__INNER__INIT;
     csvc_channel *ch;

@@ -17,6 +17,7 @@
 
 #include "await.h"
 #include "stream_service.h"
+#include "transports.h"
 
 #if defined(CSVC__ARENA_ASAN) || defined(__SANITIZE_THREAD__) || defined(CSVC_DEBUG)
 #define WATCHED 1 /* memory is a sanitizer's: fewer messages, and no bounds */
@@ -49,7 +50,7 @@ typedef struct scene {
 
 static void scene_start(scene *sc, uint32_t max_streams)
 {
-    const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core,
+    const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = test_transport(),
                                          .loops = 1, .max_streams = max_streams};
     const csvc_channel_options ch_options = {CSVC_CHANNEL_OPTIONS_INIT,
                                              .transport = &csvc_grpc_core};

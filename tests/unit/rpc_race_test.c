@@ -16,6 +16,7 @@
 #include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
+#include "transports.h"
 
 enum {
     ROUNDS = 1000
@@ -75,7 +76,7 @@ static void scene_start(scene *sc)
 {
     memset(sc, 0, sizeof(*sc));
     sc->peer = (stream_peer){.down = keeps_down, .up = refuses, .keep = keeps_unary, .data = sc};
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     sc->ch = csvc_testing_channel(sc->t);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "stream_service.h"
+#include "transports.h"
 
 enum {
     SEEN = 16,
@@ -120,7 +121,7 @@ static void scene_start(scene *sc, const csvc_retry *retry, csvc_limits *limits)
     *sc = (scene){.peer = {.keep = keep, .down = down, .up = up, .data = &sc->f},
                   .f = {.code = CSVC_UNAVAILABLE, .pushback_ms = NO_PUSHBACK}};
     pthread_mutex_init(&sc->f.lock, NULL);
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     if (limits != NULL) {
         assert_int_equal(CSVC_OK,

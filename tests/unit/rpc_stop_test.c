@@ -19,6 +19,7 @@
 #include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
+#include "transports.h"
 
 enum {
     GRACE_MS = 20000
@@ -40,7 +41,7 @@ static void scene_start(scene *sc, stream_peer peer)
     memset(sc, 0, sizeof(*sc));
     sc->peer = peer;
     sc->grace_ms = GRACE_MS;
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     sc->ch = csvc_testing_channel(sc->t);
     assert_non_null(sc->ch);

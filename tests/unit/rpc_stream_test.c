@@ -17,6 +17,7 @@
 #include "await.h"
 #include "log_catcher.h"
 #include "stream_service.h"
+#include "transports.h"
 
 typedef struct scene {
     csvc_testing *t;
@@ -27,7 +28,7 @@ typedef struct scene {
 static void scene_start(scene *sc)
 {
     memset(sc, 0, sizeof(*sc));
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     assert_int_equal(CSVC_OK, stream_register(csvc_testing_server(sc->t), &sc->peer));
     sc->ch = csvc_testing_channel(sc->t);
     assert_non_null(sc->ch);
@@ -402,7 +403,7 @@ static void a_stream_is_not_slow(void **state)
     (void)state;
     log_catch(CSVC_LOG_DEBUG);
     memset(&sc, 0, sizeof(sc));
-    sc.t = csvc_testing_new(&csvc_grpc_core);
+    sc.t = test_new();
     srv = csvc_testing_server(sc.t);
     srv->o.slow_call_ms = 1;
     assert_int_equal(CSVC_OK, csvc_server_intercept(srv, &csvc_logging, NULL));

@@ -16,6 +16,7 @@
 
 #include "await.h"
 #include "stream_service.h"
+#include "transports.h"
 
 /* A server at a port that may be known before. */
 typedef struct node {
@@ -36,7 +37,7 @@ static csvc_code answers(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *
 
 static void node_start(node *n, int port)
 {
-    const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core};
+    const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = test_transport()};
     csvc_error err = {CSVC_ERROR_INIT};
     char address[32];
 

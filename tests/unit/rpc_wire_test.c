@@ -20,6 +20,7 @@
 #include "echo_service.h"
 #include "log_catcher.h"
 #include "seam_peer.h"
+#include "transports.h"
 
 /* ---- a server and a channel to it ---- */
 
@@ -33,7 +34,7 @@ typedef struct scene {
 static void scene_start(scene *sc)
 {
     memset(sc, 0, sizeof(*sc));
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     sc->srv = csvc_testing_server(sc->t);
     assert_int_equal(CSVC_OK, echo_register(sc->srv, &sc->peer));
     sc->ch = csvc_testing_channel(sc->t);
@@ -630,7 +631,7 @@ static void an_idle_server_stops_at_once(void **state)
     assert_int_equal(CSVC_OK, csvc_server_shutdown(sc.srv, 0));
     scene_end(&sc);
     /* one that was never started, never listened */
-    csvc_testing_free(csvc_testing_new(&csvc_grpc_core));
+    csvc_testing_free(test_new());
 }
 
 /* ---- many at once ---- */

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "grpc/health/v1/health.csvc.h"
+#include "transports.h"
 
 typedef CsvcPb__HealthCheckRequest request;
 typedef CsvcPb__HealthCheckResponse response;
@@ -39,7 +40,7 @@ static void scene_start(scene *sc)
 {
     memset(sc, 0, sizeof(*sc));
     sc->h = csvc_health_new();
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     assert_int_equal(CSVC_INVALID_ARGUMENT, csvc_health_register(csvc_testing_server(sc->t), NULL));
     assert_int_equal(CSVC_OK, csvc_health_register(csvc_testing_server(sc->t), sc->h));
     assert_int_equal(CSVC_ALREADY_EXISTS, csvc_health_register(csvc_testing_server(sc->t), sc->h));

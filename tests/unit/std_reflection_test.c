@@ -18,6 +18,7 @@
 #include "grpc/health/v1/health.csvc.h"
 #include "grpc/reflection/v1/reflection.csvc.h"
 #include "stream_service.h"
+#include "transports.h"
 
 typedef CsvcPb__ServerReflectionRequest request;
 typedef CsvcPb__ServerReflectionResponse response;
@@ -49,7 +50,7 @@ static void scene_start(scene *sc, bool alpha)
     csvc_server *srv;
 
     memset(sc, 0, sizeof(*sc));
-    sc->t = csvc_testing_new(&csvc_grpc_core);
+    sc->t = test_new();
     sc->h = csvc_health_new();
     srv = csvc_testing_server(sc->t);
     assert_int_equal(CSVC_OK, csvc_reflection_register(srv));
@@ -343,7 +344,7 @@ static void memory_may_be_short(void **state)
 
 static void a_server_may_lack_memory_for_them(void **state)
 {
-    const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core};
+    const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = test_transport()};
     size_t n = 0;
     size_t asked;
 

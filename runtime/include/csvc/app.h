@@ -33,6 +33,7 @@
  *     REFLECTION      on                whether callers may ask what is served
  *     SLOW_CALL       1s                unary calls that take longer are logged at info, and
  *                                       workers that are all busy for longer at warn
+ *     TRANSPORT       the first          of the transports linked: grpc-core, nghttp2
  *     GRPC_LOOPS GRPC_MAX_STREAMS GRPC_MAX_MESSAGE_BYTES GRPC_MAX_METADATA_BYTES
  *     GRPC_MAX_BUFFERED_BYTES GRPC_MAX_REPLY_BYTES MAX_CALL_MEMORY MAX_WORKERS MAX_QUEUED
  *     GRPC_COMPRESS_BYTES GRPC_HANDSHAKE_TIMEOUT GRPC_KEEPALIVE GRPC_KEEPALIVE_TIMEOUT
@@ -58,14 +59,17 @@ typedef struct csvc_app csvc_app;
 /* What a program is made of; generated as PROJECT_app in gen/services.c. */
 typedef struct csvc_app_info {
     size_t struct_size;
-    const char *name; /* "user-service" */
-    const csvc_transport *transport;
+    const char *name;                     /* "user-service" */
+    const csvc_transport *transport;      /* where there are no `transports`, the one */
     const csvc_db_driver *const *drivers; /* NULL-terminated; NULL when there is no storage */
     const char *database_url;             /* the default; NULL when there is no storage */
     const csvc_service *const *services;  /* NULL-terminated */
     const csvc_entity *const *entities;   /* NULL-terminated; whose tables csvc_app_database checks;
                                              NULL: none */
     const csvc_http_driver *http;         /* for the admin address; NULL: the program has none */
+    const csvc_transport *const *transports; /* NULL-terminated: those that TRANSPORT may name to
+                                                serve with, the first unless it names one. Channels
+                                                take the first that can call */
 } csvc_app_info;
 
 #define CSVC_APP_INFO_INIT .struct_size = sizeof(csvc_app_info)
@@ -95,11 +99,11 @@ CSVC_API csvc_metrics *csvc_app_metrics(csvc_app *app);
  * all the same, once something has failed. health.md. */
 CSVC_API csvc_health *csvc_app_health(csvc_app *app);
 
-/* A channel over the app's transport, freed with it; its calls are counted, as grpc_client_...
- * (metrics.md). NULL when it cannot be; csvc_app_run says why. */
+/* A channel over the first of the app's transports that can call, freed with it; its calls are
+ * counted, as grpc_client_... (metrics.md). NULL when it cannot be; csvc_app_run says why. */
 CSVC_API csvc_channel *csvc_app_channel(csvc_app *app, const char *target);
 
-/* The same with options: TLS, limits, retries. Without a transport it is the app's. */
+/* The same with options: TLS, limits, retries. Without a transport, over the same as above. */
 CSVC_API csvc_channel *csvc_app_channel_with(csvc_app *app, const char *target,
                                              const csvc_channel_options *options);
 

@@ -25,8 +25,12 @@ CSVC_BEGIN_DECLS
 
 typedef struct csvc_testing csvc_testing;
 
-/* A server that is not started yet. */
+/* A server that is not started yet, and what calls it, both on this transport. */
 CSVC_API csvc_testing *csvc_testing_new(const csvc_transport *transport);
+
+/* The same on two: csvc_nghttp2 serves and does not call. */
+CSVC_API csvc_testing *csvc_testing_new_with(const csvc_transport *server,
+                                             const csvc_transport *client);
 
 /* The server, to register services and interceptors with. */
 CSVC_API csvc_server *csvc_testing_server(csvc_testing *t);

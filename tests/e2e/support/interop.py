@@ -29,7 +29,7 @@ def certificates():
 def ours(tls, *more):
     """Our server."""
     files = ("--use_tls", "true", "--tls_cert_file", "server.pem", "--tls_key_file", "server.key") if tls else ()
-    return e2e.Server(SERVER, "--port", 0, *files, *more)
+    return e2e.Server(SERVER, "--port", 0, "--transport", e2e.TRANSPORT, *files, *more)
 
 
 def our_client(address, tls, *cases, ca="ca.pem", name=NAME, check=0):

@@ -11,7 +11,6 @@
 
 #include "torture.csvc.h"
 
-extern const csvc_transport csvc_grpc_core;
 extern const csvc_http_driver csvc_http;
 
 typedef struct torture {
@@ -338,10 +337,13 @@ static const torture_v1_torture_ops ops = {
 int main(int argc, char **argv)
 {
     static const csvc_service *const services[] = {&torture_v1_torture_service, NULL};
-    static const csvc_app_info info = {
-        CSVC_APP_INFO_INIT,   .name = "torture",  .transport = &csvc_grpc_core,
-        .services = services, .http = &csvc_http,
+    static const csvc_transport *const transports[] = {
+        &csvc_grpc_core,
+        &csvc_nghttp2,
+        NULL,
     };
+    static const csvc_app_info info = {CSVC_APP_INFO_INIT, .name = "torture", .services = services,
+                                       .http = &csvc_http, .transports = transports};
     const char *back = getenv("BACK");
     csvc_app *app = csvc_app_new(&info, argc, argv);
     csvc_metrics *m = csvc_app_metrics(app);

@@ -35,11 +35,6 @@ def short_or_long(short, long):
     return long if LONG else short
 
 
-def deviates(name):
-    """Whether docs/deviations.md lists it: then the test expects what the page says is done instead."""
-    return f"| `{name}` |" in (e2e.SOURCE / "docs/deviations.md").read_text()
-
-
 def wait_until(what, condition, seconds=20):
     """Polls until `condition` is true; its last value."""
     until = time.monotonic() + seconds

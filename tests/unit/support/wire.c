@@ -7,7 +7,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <nghttp2/nghttp2.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,12 +62,13 @@ wire wire_open(int port)
     struct sockaddr_in sin = {.sin_family = AF_INET,
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                               .sin_port = htons((uint16_t)port)};
+    static const uint8_t no_table[] = {0, 1, 0, 0, 0, 0}; /* SETTINGS_HEADER_TABLE_SIZE */
     wire w = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
 
     assert_true(w.fd >= 0);
     assert_int_equal(0, connect(w.fd, (struct sockaddr *)&sin, sizeof(sin)));
     put(&w, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24);
-    wire_send_frame(&w, H2_SETTINGS, 0, 0, NULL, 0);
+    wire_send_frame(&w, H2_SETTINGS, 0, 0, no_table, sizeof(no_table));
     return w;
 }
 
@@ -149,4 +152,30 @@ size_t wire_put_headers(uint8_t *to, const wire_header *headers)
         at += strlen(headers->value);
     }
     return at;
+}
+
+bool wire_find_header(const wire_frame *frame, const char *key, char *ret_value, size_t size)
+{
+    nghttp2_hd_inflater *inflater = NULL;
+    const uint8_t *at = frame->payload;
+    size_t left = frame->len;
+    bool found = false;
+    int flags = 0;
+
+    assert_int_equal(0, nghttp2_hd_inflate_new(&inflater));
+    while ((flags & NGHTTP2_HD_INFLATE_FINAL) == 0) {
+        nghttp2_nv nv;
+        const ssize_t n = nghttp2_hd_inflate_hd2(inflater, &nv, &flags, at, left, 1);
+
+        assert_true(n >= 0);
+        at += n;
+        left -= (size_t)n;
+        if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0 && nv.namelen == strlen(key) &&
+            memcmp(nv.name, key, nv.namelen) == 0) {
+            (void)snprintf(ret_value, size, "%.*s", (int)nv.valuelen, (const char *)nv.value);
+            found = true;
+        }
+    }
+    nghttp2_hd_inflate_del(inflater);
+    return found;
 }

@@ -43,7 +43,8 @@ typedef struct wire_header {
     const char *value; /* NULL: left out */
 } wire_header;
 
-/* A connection to that port of this machine; preface and empty settings are sent. */
+/* A connection to that port of this machine; preface and settings are sent. By these the server's
+ * headers refer to none it has sent before, so that any of its frames can be read by itself. */
 wire wire_open(int port);
 /* Waits for the server's settings and accepts them: before that they do not hold. */
 void wire_settle(wire *w);
@@ -54,5 +55,8 @@ void wire_send_frame(wire *w, uint8_t type, uint8_t flags, uint32_t stream, cons
 size_t wire_put_headers(uint8_t *to, const wire_header *headers);
 /* The next frame but for housekeeping, which is done here. False: the connection has ended. */
 bool wire_next_frame(wire *w, wire_frame *ret_frame);
+
+/* The value of that header of a frame of headers; false: it has none. */
+bool wire_find_header(const wire_frame *frame, const char *key, char *ret_value, size_t size);
 
 #endif /* TESTS_WIRE_H */
