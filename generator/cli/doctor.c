@@ -18,6 +18,7 @@ typedef struct need {
     const char *wanted; /* at least */
     const char *why;
     const char *debian, *fedora, *alpine, *arch; /* the packages that hold it */
+    const char *transport; /* the library of ours that it is for alone; it may be left out */
 } need;
 
 static const need needs[] = {
@@ -36,7 +37,11 @@ static const need needs[] = {
     {"protobuf", true, NULL, NULL, "3.12", "google/protobuf/*.proto", "libprotobuf-dev",
      "protobuf-devel", "protobuf-dev", "protobuf"},
     {"grpc", true, NULL, NULL, "29.0.0", "gRPC C core (29 is its 1.51)", "libgrpc-dev",
-     "grpc-devel", "grpc-dev", "grpc"},
+     "grpc-devel", "grpc-dev", "grpc", "libcsvc-grpc-core"},
+    {"libnghttp2", true, NULL, NULL, "1.50", "serving on nghttp2", "libnghttp2-dev",
+     "libnghttp2-devel", "nghttp2-dev", "libnghttp2", "libcsvc-nghttp2"},
+    {"libssl", true, NULL, NULL, "3.0", "TLS", "libssl-dev", "openssl-devel", "openssl-dev",
+     "openssl"},
     {"sqlite3", true, NULL, NULL, "3.37", "rows (storage: sqlite)", "libsqlite3-dev",
      "sqlite-devel", "sqlite-dev", "sqlite"},
     {"libwebsockets", true, NULL, NULL, "4.0", "/metrics and /readyz", "libwebsockets-dev",
@@ -45,8 +50,12 @@ static const need needs[] = {
      "cmocka-dev", "cmocka"},
 };
 
-static const char *const own_libraries[] = {"libcsvc", "libcsvc-grpc-core", "libcsvc-sqlite",
-                                            "libcsvc-http", "libcsvc-wkt"};
+static const char *const own_libraries[] = {"libcsvc",         "libcsvc-grpc-core",
+                                            "libcsvc-nghttp2", "libcsvc-sqlite",
+                                            "libcsvc-http",    "libcsvc-wkt"};
+
+/* Of these, one is enough. */
+static const char *const transports[] = {"libcsvc-grpc-core", "libcsvc-nghttp2"};
 
 typedef struct finding {
     csvc_arena *a;
@@ -127,12 +136,18 @@ static bool in_path(csvc_arena *a, const char *program)
 
 /* ---- saying ---- */
 
+static void print_row(const char *word, const char *name, const char *found, const char *wanted,
+                      const char *why)
+{
+    printf("  %-8s %-18s %-12s %-10s %s\n", word, name, found, wanted, why);
+}
+
 static void print_line(finding *f, bool ok, const char *name, const char *found, const char *wanted,
                        const char *why)
 {
     const char *want = wanted[0] != '\0' ? cli_printf(f->a, ">= %s", wanted) : "any";
 
-    printf("  %-8s %-18s %-12s %-10s %s\n", ok ? "ok" : "MISSING", name, found, want, why);
+    print_row(ok ? "ok" : "MISSING", name, found, want, why);
     f->n_missing += ok ? 0 : 1;
 }
 
@@ -168,6 +183,27 @@ static const char *package_of(csvc_arena *a, const need *n, const char **ret_com
     return n->name;
 }
 
+/* The version of a module, as pkg-config says it; NULL when it finds none. */
+static const char *module_version(finding *f, const char *name)
+{
+    return f->has_pkg_config ? ask(f->a, "pkg-config", "--modversion", name) : NULL;
+}
+
+/* Whether this is a transport that c-svc was installed without: another one is there. */
+static bool left_out(finding *f, const char *library)
+{
+    bool another = false;
+    bool may_be = false;
+
+    for (size_t i = 0; library != NULL && i < sizeof(transports) / sizeof(transports[0]); i++) {
+        bool it = strcmp(transports[i], library) == 0;
+
+        may_be = may_be || it;
+        another = another || (!it && module_version(f, transports[i]) != NULL);
+    }
+    return may_be && another && module_version(f, library) == NULL;
+}
+
 static void check_need(finding *f, const need *n)
 {
     const char *text = NULL;
@@ -175,8 +211,11 @@ static void check_need(finding *f, const need *n)
     bool there;
     bool ok;
 
+    if (left_out(f, n->transport)) {
+        return;
+    }
     if (n->is_library) {
-        text = f->has_pkg_config ? ask(f->a, "pkg-config", "--modversion", n->name) : NULL;
+        text = module_version(f, n->name);
         there = text != NULL;
     } else {
         there = in_path(f->a, n->name);
@@ -209,13 +248,16 @@ static bool check_own(finding *f)
     bool all = true;
 
     for (size_t i = 0; i < sizeof(own_libraries) / sizeof(own_libraries[0]); i++) {
-        const char *text =
-            f->has_pkg_config ? ask(f->a, "pkg-config", "--modversion", own_libraries[i]) : NULL;
+        const char *text = module_version(f, own_libraries[i]);
         const char *version = text != NULL ? find_version(f->a, text) : NULL;
         bool ok = version != NULL && strcmp(version, CSVC_VERSION) == 0;
 
-        printf("  %-8s %-18s %-12s %-10s %s\n", ok ? "ok" : "MISSING", own_libraries[i],
-               version != NULL ? version : "-", CSVC_VERSION, "runtime of c-svc");
+        if (left_out(f, own_libraries[i])) {
+            print_row("-", own_libraries[i], "left out", "", "another transport is there");
+            continue;
+        }
+        print_row(ok ? "ok" : "MISSING", own_libraries[i], version != NULL ? version : "-",
+                  CSVC_VERSION, "runtime of c-svc");
         f->n_missing += ok ? 0 : 1;
         all = all && ok;
     }
@@ -246,7 +288,7 @@ static int run_doctor(csvc_arena *a, const cli_args *args)
     bool has_own;
 
     (void)args;
-    printf("  %-8s %-18s %-12s %-10s %s\n", "", "what", "found", "wanted", "for");
+    print_row("", "what", "found", "wanted", "for");
     print_line(&f, true, "c-svc", CSVC_VERSION, "", "this program");
     print_line(&f, own != NULL, "options.proto", own != NULL ? "found" : "-", "",
                "options in protos");

@@ -149,7 +149,7 @@ static void set_model(project *p, gen_value *scope)
     gen_set(a, scope, "client_headers", text_list(a, &client_headers));
     gen_set(a, scope, "headers", text_list(a, &server_headers));
     gen_set_text(a, scope, "packages",
-                 cli_printf(a, "libcsvc-grpc-core%s libcsvc-http%s libcsvc",
+                 cli_printf(a, "$(TRANSPORTS:%%=libcsvc-%%)%s libcsvc-http%s libcsvc",
                             sqlite ? " libcsvc-sqlite" : "", well_known ? " libcsvc-wkt" : ""));
     gen_set_text(a, scope, "packages_client",
                  cli_printf(a, "libcsvc-grpc-core%s libcsvc", well_known ? " libcsvc-wkt" : ""));

@@ -54,6 +54,11 @@ STRAYS :=
 define GEN_WARNINGS
 endef
 
+# What the server may serve with, and what of it was left out.
+TRANSPORTS        ?= grpc-core nghttp2
+WITHOUT_TRANSPORT := $(if $(filter grpc-core,$(TRANSPORTS)),,-DWITHOUT_GRPC_CORE) \
+                     $(if $(filter nghttp2,$(TRANSPORTS)),,-DWITHOUT_NGHTTP2)
+
 # For pkg-config.
-PACKAGES        := libcsvc-grpc-core libcsvc-sqlite libcsvc-http libcsvc
+PACKAGES        := $(TRANSPORTS:%=libcsvc-%) libcsvc-sqlite libcsvc-http libcsvc
 PACKAGES_CLIENT := libcsvc-grpc-core libcsvc

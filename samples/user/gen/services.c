@@ -52,6 +52,17 @@ static const csvc_service *const services[] = {
     NULL,
 };
 
+/* What it may serve with; the first, unless TRANSPORT names another. */
+static const csvc_transport *const transports[] = {
+#ifndef WITHOUT_GRPC_CORE
+    &csvc_grpc_core,
+#endif
+#ifndef WITHOUT_NGHTTP2
+    &csvc_nghttp2,
+#endif
+    NULL,
+};
+
 static const csvc_db_driver *const drivers[] = {&csvc_sqlite, NULL};
 
 /* What the tables are for: checked at the start. */
@@ -63,12 +74,12 @@ static const csvc_entity *const entities[] = {
 const csvc_app_info user_service_app = {
     .struct_size = sizeof(csvc_app_info),
     .name = "user-service",
-    .transport = &csvc_grpc_core,
     .drivers = drivers,
     .database_url = "sqlite:user-service.db",
     .services = services,
     .entities = entities,
     .http = &csvc_http,
+    .transports = transports,
 };
 
 void services_register(csvc_app *app, struct service *svc)

@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* What the program is made of: its name, transport, drivers and services. */
+/* What the program is made of: its name, transports, drivers and services. */
 extern const csvc_app_info user_service_app;
 
 /* Registers every service of the project; the handlers below get `svc`. */

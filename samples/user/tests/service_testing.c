@@ -19,7 +19,7 @@ int service_testing_start(void **state)
         free(t);
         return -1;
     }
-    t->testing = csvc_testing_new(&csvc_grpc_core);
+    t->testing = csvc_testing_new_with(user_service_app.transports[0], &csvc_grpc_core);
     t->svc.db = csvc_testing_database(t->testing, &csvc_sqlite, user_service_migrations);
     if (csvc_server_intercept(csvc_testing_server(t->testing), &request_id, NULL) != CSVC_OK ||
         services_register_server(csvc_testing_server(t->testing), &t->svc) != CSVC_OK) {
