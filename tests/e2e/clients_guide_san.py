@@ -8,6 +8,7 @@ import subprocess
 import sys
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
+import four_kinds
 
 HANDLERS = {
     "fetch": ("const Feed__Item *req, Feed__Item *rsp", """
@@ -26,33 +27,9 @@ HANDLERS = {
                             trace != NULL ? trace : "-", token != NULL ? token : "-", csvc_time_left_ms(ctx) > 0);
     return csvc_set_trailer(ctx, "x-served-by", "the test");
 """),
-    "watch": ("const Feed__Many *req, csvc_stream *out", """
-    csvc_code code = CSVC_OK;
-
-    for (int64_t i = 0; i < req->count && code == CSVC_OK; i++) {
-        Feed__Item item = FEED__ITEM__INIT;
-        item.id = i;
-        code = feed_service_watch_send(out, &item);
-    }
-    return code;
-"""),
-    "upload": ("csvc_stream *in, Feed__Many *rsp", """
-    const Feed__Item *item;
-
-    while (feed_service_upload_recv(in, &item)) {
-        rsp->count++;
-    }
-    return csvc_stream_code(in);
-"""),
-    "talk": ("csvc_stream *in, csvc_stream *out", """
-    const Feed__Item *item;
-    csvc_code code = CSVC_OK;
-
-    while (code == CSVC_OK && feed_service_talk_recv(in, &item)) {
-        code = feed_service_talk_send(out, item);
-    }
-    return code != CSVC_OK ? code : csvc_stream_code(in);
-"""),
+    "watch": four_kinds.down("feed_service_watch", "Feed__Many", "Feed__Item", count="count"),
+    "upload": four_kinds.up("feed_service_upload", "Feed__Item", "Feed__Many", add="rsp->count++;"),
+    "talk": four_kinds.both("feed_service_talk", "Feed__Item"),
 }
 
 blocks = re.findall(r"<!-- (proto|part|main|file: \S+) -->\n```\w+\n(.*?)^```", (e2e.SOURCE / "docs/clients.md").read_text(), re.M | re.S)
@@ -61,11 +38,7 @@ e2e.equal((kinds.count("proto"), kinds.count("part"), kinds.count("main"), len(k
 proto = pathlib.Path.cwd() / "feed.proto"
 proto.write_text(dict(blocks)["proto"])
 project = e2e.scaffold("feed-service", "--proto", proto)
-for rpc, (parameters, body) in HANDLERS.items():
-    (project / f"server/feed_service/{rpc}.c").write_text(
-        '#include "services.h"\n\n#include <stdatomic.h>\n\n'
-        f"csvc_code feed_service_{rpc}(struct service *svc, csvc_ctx *ctx, {parameters})\n{{\n{body.strip(chr(10))}\n    (void)svc, (void)ctx;\n}}\n"
-        .replace(body.strip("\n"), "    (void)svc;\n    (void)ctx;\n" + body.strip("\n")).replace("\n    (void)svc, (void)ctx;\n}", "\n}"))
+four_kinds.write(project, "feed_service", HANDLERS)
 for kind, text in blocks:
     if kind.startswith("file: "):
         (project / kind.split()[1]).write_text(text)

@@ -9,6 +9,7 @@ import sys
 import time
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
+import four_kinds
 
 SUPPORT = e2e.SOURCE / "tests/e2e/support"
 PROTO = """syntax = "proto3";
@@ -43,48 +44,16 @@ extend Open { optional string note = 101; optional Mood mood = 107; }
 extend google.protobuf.FieldOptions { optional Open open = 50123; }
 """
 
-HANDLER = """#include "services.h"
-
-csvc_code all_v1_all_service_%s(struct service *svc, csvc_ctx *ctx, %s)
-{
-    (void)svc;
-    (void)ctx;
-%s}
-"""
-
 HANDLERS = {
     "one": ("const All__V1__Num *req, All__V1__Num *rsp", """
     rsp->id = req->id + 1;
     return CSVC_OK;
 """),
-    "down": ("const All__V1__Num *req, csvc_stream *out", """
-    csvc_code code = CSVC_OK;
-    for (int64_t i = 1; i <= req->id && code == CSVC_OK; i++) {
-        All__V1__Num n = ALL__V1__NUM__INIT;
-        n.id = i;
-        code = all_v1_all_service_down_send(out, &n);
-    }
-    return code;
-"""),
-    "up": ("csvc_stream *in, All__V1__Num *rsp", """
-    const All__V1__Num *req;
-    while (all_v1_all_service_up_recv(in, &req)) {
-        rsp->id += req->id;
-    }
-    return csvc_stream_code(in);
-"""),
-    "both": ("csvc_stream *in, csvc_stream *out", """
-    const All__V1__Num *req;
-    csvc_code code = CSVC_OK;
-    while (code == CSVC_OK && all_v1_all_service_both_recv(in, &req)) {
-        code = all_v1_all_service_both_send(out, req);
-    }
-    return code != CSVC_OK ? code : csvc_stream_code(in);
-"""),
+    **four_kinds.of("all_v1_all_service", "All__V1__Num"),
 }
 
 # rpc, requests, replies
-CALLS = (("One", [4], [5]), ("Down", [3], [1, 2, 3]), ("Up", [1, 2, 3], [6]), ("Both", [7, 8], [7, 8]))
+CALLS = (("One", [4], [5]), ("Down", [3], [0, 1, 2]), ("Up", [1, 2, 3], [6]), ("Both", [7, 8], [7, 8]))
 SERVICES = ["all.v1.AllService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
             "grpc.reflection.v1alpha.ServerReflection"]
 METHODS = sorted([f"all.v1.AllService/{m}" for m in ("One", "Down", "Up", "Both")] +
@@ -96,8 +65,7 @@ proto = pathlib.Path.cwd() / "proto/all.proto"
 proto.write_text(PROTO)
 (proto.parent / "part/common.proto").write_text(COMMON)
 project = e2e.scaffold("all-service", "--proto", proto, "-I", proto.parent)
-for name, (parameters, body) in HANDLERS.items():
-    (project / f"server/all_v1_all_service/{name}.c").write_text(HANDLER % (name, parameters, body))
+four_kinds.write(project, "all_v1_all_service", HANDLERS)
 e2e.run("make", "-C", project, "-j2", *e2e.make_args())
 
 
@@ -106,7 +74,7 @@ def ids(text):
     decoder, found, text = json.JSONDecoder(), [], text.strip()
     while text:
         message, end = decoder.raw_decode(text)
-        found.append(int(message["id"]))
+        found.append(int(message.get("id", 0)))
         text = text[end:].strip()
     return found
 
