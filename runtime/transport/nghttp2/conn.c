@@ -77,7 +77,7 @@ void csvc__ng_conn_dirty(ng_conn *conn)
 {
     ng_loop *loop = conn->loop;
 
-    if (conn->dirty || !conn->open) {
+    if (conn->dirty || conn->at_hand || !conn->open) {
         return;
     }
     conn->dirty = true;
@@ -351,7 +351,6 @@ static void read_all(ng_conn *conn)
             broken(conn, (int)taken);
             return;
         }
-        csvc__ng_conn_dirty(conn);
     } while (may_have_more(conn, (size_t)n, reads));
 }
 
@@ -364,7 +363,12 @@ void csvc__ng_conn_events(ng_conn *conn, uint32_t events)
         csvc__ng_conn_dirty(conn);
     }
     if ((events & ~(uint32_t)EPOLLOUT) != 0 || conn->tls_wants_out) {
+        conn->refs++;
+        conn->at_hand = true;
         read_all(conn);
+        conn->at_hand = false;
+        csvc__ng_flush(conn);
+        csvc__ng_conn_unref(conn);
     }
 }
 

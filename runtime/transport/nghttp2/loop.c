@@ -1,8 +1,8 @@
 /*
  * nghttp2/loop.c: an epoll set and its thread.
  *
- * A turn: what came from sockets, what was posted, timers, what calls are ready for, late work, and
- * last each connection that has something to say, once.
+ * A turn: what came from sockets, each of them up to its answers, what was posted, timers, what
+ * calls are ready for, late work, and last each connection that has something to say, once.
  */
 #include <base/thread.h>
 #include <csvc/alloc.h>
@@ -116,24 +116,6 @@ static int wait_for_events(ng_loop *loop, struct epoll_event events[EVENTS])
 
 /* ---- turns ---- */
 
-static void handle(ng_loop *loop, const struct epoll_event *event)
-{
-    ng_source *source = event->data.ptr;
-    uint64_t woken = 0;
-
-    switch (source->kind) {
-    case NG_WAKER:
-        (void)!read(source->fd, &woken, sizeof(woken));
-        break;
-    case NG_LISTENER:
-        csvc__ng_accept(loop->ts, source->fd);
-        break;
-    case NG_CONN:
-        csvc__ng_conn_events((ng_conn *)source, event->events);
-        break;
-    }
-}
-
 /* Those that are ready now: what makes itself ready again waits for the next turn. */
 static void run_ready(ng_loop *loop)
 {
@@ -147,6 +129,28 @@ static void run_ready(ng_loop *loop)
         call->listed = false;
         csvc__ng_call_run(call);
         call = next;
+    }
+}
+
+static void handle(ng_loop *loop, const struct epoll_event *event)
+{
+    ng_source *source = event->data.ptr;
+    uint64_t woken = 0;
+
+    switch (source->kind) {
+    case NG_WAKER:
+        (void)!read(source->fd, &woken, sizeof(woken));
+        break;
+    case NG_LISTENER:
+        csvc__ng_accept(loop->ts, source->fd);
+        break;
+    case NG_CONN:
+        /* answers first, then the next one: their calls' memory serves it again, still at hand */
+        csvc__ng_conn_events((ng_conn *)source, event->events);
+        if (loop->ready != NULL) {
+            run_ready(loop);
+        }
+        break;
     }
 }
 

@@ -2,9 +2,11 @@
  * nghttp2/ng.h: the pieces of the server transport on nghttp2.
  *
  * A loop is an epoll set with the thread that waits on it. A connection belongs to one loop for its
- * life and is a session of nghttp2; a call is a stream of it. Within a turn of the loop nothing is
- * written: what the turn brings marks connections as dirty, and at its end each of them goes out in
- * one write. Nothing is locked, the lists of posted tasks apart.
+ * life and is a session of nghttp2; a call is a stream of it. What a connection's input brings goes
+ * out in one write when all of it has been dealt with, and calls that this ends are through before
+ * the next connection's turn, so that the same memory serves again while it is still at hand.
+ * Whatever else a turn of the loop brings marks connections as dirty, and at its end each of them
+ * goes out in one write. Nothing is locked, the lists of posted tasks apart.
  *
  * Events go upward from within nghttp2's callbacks where a peer has caused them (started, message),
  * and from the loop's list of ready calls where we have (writable, cancelled, closed): never from
@@ -333,6 +335,7 @@ struct ng_conn {
     ng_conn *next, *prev;
     ng_conn *next_dirty;
     bool dirty;
+    bool at_hand; /* what is said now goes out when all that was read has been dealt with */
     bool open, begun, draining, last_said, shut;
     bool spent;     /* what comes is no longer looked at */
     bool wants_out; /* in the epoll set */
