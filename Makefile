@@ -30,7 +30,10 @@ PKGS_GRPC   := grpc libcrypto
 PKGS_NGHTTP2 := libnghttp2 libssl libcrypto
 PKGS_SQLITE := sqlite3
 PKGS_HTTP   := libwebsockets
-pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
+# Each question is asked once: the answer for grpc takes a third of a second.
+space := $(subst x,,x x)
+pkg_key = pkg-$(subst $(space),,$(1)$(2))
+pkg = $(if $(filter undefined,$(origin $(pkg_key))),$(eval $(pkg_key) := $$(shell pkg-config $(1) $(2) 2>/dev/null)))$($(pkg_key))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition \
             -Wpointer-arith -Wwrite-strings -Wvla -Wshadow -Wundef -Wformat=2 -Wno-missing-field-initializers
