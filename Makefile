@@ -614,8 +614,18 @@ $(B)/interop/cpp_peer: tests/interop/cpp/peer.cc tests/interop/proto/interop.pro
 	    --plugin=protoc-gen-grpc="$$(command -v grpc_cpp_plugin)" interop.proto
 	$(Q)$(CXX) -std=c++17 -O0 -I$(@D)/cpp -o $@ $< $(call pkg,--cflags --libs,grpc++ grpc protobuf) -pthread
 
+# what --use_tls alone uses: a CA of this build, and a certificate for the names that grpc's test runners call
+TEST_CERT := -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650
+$(B)/interop/server1.pem:
+	@mkdir -p $(@D)
+	$(say) OPENSSL $@
+	$(Q)cd $(@D) && openssl req -x509 $(TEST_CERT) -subj '/CN=interop test CA' -keyout ca.key -out ca.pem 2> /dev/null
+	$(Q)cd $(@D) && openssl req -x509 $(TEST_CERT) -subj '/CN=*.test.google.com' -CA ca.pem -CAkey ca.key \
+	    -addext 'basicConstraints=critical,CA:false' -addext 'subjectAltName=DNS:*.test.google.fr,DNS:localhost,IP:127.0.0.1,IP:::1' \
+	    -keyout server1.key -out $(@F) 2> /dev/null
+
 .PHONY: interop interop-peers
-interop: $(INTEROP)
+interop: $(INTEROP) $(B)/interop/server1.pem
 interop-peers: $(B)/interop/cpp_peer
 
 .PHONY: bench bench-programs clean
