@@ -6,6 +6,7 @@
  */
 #include <csvc/alloc.h>
 #include <csvc/log.h>
+#include <transport/net/refusals.h>
 #include <transport/nghttp2/ng.h>
 #include <transport/tls/refusal.h>
 
@@ -133,6 +134,7 @@ void csvc__ng_conn_watch(ng_conn *conn)
     }
     if (csvc__timer_set(&conn->loop->base, &conn->timer, due) != CSVC_OK) {
         conn->why = "no memory for a timer"; /* without one it would have no end */
+        csvc__ng_refused(conn->loop->ts, CSVC__NET_NO_MEMORY);
         conn->spent = true;
         csvc__ng_conn_dirty(conn);
     }
@@ -146,10 +148,14 @@ static void ask_for_life(ng_conn *conn)
     csvc__ng_conn_dirty(conn);
 }
 
-/* Ends it for a reason that the log should have. */
-static void end_for(ng_conn *conn, const char *why)
+/* Ends it for a reason that the log should have, and that is counted under a word, if there is one.
+ */
+static void end_for(ng_conn *conn, const char *why, const char *word)
 {
     conn->why = why;
+    if (word != NULL) {
+        csvc__ng_refused(conn->loop->ts, word);
+    }
     csvc__ng_conn_abort(conn);
 }
 
@@ -160,19 +166,19 @@ static void on_timer(csvc_timer *timer)
     const int64_t now = csvc__now();
 
     if (now >= conn->over_by) {
-        end_for(conn, conn->shut ? NULL : "its calls did not end in time");
+        end_for(conn, conn->shut ? NULL : "its calls did not end in time", NULL);
         return;
     }
     if (!conn->begun && now >= conn->begun_by) {
-        end_for(conn, "it did not begin in time");
+        end_for(conn, "it did not begin in time", CSVC__NET_TOO_SLOW);
         return;
     }
     if (conn->n_pending > 0 && now >= after(conn->stuck, STUCK_LIMIT)) {
-        end_for(conn, "it reads nothing");
+        end_for(conn, "it reads nothing", NG_READS_NOTHING);
         return;
     }
     if (conn->pinged && now >= conn->ping_due) {
-        end_for(conn, "it shows no life");
+        end_for(conn, "it shows no life", NG_KEEPALIVE_TIMEOUT);
         return;
     }
     if (conn->begun && !conn->pinged && now >= after(conn->heard, times->keepalive)) {
@@ -233,7 +239,7 @@ void csvc__ng_conn_open(ng_loop *loop, ng_conn *conn)
     }
     if (conn->session == NULL || (ts->tls != NULL && conn->tls == NULL) ||
         epoll_ctl(loop->epoll, EPOLL_CTL_ADD, conn->source.fd, &e) != 0) {
-        end_for(conn, "no memory");
+        end_for(conn, "no memory", CSVC__NET_NO_MEMORY);
         return;
     }
     csvc__ng_conn_watch(conn);
@@ -263,7 +269,10 @@ static void broken(ng_conn *conn, int error)
     } else if (error == NGHTTP2_ERR_FLOODED || error == NGHTTP2_ERR_TOO_MANY_SETTINGS) {
         code = NGHTTP2_ENHANCE_YOUR_CALM;
     }
-    conn->why = conn->why != NULL ? conn->why : nghttp2_strerror(error);
+    if (conn->why == NULL) {
+        conn->why = nghttp2_strerror(error);
+        csvc__ng_refused(conn->loop->ts, NG_PROTOCOL_ERROR);
+    }
     conn->spent = true;
     (void)nghttp2_session_terminate_session(conn->session, code);
     csvc__ng_conn_dirty(conn);
@@ -312,6 +321,7 @@ static ssize_t read_tls(ng_conn *conn)
     }
     /* It has been told why; what else it sends is thrown away, or it would not get to see that. */
     conn->refused = true;
+    csvc__ng_refused(conn->loop->ts, NG_TLS_HANDSHAKE);
     conn->spent = true;
     csvc__ng_conn_linger(conn);
     return 0;
@@ -457,6 +467,7 @@ void csvc__ng_conn_abort(ng_conn *conn)
     conn->n_pending = 0;
     (void)atomic_fetch_sub(&loop->n_conns, 1);
     (void)atomic_fetch_sub(&loop->ts->n_conns, 1);
+    csvc__ng_count(loop->ts, -1);
     loop->n_live--;
     csvc__ng_conn_unref(conn);
 }

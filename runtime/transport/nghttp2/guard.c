@@ -21,11 +21,11 @@ static const struct {
     int64_t burst, per_second;
     const char *text;
 } budgets[NG_ABUSES] = {
-    [NG_RESETS] = {1000, 200, "too_many_resets"},
-    [NG_SETTINGS] = {100, 10, "too_many_settings"},
-    [NG_PINGS] = {1000, 100, "too_many_pings"},
-    [NG_EMPTY] = {1000, 100, "too_many_empty_frames"},
-    [NG_OTHER] = {20000, 20000, "too_many_control_frames"},
+    [NG_RESETS] = {1000, 200, NG_TOO_MANY_RESETS},
+    [NG_SETTINGS] = {100, 10, NG_TOO_MANY_SETTINGS},
+    [NG_PINGS] = {1000, 100, NG_TOO_MANY_PINGS},
+    [NG_EMPTY] = {1000, 100, NG_TOO_MANY_EMPTY},
+    [NG_OTHER] = {20000, 20000, NG_TOO_MANY_CONTROL},
 };
 
 /* The connection ends when this has been said. */
@@ -36,6 +36,7 @@ static void send_away(ng_conn *conn, const char *text)
     }
     conn->spent = true;
     conn->why = text;
+    csvc__ng_refused(conn->loop->ts, text);
     (void)nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
                                 nghttp2_session_get_last_proc_stream_id(conn->session),
                                 NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)text, strlen(text));
@@ -84,11 +85,11 @@ bool csvc__ng_guard_ping(ng_conn *conn)
     if (conn->strikes <= STRIKES) {
         return true;
     }
-    send_away(conn, "too_many_pings");
+    send_away(conn, NG_TOO_MANY_PINGS);
     return false;
 }
 
 void csvc__ng_guard_headers(ng_conn *conn)
 {
-    send_away(conn, "too_much_metadata");
+    send_away(conn, NG_TOO_MUCH_METADATA);
 }

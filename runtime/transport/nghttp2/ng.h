@@ -315,6 +315,18 @@ typedef struct ng_budget {
     int64_t at;
 } ng_budget;
 
+/* Why connections end that their peer would have kept: for GOAWAY, and for who counts them. */
+#define NG_TLS_HANDSHAKE     "tls_handshake"
+#define NG_KEEPALIVE_TIMEOUT "keepalive_timeout"
+#define NG_READS_NOTHING     "reads_nothing"
+#define NG_PROTOCOL_ERROR    "protocol_error"
+#define NG_TOO_MANY_RESETS   "too_many_resets"
+#define NG_TOO_MANY_SETTINGS "too_many_settings"
+#define NG_TOO_MANY_PINGS    "too_many_pings"
+#define NG_TOO_MANY_EMPTY    "too_many_empty_frames"
+#define NG_TOO_MANY_CONTROL  "too_many_control_frames"
+#define NG_TOO_MUCH_METADATA "too_much_metadata"
+
 typedef enum ng_abuse {
     NG_RESETS,
     NG_SETTINGS,
@@ -422,7 +434,7 @@ struct csvc_tserver {
     csvc__net_reserve reserve;
     bool paused; /* no descriptors: nothing is accepted until the timer */
     csvc_timer pause;
-    int64_t next_complaint;
+    csvc__net_complaints complaints;
 
     pthread_mutex_t lock;    /* of the rest */
     pthread_cond_t one_less; /* on CLOCK_MONOTONIC */
@@ -443,5 +455,10 @@ void csvc__ng_server_free(csvc_tserver *ts);
 bool csvc__ng_accept_begin(csvc_tserver *ts);
 void csvc__ng_accept(csvc_tserver *ts, int listener);
 void csvc__ng_accept_end(csvc_tserver *ts);
+
+/* counts.c: for who counts connections; any loop. The words first, before any connection. */
+void csvc__ng_counts(const csvc_tserver *ts);
+void csvc__ng_count(const csvc_tserver *ts, int change);
+void csvc__ng_refused(const csvc_tserver *ts, const char *word);
 
 #endif /* CSVC_NGHTTP2_NG_H */

@@ -251,6 +251,7 @@ csvc_code csvc__ng_server_start(csvc_tserver *ts, csvc_error *err)
         }
     }
     ts->started = true;
+    csvc__ng_counts(ts);
     if (!csvc__ng_accept_begin(ts)) {
         csvc__ng_server_drain(ts);
         (void)csvc__ng_server_join(ts, INT64_MAX);

@@ -174,6 +174,12 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
     ng_conn *conn = user;
     ng_call *call = NULL;
 
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
+        !conn->spent) { /* nghttp2's own; it reads no further */
+        conn->spent = true;
+        conn->why = nghttp2_http2_strerror(frame->goaway.error_code);
+        csvc__ng_refused(conn->loop->ts, NG_PROTOCOL_ERROR);
+    }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
         return 0;
     }
