@@ -263,7 +263,7 @@ uninstall:
 # The first line is what building needs, the second what the tests use besides.
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libnghttp2-dev \
         libsqlite3-dev libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
-DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
+DEPS_CHECK := g++ git openssl python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
         nghttp2-client valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx iproute2 nftables systemd
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
