@@ -17,7 +17,8 @@
 #include <base/banned.h>
 
 enum {
-    EVENTS = 64
+    EVENTS = 64,
+    ROUNDS = 256 /* of what calls are ready for, in one turn */
 };
 
 bool csvc__ng_loop_init(ng_loop *loop, struct csvc_tserver *ts)
@@ -116,7 +117,7 @@ static int wait_for_events(ng_loop *loop, struct epoll_event events[EVENTS])
 
 /* ---- turns ---- */
 
-/* Those that are ready now: what makes itself ready again waits for the next turn. */
+/* Those that are ready now: what makes itself ready again waits for the next round. */
 static void run_ready(ng_loop *loop)
 {
     ng_call *call = loop->ready;
@@ -194,7 +195,9 @@ void csvc__ng_loop_run(ng_loop *loop)
         }
         csvc__loop_run_posted(&loop->base);
         csvc__loop_run_timers(&loop->base);
-        run_ready(loop);
+        for (int i = 0; i < ROUNDS && loop->ready != NULL; i++) {
+            run_ready(loop); /* who sends message after message fills a frame */
+        }
         csvc__loop_run_late(&loop->base);
         flush_dirty(loop);
         if (loop->ready != NULL) {
