@@ -533,20 +533,28 @@ run-fuzz:
 
 # tests/bench/NAME.c is a program; peers/ holds those of other makers' libraries, which `make bench` measures, too.
 BENCH_SRC := $(wildcard tests/bench/*.c)
-BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%) $(B)/bench/codec_bench_cpp
+BENCH_OWN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%) $(B)/bench/csvc_server_light
+BENCH_BIN := $(BENCH_OWN) $(B)/bench/codec_bench_cpp
 $(B)/bench/codec_bench_cpp: tests/bench/peers/codec_bench_cpp.cc tests/bench/support/codec_bench.proto
 	@mkdir -p $(@D)
 	$(say) CXX $<
 	$(Q)protoc -I tests/bench/support --cpp_out=$(B)/bench codec_bench.proto
 	$(Q)$(CXX) -O2 -I$(B)/bench -o $@ $< $(B)/bench/codec_bench.pb.cc $(call pkg,--cflags --libs,protobuf)
 BENCH_LIBS = $(UNIT_LIBS) $(TEST_LIBS)
+# what serving takes when the C core is left out
+$(B)/bench/csvc_server_light: BENCH_LIBS = $(STAGE)/lib/libcsvc-nghttp2.a $(STAGE)/lib/libcsvc.a \
+    $(call pkg,--libs,$(PKGS_NGHTTP2) $(PKGS_BASE)) -lm
+$(B)/obj/tests/bench/csvc_server_light.o: tests/bench/csvc_server.c
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(CSVC_CFLAGS) -DBENCH_NGHTTP2_ALONE $(CFLAGS) -MMD -MP -c -o $@ $<
 # nothing of ours, nor what ours needs
 $(B)/bench/stream_load $(B)/bench/bare_nghttp2_server: BENCH_LIBS = $(call pkg,--libs,libnghttp2)
-$(BENCH_SRC:tests/bench/%.c=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(UNIT_LIBS)
+$(BENCH_OWN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BENCH_LIBS)
--include $(patsubst %.c,$(B)/obj/%.d,$(BENCH_SRC))
+-include $(BENCH_OWN:$(B)/bench/%=$(B)/obj/tests/bench/%.d)
 
 $(B)/bench/cpp_server: tests/bench/peers/cpp_server.cc tests/bench/peers/calc.proto
 	@mkdir -p $(@D)
