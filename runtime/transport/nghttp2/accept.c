@@ -3,7 +3,7 @@
  * that has the fewest.
  */
 #include <csvc/alloc.h>
-#include <transport/net/refusals.h>
+#include <csvc/log.h>
 #include <transport/nghttp2/ng.h>
 
 #include <sys/epoll.h>
@@ -11,16 +11,22 @@
 
 #include <base/banned.h>
 
-#define PAUSE (100 * CSVC__MS) /* without a descriptor in reserve */
+#define PAUSE      (100 * CSVC__MS)   /* without a descriptor in reserve */
+#define COMPLAINTS (1 * CSVC__SECOND) /* at most one line in so long */
 
 enum {
     ACCEPTS = 64 /* in a row */
 };
 
-static void refused(csvc_tserver *ts, const char *word, const char *why)
+/* A line in the log, at most one a second. */
+static void complain(csvc_tserver *ts, const char *what, const char *why)
 {
-    csvc__ng_refused(ts, word);
-    csvc__net_complain(&ts->complaints, "a connection was refused", why);
+    const int64_t now = csvc__now();
+
+    if (now >= ts->next_complaint) {
+        ts->next_complaint = now + COMPLAINTS;
+        csvc_log(CSVC_LOG_WARN, what, "why", why, NULL);
+    }
 }
 
 static bool watch(csvc_tserver *ts, bool on)
@@ -102,11 +108,10 @@ static void deal(csvc_tserver *ts, int fd, const struct sockaddr_storage *from)
     }
     conn = csvc__ng_conn_new(fd, peer);
     if (conn == NULL) {
-        refused(ts, CSVC__NET_NO_MEMORY, "no memory");
+        complain(ts, "a connection was refused", "no memory");
         return;
     }
     (void)atomic_fetch_add(&ts->n_conns, 1);
-    csvc__ng_count(ts, 1);
     (void)atomic_fetch_add(&loop->n_conns, 1);
     conn->loop = loop;
     if (loop == &ts->loops[0]) {
@@ -127,7 +132,7 @@ void csvc__ng_accept(csvc_tserver *ts, int listener)
         switch (csvc__net_accept(listener, &ts->reserve, &fd, &from, &why)) {
         case CSVC__NET_ACCEPTED:
             if (ts->max_connections != 0 && atomic_load(&ts->n_conns) >= ts->max_connections) {
-                refused(ts, CSVC__NET_TOO_MANY, "there are as many as there may be");
+                complain(ts, "a connection was refused", "there are as many as there may be");
                 (void)close(fd);
             } else {
                 deal(ts, fd, &from);
@@ -136,12 +141,12 @@ void csvc__ng_accept(csvc_tserver *ts, int listener)
         case CSVC__NET_GONE:
             break;
         case CSVC__NET_REFUSED:
-            refused(ts, CSVC__NET_NO_DESCRIPTORS, why);
+            complain(ts, "a connection was refused", why);
             break;
         case CSVC__NET_NONE:
             return;
         case CSVC__NET_WAIT:
-            csvc__net_complain(&ts->complaints, "connections wait", why);
+            complain(ts, "connections wait", why);
             pause_accepting(ts);
             return;
         }
