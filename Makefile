@@ -30,7 +30,10 @@ PKGS_GRPC   := grpc libcrypto
 PKGS_NGHTTP2 := libnghttp2 libssl libcrypto
 PKGS_SQLITE := sqlite3
 PKGS_HTTP   := libwebsockets
-pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
+# Each question is asked once: the answer for grpc takes a third of a second.
+space := $(subst x,,x x)
+pkg_key = pkg-$(subst $(space),,$(1)$(2))
+pkg = $(if $(filter undefined,$(origin $(pkg_key))),$(eval $(pkg_key) := $$(shell pkg-config $(1) $(2) 2>/dev/null)))$($(pkg_key))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition \
             -Wpointer-arith -Wwrite-strings -Wvla -Wshadow -Wundef -Wformat=2 -Wno-missing-field-initializers
@@ -260,7 +263,7 @@ uninstall:
 # The first line is what building needs, the second what the tests use besides.
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libnghttp2-dev \
         libsqlite3-dev libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
-DEPS_CHECK := g++ git python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
+DEPS_CHECK := g++ git openssl python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
         nghttp2-client valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx iproute2 nftables systemd
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
@@ -530,20 +533,28 @@ run-fuzz:
 
 # tests/bench/NAME.c is a program; peers/ holds those of other makers' libraries, which `make bench` measures, too.
 BENCH_SRC := $(wildcard tests/bench/*.c)
-BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%) $(B)/bench/codec_bench_cpp
+BENCH_OWN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%) $(B)/bench/csvc_server_light
+BENCH_BIN := $(BENCH_OWN) $(B)/bench/codec_bench_cpp
 $(B)/bench/codec_bench_cpp: tests/bench/peers/codec_bench_cpp.cc tests/bench/support/codec_bench.proto
 	@mkdir -p $(@D)
 	$(say) CXX $<
 	$(Q)protoc -I tests/bench/support --cpp_out=$(B)/bench codec_bench.proto
 	$(Q)$(CXX) -O2 -I$(B)/bench -o $@ $< $(B)/bench/codec_bench.pb.cc $(call pkg,--cflags --libs,protobuf)
 BENCH_LIBS = $(UNIT_LIBS) $(TEST_LIBS)
+# what serving takes when the C core is left out
+$(B)/bench/csvc_server_light: BENCH_LIBS = $(STAGE)/lib/libcsvc-nghttp2.a $(STAGE)/lib/libcsvc.a \
+    $(call pkg,--libs,$(PKGS_NGHTTP2) $(PKGS_BASE)) -lm
+$(B)/obj/tests/bench/csvc_server_light.o: tests/bench/csvc_server.c
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(CSVC_CFLAGS) -DBENCH_NGHTTP2_ALONE $(CFLAGS) -MMD -MP -c -o $@ $<
 # nothing of ours, nor what ours needs
 $(B)/bench/stream_load $(B)/bench/bare_nghttp2_server: BENCH_LIBS = $(call pkg,--libs,libnghttp2)
-$(BENCH_SRC:tests/bench/%.c=$(B)/bench/%): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(UNIT_LIBS)
+$(BENCH_OWN): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BENCH_LIBS)
--include $(patsubst %.c,$(B)/obj/%.d,$(BENCH_SRC))
+-include $(BENCH_OWN:$(B)/bench/%=$(B)/obj/tests/bench/%.d)
 
 $(B)/bench/cpp_server: tests/bench/peers/cpp_server.cc tests/bench/peers/calc.proto
 	@mkdir -p $(@D)
@@ -611,8 +622,18 @@ $(B)/interop/cpp_peer: tests/interop/cpp/peer.cc tests/interop/proto/interop.pro
 	    --plugin=protoc-gen-grpc="$$(command -v grpc_cpp_plugin)" interop.proto
 	$(Q)$(CXX) -std=c++17 -O0 -I$(@D)/cpp -o $@ $< $(call pkg,--cflags --libs,grpc++ grpc protobuf) -pthread
 
+# what --use_tls alone uses: a CA of this build, and a certificate for the names that grpc's test runners call
+TEST_CERT := -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650
+$(B)/interop/server1.pem:
+	@mkdir -p $(@D)
+	$(say) OPENSSL $@
+	$(Q)cd $(@D) && openssl req -x509 $(TEST_CERT) -subj '/CN=interop test CA' -keyout ca.key -out ca.pem 2> /dev/null
+	$(Q)cd $(@D) && openssl req -x509 $(TEST_CERT) -subj '/CN=*.test.google.com' -CA ca.pem -CAkey ca.key \
+	    -addext 'basicConstraints=critical,CA:false' -addext 'subjectAltName=DNS:*.test.google.fr,DNS:localhost,IP:127.0.0.1,IP:::1' \
+	    -keyout server1.key -out $(@F) 2> /dev/null
+
 .PHONY: interop interop-peers
-interop: $(INTEROP)
+interop: $(INTEROP) $(B)/interop/server1.pem
 interop-peers: $(B)/interop/cpp_peer
 
 .PHONY: bench bench-programs clean

@@ -12,7 +12,7 @@ RAW, BARE, GO, TONIC = "raw C core", "bare nghttp2", "grpc-go", "tonic"
 BASES = (GO, TONIC, BARE)
 ROUNDS = 5
 UNARY_SECONDS = 0.8
-TRANSPORTS = {"c-svc on the C core": "--transport=grpc-core"}
+TRANSPORTS = {"c-svc": "--transport=nghttp2", "c-svc on the C core": "--transport=grpc-core"}
 
 
 def sum_request():
@@ -235,7 +235,8 @@ def client(report):
 
 
 def start(report):
-    peers = exists({"c-svc, built in": [BENCH / "csvc_server", "--pool", "--built-in"],
+    peers = exists({"c-svc, built in, without the C core": [BENCH / "csvc_server_light", "--pool", "--built-in"],
+                    "c-svc, built in": [BENCH / "csvc_server", "--pool", "--built-in"],
                     RAW: [BENCH / "raw_server"], "grpc++ callback": [BENCH / "cpp_server"], GO: [BENCH / "go_server"],
                     TONIC: [BENCH / "tonic_server"], BARE: [BENCH / "bare_nghttp2_server"]})
     spent = dict.fromkeys(peers, float("inf"))

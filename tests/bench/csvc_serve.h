@@ -13,15 +13,22 @@
 #include <string.h>
 #include <unistd.h>
 
+static const struct {
+    const char *name;
+    const csvc_transport *transport;
+} bench_transports[] = {
+    {"nghttp2", &csvc_nghttp2},
+#ifndef BENCH_NGHTTP2_ALONE
+    {"grpc-core", &csvc_grpc_core},
+#endif
+};
+
 /* Of those that the program is linked with; ends it when there is no such. */
 static const csvc_transport *bench_transport(const char *name)
 {
-    static const csvc_transport *const all[] = {&csvc_grpc_core};
-    static const char *const names[] = {"grpc-core"};
-
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        if (strcmp(names[i], name) == 0) {
-            return all[i];
+    for (size_t i = 0; i < sizeof(bench_transports) / sizeof(bench_transports[0]); i++) {
+        if (strcmp(bench_transports[i].name, name) == 0) {
+            return bench_transports[i].transport;
         }
     }
     fprintf(stderr, "no transport %s\n", name);

@@ -3,8 +3,10 @@
  *
  *     csvc_server [--transport=NAME] [--inline | --pool] [--built-in] [--loops N] [--port N]
  *
- * Beside raw_server.c it says what the runtime costs. --built-in adds what a csvc_app has:
- * health, reflection, metrics, logging, limits. Prints "listening PORT"; serves until it is killed.
+ * Beside raw_server.c and bare_nghttp2_server.c it says what the runtime costs; NAME is nghttp2 or
+ * grpc-core. Built as csvc_server_light it has no C core in it. --built-in adds what a csvc_app
+ * has: health, reflection, metrics, logging, limits. Prints "listening PORT"; serves until it is
+ * killed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +41,7 @@ static csvc_code sum(void *self, csvc_ctx *ctx, const SumRequest *req, SumReply 
 
 int main(int argc, char **argv)
 {
-    csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core,
+    csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_nghttp2,
                                    .loops = 1};
     const calc_ops ops = {sizeof(ops), sum};
     csvc_method method = {"Sum",         "/bench.Calc/Sum", CSVC_RPC_UNARY, 0,

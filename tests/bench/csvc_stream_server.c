@@ -304,7 +304,7 @@ static csvc_code publish(void *self, csvc_ctx *ctx, const SumRequest *req, SumRe
 
 int main(int argc, char **argv)
 {
-    csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_grpc_core,
+    csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &csvc_nghttp2,
                                    .loops = 1};
     calc_ops ops = {sizeof(ops), count, add, echo, watch, publish};
     csvc_method methods[] = {

@@ -16,8 +16,8 @@ THREADS = 0.20  # a caller that waits is woken sooner or later than its reply is
 
 FEW, MANY = 1000, 6000
 RAW_STREAMS = [BENCH / "raw_stream_server"]
-OURS = [BENCH / "csvc_stream_server"]
-DETACHED = [BENCH / "csvc_stream_server", "--detached"]
+BARE = [BENCH / "bare_nghttp2_server"]
+CORE, NGHTTP2 = "--transport=grpc-core", "--transport=nghttp2"
 
 
 def unary(server, n):
@@ -40,15 +40,32 @@ def client(server, n):
     """The load is the program that is looked at: see total."""
 
 
-# what: (load, raw, {name: (command, the most it may be of raw; None: not held)})
+def unary_server(transport, *flags):
+    return [BENCH / "csvc_server", transport, *flags]
+
+
+def stream_server(transport, *flags):
+    return [BENCH / "csvc_stream_server", transport, *flags]
+
+
+# what: (load, raw: the same work without us, {name: (command, the most it may be of raw; None: not held)})
 CASES = {
     "unary": (unary, [BENCH / "raw_server"], {
-        "inline": ([BENCH / "csvc_server", "--inline"], 1.05),
-        "built_in": ([BENCH / "csvc_server", "--inline", "--built-in"], 1.10)}),
-    "count": (stream("count"), RAW_STREAMS, {"pool": (OURS, None), "detached": (DETACHED, None)}),
-    "add": (stream("add"), RAW_STREAMS, {"detached": (DETACHED, None)}),
-    "echo": (stream("echo", 8, 8), RAW_STREAMS, {"detached": (DETACHED, None)}),
-    "watch": (stream("watch", 2, 100), RAW_STREAMS, {"shared": (OURS, None)}),
+        "inline": (unary_server(CORE, "--inline"), 1.05),
+        "built_in": (unary_server(CORE, "--inline", "--built-in"), 1.10)}),
+    "count": (stream("count"), RAW_STREAMS, {
+        "pool": (stream_server(CORE), None), "detached": (stream_server(CORE, "--detached"), None)}),
+    "add": (stream("add"), RAW_STREAMS, {"detached": (stream_server(CORE, "--detached"), None)}),
+    "echo": (stream("echo", 8, 8), RAW_STREAMS, {"detached": (stream_server(CORE, "--detached"), None)}),
+    "watch": (stream("watch", 2, 100), RAW_STREAMS, {"shared": (stream_server(CORE), None)}),
+    "nghttp2_unary": (unary, BARE, {
+        "transport": ([BENCH / "seam_server", NGHTTP2], 1.20),
+        "inline": (unary_server(NGHTTP2, "--inline"), 1.25),
+        "built_in": (unary_server(NGHTTP2, "--inline", "--built-in"), 1.30)}),
+    "nghttp2_count": (stream("count"), BARE, {"detached": (stream_server(NGHTTP2, "--detached"), None)}),
+    "nghttp2_add": (stream("add"), BARE, {"detached": (stream_server(NGHTTP2, "--detached"), None)}),
+    "nghttp2_echo": (stream("echo", 8, 8), BARE, {"detached": (stream_server(NGHTTP2, "--detached"), None)}),
+    "nghttp2_watch": (stream("watch", 2, 100), BARE, {"shared": (stream_server(NGHTTP2), None)}),
     "client": (client, [BENCH / "raw_client", "--thread"], {"blocking": ([BENCH / "csvc_client"], 1.10)}),
     "client_async": (client, [BENCH / "raw_client", "--async", "64"], {"async": ([BENCH / "csvc_client", "--async", "64"], 1.10)}),
 }
@@ -88,7 +105,7 @@ def instructions(report, mode=None, names=()):
     rows = [(what, name, f"{n:,}", f"{n / one['raw']:.3f}") for what, one in got.items() for name, n in one.items()]
     report.table("instructions a call or message", ("", "", "instructions", "of raw"), rows)
     if mode == "--write":
-        KEPT.write_text(json.dumps(got, indent=4) + "\n")
+        KEPT.write_text(json.dumps({**json.loads(KEPT.read_text()), **got}, indent=4) + "\n")
     failed = 0
     if mode == "--check":
         kept = json.loads(KEPT.read_text())
@@ -97,7 +114,7 @@ def instructions(report, mode=None, names=()):
             for name, (_, most) in ours.items():
                 ratio = got[what][name] / got[what]["raw"]
                 before = kept[what][name] / kept[what]["raw"]
-                tolerance = TOLERANCE if what == "unary" else THREADS if name == "blocking" else BY_TURNS
+                tolerance = TOLERANCE if what.endswith("unary") else THREADS if name == "blocking" else BY_TURNS
                 if ratio > before * (1 + tolerance) or (most is not None and ratio > most):
                     print(f"FAILED: {what} {name} {ratio:.3f} of raw; kept {before:.3f}"
                           + (f", and at most {most}" if most is not None else ""))
@@ -106,6 +123,7 @@ def instructions(report, mode=None, names=()):
 
 
 LAYERS = (("runtime/base", "base"), ("runtime/codec", "codec"), ("runtime/transport/grpc_core", "transport/grpc_core"),
+          ("runtime/transport/nghttp2", "transport/nghttp2"),
           ("runtime/transport", "transport"), ("runtime/rpc", "rpc"), ("runtime/interceptors", "interceptors"),
           ("tests/bench", "handler"))
 
@@ -116,7 +134,7 @@ def by_layer(out):
                           stderr=subprocess.DEVNULL, text=True, check=True).stdout
     got = {}
     for count, where in re.findall(r"^ *([\d,]+) \([^)]*\)  (\S.*:.*)$", text, re.M):
-        library = re.search(r"\[.*/(lib[a-z_]+|ld)[^/]*\]$", where)
+        library = re.search(r"\[.*/(lib[a-z_]+2?|ld)[^/]*\]$", where)
         layer = next((name for prefix, name in LAYERS if where.startswith(prefix)), None)
         layer = layer or (library.group(1) if library else "")
         if layer.startswith("libabsl") or layer in ("libgrpc", "libgpr"):
@@ -128,13 +146,15 @@ def by_layer(out):
 
 
 def layers(report):
-    for what, name in (("unary", "built_in"), ("count", "pool"), ("add", "detached"), ("echo", "detached")):
-        load, _, ours = CASES[what]
+    for what, name in (("unary", "built_in"), ("count", "pool"), ("add", "detached"), ("echo", "detached"),
+                       ("nghttp2_unary", "built_in"), ("nghttp2_count", "detached"), ("nghttp2_add", "detached"),
+                       ("nghttp2_echo", "detached"), ("nghttp2_watch", "shared")):
+        load, _, programs = CASES[what]
         totals = []
         with tempfile.TemporaryDirectory() as folder:
             for n in (FEW, MANY):
                 out = pathlib.Path(folder) / f"callgrind.{n}"
-                with Server("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", *ours[name][0]) as server:
+                with Server("valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", *programs[name][0]) as server:
                     load(server, n)
                 totals.append(by_layer(out))
         each = {k: (v - totals[0].get(k, 0)) / (MANY - FEW) for k, v in totals[1].items()}

@@ -1,9 +1,10 @@
 /*
  * bench/seam_server.c: /bench.Calc/Sum on a transport alone, without rpc/ above it.
  *
- *     seam_server [--port N] [--calls N]
+ *     seam_server [--transport=nghttp2|grpc-core] [--port N] [--calls N]
  *
- * Does what raw_server does with the same codec, so the difference is what the transport adds.
+ * Does what raw_server and bare_nghttp2_server do with the same codec, so the difference is what
+ * the transport adds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,25 +79,29 @@ int main(int argc, char **argv)
         .max_metadata_bytes = 16 << 10,
         .max_streams = 1000,
     };
+    const csvc_transport *transport = &csvc_nghttp2;
     csvc_tserver *ts = NULL;
     char address[64];
     long asked = 0;
     int port = 0;
 
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--port") == 0) {
-            asked = strtol(argv[i + 1], NULL, 10);
-        } else if (strcmp(argv[i], "--calls") == 0) {
-            calls_left = strtol(argv[i + 1], NULL, 10);
-        } else {
-            fprintf(stderr, "usage: seam_server [--port N] [--calls N]\n");
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--transport=grpc-core") == 0) {
+            transport = &csvc_grpc_core;
+        } else if (strcmp(argv[i], "--port") == 0 && i + 1 < argc) {
+            asked = strtol(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--calls") == 0 && i + 1 < argc) {
+            calls_left = strtol(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--transport=nghttp2") != 0) {
+            fprintf(stderr, "usage: seam_server [--transport=nghttp2|grpc-core] [--port N] "
+                            "[--calls N]\n");
             return 2;
         }
     }
     snprintf(address, sizeof(address), "127.0.0.1:%ld", asked);
-    ts = csvc_grpc_core.server_new(&config, &err);
-    if (ts == NULL || csvc_grpc_core.server_listen(ts, address, &port, &err) != CSVC_OK ||
-        csvc_grpc_core.server_start(ts, &err) != CSVC_OK) {
+    ts = transport->server_new(&config, &err);
+    if (ts == NULL || transport->server_listen(ts, address, &port, &err) != CSVC_OK ||
+        transport->server_start(ts, &err) != CSVC_OK) {
         fprintf(stderr, "seam_server: %s\n", err.text);
         return 1;
     }

@@ -42,12 +42,21 @@ def compare(command, got, expected):
 
 
 # ---- the commands, in a folder whose make is the source's ----
-with socket.socket() as probe:
+with socket.socket() as probe, socket.socket() as other:
     probe.bind(("127.0.0.1", 0))
-    port = str(probe.getsockname()[1])
+    other.bind(("127.0.0.1", 0))
+    ports = {"10000": str(probe.getsockname()[1]), "10001": str(other.getsockname()[1])}
+
+
+def exchange(text, changes):
+    for old, new in changes:
+        text = text.replace(old, new)
+    return text
+
+
 pathlib.Path("build").symlink_to(interop.BUILD)
 pathlib.Path("Makefile").write_text(f"interop:\n\t$(MAKE) -C {e2e.SOURCE} B={interop.BUILD} interop\n")
-server = None
+servers = []
 commands = []
 for block in re.findall(r"^```console\n(.*?)^```", PAGE, re.M | re.S):
     for line in block.splitlines():
@@ -55,21 +64,25 @@ for block in re.findall(r"^```console\n(.*?)^```", PAGE, re.M | re.S):
             commands.append((line[2:], []))
         else:
             commands[-1][1].append(line)
-e2e.equal(len(commands), 4, "commands of docs/interop.md")
+e2e.equal(len(commands), 6, "commands of docs/interop.md")
 try:
     for command, expected in commands:
-        words = command.replace("10000", port).split()
+        words = exchange(command, ports.items()).split()
         if "interop_server" in command:
-            server = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=e2e.environment())
-            said = server.stdout.readline()
+            servers.append(subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=e2e.environment()))
+            said = servers[-1].stdout.readline()
         else:
             said = e2e.run(*words).stdout
-        compare(command, said.replace(port, "10000"), expected)
+        compare(command, exchange(said, ((new, old) for old, new in ports.items())), expected)
 finally:
-    if server is not None:
+    for server in servers:
         server.terminate()
         server.wait(20)
-e2e.equal(server.returncode, 0, "exit code of the server")
+e2e.equal([server.returncode for server in servers], [0, 0], "exit codes of the servers")
+
+# a name that is no case is a mistake, also among others
+done = e2e.run("build/interop_client", "--server_port", ports["10000"], "--test_case", "empty_unary,empty_unry", check=2)
+e2e.equal(done.stderr, "interop_client: there is no test case empty_unry\n", "a case that is none")
 
 # ---- the code ----
 parts = dict(re.findall(r"<!-- (handler|client) -->\n```c\n(.*?)^```", PAGE, re.M | re.S))

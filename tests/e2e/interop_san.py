@@ -39,10 +39,10 @@ with interop.ours(False, "--max_streams", 10) as server:
     interop.step("1,000 calls, 10 at a time")
 
 # what is wrong is told
-for arguments, said in ((("--port", 0, "--nothing"), "no such flag"), ((), "--port is missing"),
-                        (("--port", 0, "--use_tls"), "--use_tls needs"),
-                        (("--port", 0, "--use_tls", "perhaps"), "true or false"), (("--port", 0, "--max_streams", "-1"), "a number")):
-    done = e2e.run(interop.SERVER, *arguments, check=2)
+for arguments, said, code in ((("--port", 0, "--nothing"), "no such flag", 2), ((), "--port is missing", 2),
+                              (("--port", 0, "--use_tls", "--tls_cert_file", "server.pem"), "the key is missing", 1),
+                              (("--port", 0, "--use_tls", "perhaps"), "true or false", 2), (("--port", 0, "--max_streams", "-1"), "a number", 2)):
+    done = e2e.run(interop.SERVER, *arguments, check=code, timeout=60)
     if said not in done.stderr:
         e2e.fail(f"{arguments}: {done.stderr}")
 with interop.ours(False) as server:

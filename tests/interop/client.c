@@ -2,7 +2,7 @@
  * interop_client: the cases of gRPC's interoperability tests, against any server of TestService.
  *
  *     interop_client --server_host 127.0.0.1 --server_port 10000 --test_case large_unary
- *         [--use_tls true --tls_ca_file F] [--server_host_override NAME]
+ *         [--use_tls [--tls_ca_file F]] [--server_host_override NAME]
  *
  * --test_case takes several, with commas between, and `all`. Exit code 0 when all went well; each
  * that did not has a line on standard error.
@@ -635,12 +635,33 @@ static bool named(const char *list, const char *name)
     return false;
 }
 
+/* False, with a line on standard error, when the list names what is no case: nothing is run then.
+ */
+static bool all_known(const char *list)
+{
+    while (*list != '\0' && strcmp(list, "all") != 0) {
+        const size_t len = strcspn(list, ",");
+        bool known = false;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]) && !known; i++) {
+            known = strlen(cases[i].name) == len && strncmp(cases[i].name, list, len) == 0;
+        }
+        if (!known) {
+            fprintf(stderr, "interop_client: there is no test case %.*s\n", (int)len, list);
+            return false;
+        }
+        list += len + (list[len] == ',');
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     const char *host = "127.0.0.1";
     const char *port = NULL;
     const char *test_case = "large_unary";
     const char *use_tls = "false";
+    const char *use_test_ca = "true";
     csvc_channel_options options = {
         CSVC_CHANNEL_OPTIONS_INIT, .transport = &csvc_grpc_core,
         .max_metadata_bytes = 128 << 10, /* long_metadata's come back */
@@ -650,16 +671,18 @@ int main(int argc, char **argv)
         {"server_port", &port},
         {"test_case", &test_case},
         {"use_tls", &use_tls},
+        {"use_test_ca", &use_test_ca},
         {"tls_ca_file", &options.tls_ca_file},
         {"server_host_override", &options.tls_server_name},
         {NULL, NULL},
     };
     csvc_error err = {CSVC_ERROR_INIT};
     csvc_channel *ch;
-    char target[300];
-    int ran = 0;
+    char target[300], ca[4096];
+    bool test_ca;
 
-    if (!flags_read(flags, argc, argv) || !flag_bool("use_tls", use_tls, &options.tls)) {
+    if (!flags_read(flags, argc, argv) || !flag_bool("use_tls", use_tls, &options.tls) ||
+        !flag_bool("use_test_ca", use_test_ca, &test_ca) || !all_known(test_case)) {
         return 2;
     }
     if (port == NULL) {
@@ -668,6 +691,8 @@ int main(int argc, char **argv)
     }
     if (!options.tls) {
         options.tls_ca_file = options.tls_server_name = NULL;
+    } else if (options.tls_ca_file == NULL && test_ca) {
+        options.tls_ca_file = file_beside(argv[0], "interop/ca.pem", ca, sizeof(ca));
     }
     (void)snprintf(target, sizeof(target), "%s:%s", host, port);
     ch = csvc_channel_new(target, &options, &err);
@@ -683,13 +708,8 @@ int main(int argc, char **argv)
             cases[i].run(ch);
             printf("%s: %s\n", current, failures == before ? "OK" : "failed");
             (void)fflush(stdout);
-            ran++;
         }
     }
     (void)csvc_channel_free(ch);
-    if (ran == 0) {
-        fprintf(stderr, "interop_client: there is no test case %s\n", test_case);
-        return 2;
-    }
     return failures == 0 ? 0 : 1;
 }

@@ -65,3 +65,12 @@ bool flag_uint32(const char *name, const char *value, uint32_t *ret_value)
     *ret_value = (uint32_t)number;
     return true;
 }
+
+const char *file_beside(const char *program, const char *file, char *ret_path, size_t size)
+{
+    const char *slash = strrchr(program, '/');
+
+    (void)snprintf(ret_path, size, "%.*s%s", slash != NULL ? (int)(slash + 1 - program) : 0,
+                   program, file);
+    return ret_path;
+}

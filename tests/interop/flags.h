@@ -4,6 +4,7 @@
 #define TESTS_INTEROP_FLAGS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct flag {
@@ -18,5 +19,8 @@ bool flags_read(const flag *flags, int argc, char **argv);
  * standard error, when it is none. */
 bool flag_bool(const char *name, const char *value, bool *ret_value);
 bool flag_uint32(const char *name, const char *value, uint32_t *ret_value);
+
+/* The path of a file that make put below the folder of the program, argv[0]. */
+const char *file_beside(const char *program, const char *file, char *ret_path, size_t size);
 
 #endif /* TESTS_INTEROP_FLAGS_H */

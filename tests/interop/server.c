@@ -1,7 +1,7 @@
 /*
  * interop_server: gRPC's TestService, for the interoperability tests of other implementations.
  *
- *     interop_server --port 10000 [--use_tls true --tls_cert_file F --tls_key_file F]
+ *     interop_server --port 10000 [--use_tls [--tls_cert_file F --tls_key_file F]]
  *
  * Serves until SIGTERM or SIGINT. Written as a service would be: what the compiler knows of
  * the protocol is in interop.csvc.h, what each rpc does is below.
@@ -315,7 +315,7 @@ int main(int argc, char **argv)
         {NULL, NULL},
     };
     csvc_error err = {CSVC_ERROR_INIT};
-    char address[300];
+    char address[300], cert[4096], key[4096];
     csvc_server *srv;
     sigset_t stop;
     int bound, signo;
@@ -341,9 +341,9 @@ int main(int argc, char **argv)
     }
     if (!tls) {
         options.tls_cert_file = options.tls_key_file = NULL;
-    } else if (options.tls_cert_file == NULL || options.tls_key_file == NULL) {
-        fprintf(stderr, "interop_server: --use_tls needs --tls_cert_file and --tls_key_file\n");
-        return 2;
+    } else if (options.tls_cert_file == NULL && options.tls_key_file == NULL) {
+        options.tls_cert_file = file_beside(argv[0], "interop/server1.pem", cert, sizeof(cert));
+        options.tls_key_file = file_beside(argv[0], "interop/server1.key", key, sizeof(key));
     }
     (void)snprintf(address, sizeof(address), "%s:%s", host, port);
     (void)sigemptyset(&stop);

@@ -22,6 +22,7 @@
 #include "certs.h"
 #include "echo_service.h"
 #include "log_catcher.h"
+#include "transports.h"
 
 /* What a client begins with: the preface and empty SETTINGS. */
 static const char hello[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
@@ -38,14 +39,14 @@ typedef struct scene {
     int port;
 } scene;
 
-static void serve(scene *sc, const csvc_transport *transport, csvc_server_options options)
+static void serve(scene *sc, csvc_server_options options)
 {
     csvc_error err = {CSVC_ERROR_INIT};
 
     *sc = (scene){.m = csvc_metrics_new(NULL)};
     assert_non_null(sc->m);
     options.struct_size = sizeof(options);
-    options.transport = transport;
+    options.transport = test_transport();
     options.metrics = sc->m;
     sc->srv = csvc_server_new(&options, &err);
     assert_non_null(sc->srv);
@@ -126,7 +127,7 @@ static void come_and_go(void **state)
 
     (void)state;
     log_catch(CSVC_LOG_WARN);
-    serve(&sc, &csvc_grpc_core, (csvc_server_options){.max_connections = 2});
+    serve(&sc, (csvc_server_options){.max_connections = 2});
     /* there from the start, so that a rate sees the first one */
     assert_int_equal(0, value(&sc, "open"));
     assert_int_equal(0, value(&sc, "accepted_total"));
@@ -159,7 +160,7 @@ static void who_never_begins(void **state)
     int fd;
 
     (void)state;
-    serve(&sc, &csvc_grpc_core, (csvc_server_options){.handshake_timeout_ms = 50});
+    serve(&sc, (csvc_server_options){.handshake_timeout_ms = 50});
     fd = dial(&sc);
     await_series(&sc, REFUSED("handshake_timeout"), 1);
     await_series(&sc, "open", 0);
@@ -184,7 +185,7 @@ static void without_descriptors(void **state)
 
     (void)state;
     log_catch(CSVC_LOG_WARN);
-    serve(&sc, &csvc_grpc_core, (csvc_server_options){.loops = 1});
+    serve(&sc, (csvc_server_options){.loops = 1});
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &before));
     few = before;
@@ -211,31 +212,71 @@ static void without_descriptors(void **state)
     log_let_go();
 }
 
-/* Nobody may count what he does not hear of. */
-static void what_is_not_known_is_not_there(void **state)
+/* The core tells nothing of those, and nobody counts what he does not hear of. */
+static void under_tls(void **state)
 {
     scene sc;
+    int fd;
 
     (void)state;
     certs_begin();
     certs_ca("ca");
     certs_sign("server", "ca", "server", "DNS:localhost,IP:127.0.0.1", 0);
-    serve(&sc, &csvc_grpc_core,
-          (csvc_server_options){
-              .tls_cert_file = "server.pem", .tls_key_file = "server.key", .loops = 1});
-    assert_int_equal(NOBODY, value(&sc, "open"));
-    assert_int_equal(NOBODY, value(&sc, REFUSED("max_connections")));
+    log_catch(CSVC_LOG_INFO);
+    serve(&sc, (csvc_server_options){
+                   .tls_cert_file = "server.pem", .tls_key_file = "server.key", .loops = 1});
+    if (test_deviates("core-connections")) {
+        assert_int_equal(NOBODY, value(&sc, "open"));
+        assert_int_equal(NOBODY, value(&sc, REFUSED("max_connections")));
+    } else {
+        fd = dial(&sc);
+        await_series(&sc, "open", 1);
+        assert_int_equal(HELLO_LEN, send(fd, hello, HELLO_LEN, MSG_NOSIGNAL));
+        await_series(&sc, REFUSED("tls_handshake"), 1);
+        await_series(&sc, "open", 0);
+        assert_int_equal(1, value(&sc, "accepted_total"));
+        (void)close(fd);
+    }
     stop(&sc);
+    log_let_go();
     certs_end();
+}
+
+/* More of what nobody needs than a connection may send; what it is called depends on who counts. */
+static void who_goes_too_far(void **state)
+{
+    static const char settings[] = "\0\0\0\4\0\0\0\0\0", reserved[] = "\0\0\0\0\0\0\0\0\0";
+    scene sc;
+    int fd;
+
+    (void)state;
+    if (test_deviates("core-floods")) {
+        return; /* nobody is sent away for these */
+    }
+    serve(&sc, (csvc_server_options){.loops = 1});
+    fd = dial(&sc);
+    assert_true(is_served(fd));
+    for (int i = 0; i < 1000 && send(fd, settings, 9, MSG_NOSIGNAL) == 9; i++) {
+    }
+    await_series(&sc, REFUSED("too_many_settings"), 1);
+    await_series(&sc, "open", 0);
+    (void)close(fd);
+    fd = dial(&sc);
+    assert_true(is_served(fd));
+    (void)send(fd, reserved, 9, MSG_NOSIGNAL); /* DATA on no stream */
+    await_series(&sc, REFUSED("protocol_error"), 1);
+    await_series(&sc, "open", 0);
+    assert_int_equal(1, value(&sc, REFUSED("too_many_settings")));
+    (void)close(fd);
+    stop(&sc);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_descriptors),
-        cmocka_unit_test(come_and_go),
-        cmocka_unit_test(who_never_begins),
-        cmocka_unit_test(what_is_not_known_is_not_there),
+        cmocka_unit_test(without_descriptors), cmocka_unit_test(come_and_go),
+        cmocka_unit_test(who_never_begins),    cmocka_unit_test(under_tls),
+        cmocka_unit_test(who_goes_too_far),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,13 +9,13 @@
  */
 #include <base/clock.h>
 #include <csvc/alloc.h>
-#include <csvc/log.h>
 #include <transport/grpc_core/acceptor.h>
 #include <transport/grpc_core/core.h>
 #include <transport/grpc_core/names.h>
 #include <transport/grpc_core/resting.h>
 #include <transport/net/accept.h>
 #include <transport/net/listeners.h>
+#include <transport/net/refusals.h>
 
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
@@ -34,8 +34,7 @@
 
 #define PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define PREFACE_LEN (sizeof(PREFACE) - 1)
-#define PAUSE       (100 * CSVC__MS)   /* without a descriptor in reserve */
-#define COMPLAINTS  (1 * CSVC__SECOND) /* at most one line in so long */
+#define PAUSE       (100 * CSVC__MS) /* without a descriptor in reserve */
 
 enum {
     EVENTS = 64,
@@ -84,7 +83,7 @@ struct gc_acceptor {
     connection *beginning, *last_beginning; /* by due */
     connection *served;
     gc_resting resting;
-    int64_t next_complaint;
+    csvc__net_complaints complaints;
     gc_names names;
 };
 
@@ -155,12 +154,8 @@ csvc_code csvc__gc_acceptor_listen(gc_acceptor *acc, const char *address, int *r
 
 /* ---- connections ---- */
 
-/* How `refused` calls its reasons. */
-static const char too_many[] = "max_connections";
-static const char no_descriptors[] = "out_of_descriptors";
-static const char no_memory[] = "out_of_memory";
-static const char too_slow[] = "handshake_timeout";
-static const char *const all_words[] = {too_many, no_descriptors, no_memory, too_slow, NULL};
+static const char *const all_words[] = {CSVC__NET_TOO_MANY, CSVC__NET_NO_DESCRIPTORS,
+                                        CSVC__NET_NO_MEMORY, CSVC__NET_TOO_SLOW, NULL};
 
 static void count(gc_acceptor *acc, int change)
 {
@@ -177,21 +172,10 @@ static void count_refused(gc_acceptor *acc, const char *word)
     }
 }
 
-/* A line in the log, at most one a second. */
-static void complain(gc_acceptor *acc, const char *what, const char *why)
-{
-    const int64_t now = csvc__now();
-
-    if (now >= acc->next_complaint) {
-        acc->next_complaint = now + COMPLAINTS;
-        csvc_log(CSVC_LOG_WARN, what, "why", why, NULL);
-    }
-}
-
 static void refused(gc_acceptor *acc, const char *word, const char *why)
 {
     count_refused(acc, word);
-    complain(acc, "a connection was refused", why);
+    csvc__net_complain(&acc->complaints, "a connection was refused", why);
 }
 
 static void link_last(gc_acceptor *acc, connection *c)
@@ -260,7 +244,7 @@ static void hand_over(gc_acceptor *acc, connection *c)
     struct epoll_event none = {0};
 
     if (copy < 0 || !csvc__gc_names_add(&acc->names, fd, c->name)) {
-        refused(acc, copy < 0 ? no_descriptors : no_memory,
+        refused(acc, copy < 0 ? CSVC__NET_NO_DESCRIPTORS : CSVC__NET_NO_MEMORY,
                 copy < 0 ? "out of descriptors" : "no memory");
         if (copy >= 0) {
             (void)close(copy);
@@ -279,7 +263,7 @@ static void hand_over(gc_acceptor *acc, connection *c)
     }
     acc->served = c;
     if (!watch(acc, &c->source, EPOLLET)) {
-        refused(acc, no_memory, "no memory");
+        refused(acc, CSVC__NET_NO_MEMORY, "no memory");
         (void)close(fd);
         over(acc, c);
         return;
@@ -324,7 +308,7 @@ static void begin(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
     connection *c = csvc__calloc(1, sizeof(*c));
 
     if (c == NULL) {
-        refused(acc, no_memory, "no memory");
+        refused(acc, CSVC__NET_NO_MEMORY, "no memory");
         (void)close(fd);
         return;
     }
@@ -336,7 +320,7 @@ static void begin(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
     count(acc, 1);
     link_last(acc, c);
     if (!watch(acc, &c->source, EPOLLIN | EPOLLRDHUP | EPOLLET)) {
-        refused(acc, no_memory, "no memory");
+        refused(acc, CSVC__NET_NO_MEMORY, "no memory");
         drop(acc, c);
         return;
     }
@@ -371,7 +355,7 @@ static void resume_listening(gc_acceptor *acc)
 static void take(gc_acceptor *acc, int fd, const struct sockaddr_storage *from)
 {
     if (acc->config.max_connections != 0 && acc->n_connections >= acc->config.max_connections) {
-        refused(acc, too_many, "there are as many as there may be");
+        refused(acc, CSVC__NET_TOO_MANY, "there are as many as there may be");
         (void)close(fd);
     } else {
         begin(acc, fd, from);
@@ -392,12 +376,12 @@ static void accept_some(gc_acceptor *acc, int listener)
         case CSVC__NET_GONE:
             break;
         case CSVC__NET_REFUSED:
-            refused(acc, no_descriptors, why);
+            refused(acc, CSVC__NET_NO_DESCRIPTORS, why);
             break;
         case CSVC__NET_NONE:
             return;
         case CSVC__NET_WAIT:
-            complain(acc, "connections wait", why);
+            csvc__net_complain(&acc->complaints, "connections wait", why);
             pause_listening(acc);
             return;
         }
@@ -413,7 +397,7 @@ static int do_due(gc_acceptor *acc)
     int64_t next;
 
     while (acc->beginning != NULL && acc->beginning->due <= now) {
-        count_refused(acc, too_slow);
+        count_refused(acc, CSVC__NET_TOO_SLOW);
         drop(acc, acc->beginning);
     }
     csvc__gc_resting_clear(&acc->resting, now);

@@ -1,5 +1,7 @@
 /* net/accept.c: accepting connections, also when descriptors run out. */
 #define _GNU_SOURCE /* accept4 */
+#include <base/clock.h>
+#include <csvc/log.h>
 #include <transport/net/accept.h>
 
 #include <errno.h>
@@ -107,5 +109,15 @@ void csvc__net_give_up_after(int fd, int64_t ms)
 
     if (ms > 0 && ms <= INT32_MAX) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+    }
+}
+
+void csvc__net_complain(csvc__net_complaints *complaints, const char *what, const char *why)
+{
+    const int64_t now = csvc__now();
+
+    if (now >= complaints->next) {
+        complaints->next = now + CSVC__SECOND;
+        csvc_log(CSVC_LOG_WARN, what, "why", why, NULL);
     }
 }

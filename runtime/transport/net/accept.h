@@ -43,4 +43,12 @@ CSVC_API csvc__net_accepted csvc__net_accept(int listener, csvc__net_reserve *re
 /* Gives a connection up when bytes are not acknowledged for so long; 0: when the system does. */
 CSVC_API void csvc__net_give_up_after(int fd, int64_t ms);
 
+/* Lines in the log, at most one a second: whoever knocks does not fill it. One thread's. */
+typedef struct csvc__net_complaints {
+    int64_t next;
+} csvc__net_complaints;
+
+CSVC_API void csvc__net_complain(csvc__net_complaints *complaints, const char *what,
+                                 const char *why);
+
 #endif /* CSVC_NET_ACCEPT_H */

@@ -3,7 +3,7 @@
  * that has the fewest.
  */
 #include <csvc/alloc.h>
-#include <csvc/log.h>
+#include <transport/net/refusals.h>
 #include <transport/nghttp2/ng.h>
 
 #include <sys/epoll.h>
@@ -11,22 +11,16 @@
 
 #include <base/banned.h>
 
-#define PAUSE      (100 * CSVC__MS)   /* without a descriptor in reserve */
-#define COMPLAINTS (1 * CSVC__SECOND) /* at most one line in so long */
+#define PAUSE (100 * CSVC__MS) /* without a descriptor in reserve */
 
 enum {
     ACCEPTS = 64 /* in a row */
 };
 
-/* A line in the log, at most one a second. */
-static void complain(csvc_tserver *ts, const char *what, const char *why)
+static void refused(csvc_tserver *ts, const char *word, const char *why)
 {
-    const int64_t now = csvc__now();
-
-    if (now >= ts->next_complaint) {
-        ts->next_complaint = now + COMPLAINTS;
-        csvc_log(CSVC_LOG_WARN, what, "why", why, NULL);
-    }
+    csvc__ng_refused(ts, word);
+    csvc__net_complain(&ts->complaints, "a connection was refused", why);
 }
 
 static bool watch(csvc_tserver *ts, bool on)
@@ -108,10 +102,11 @@ static void deal(csvc_tserver *ts, int fd, const struct sockaddr_storage *from)
     }
     conn = csvc__ng_conn_new(fd, peer);
     if (conn == NULL) {
-        complain(ts, "a connection was refused", "no memory");
+        refused(ts, CSVC__NET_NO_MEMORY, "no memory");
         return;
     }
     (void)atomic_fetch_add(&ts->n_conns, 1);
+    csvc__ng_count(ts, 1);
     (void)atomic_fetch_add(&loop->n_conns, 1);
     conn->loop = loop;
     if (loop == &ts->loops[0]) {
@@ -132,7 +127,7 @@ void csvc__ng_accept(csvc_tserver *ts, int listener)
         switch (csvc__net_accept(listener, &ts->reserve, &fd, &from, &why)) {
         case CSVC__NET_ACCEPTED:
             if (ts->max_connections != 0 && atomic_load(&ts->n_conns) >= ts->max_connections) {
-                complain(ts, "a connection was refused", "there are as many as there may be");
+                refused(ts, CSVC__NET_TOO_MANY, "there are as many as there may be");
                 (void)close(fd);
             } else {
                 deal(ts, fd, &from);
@@ -141,12 +136,12 @@ void csvc__ng_accept(csvc_tserver *ts, int listener)
         case CSVC__NET_GONE:
             break;
         case CSVC__NET_REFUSED:
-            complain(ts, "a connection was refused", why);
+            refused(ts, CSVC__NET_NO_DESCRIPTORS, why);
             break;
         case CSVC__NET_NONE:
             return;
         case CSVC__NET_WAIT:
-            complain(ts, "connections wait", why);
+            csvc__net_complain(&ts->complaints, "connections wait", why);
             pause_accepting(ts);
             return;
         }

@@ -6,6 +6,7 @@
  */
 #include <csvc/alloc.h>
 #include <csvc/log.h>
+#include <transport/net/refusals.h>
 #include <transport/nghttp2/ng.h>
 #include <transport/tls/refusal.h>
 
@@ -26,10 +27,6 @@ enum {
 #define LAST_WAIT   (1 * CSVC__SECOND) /* for the answer that lets us say which call was the last */
 #define STUCK_LIMIT (60 * CSVC__SECOND) /* a peer that reads nothing of what it asked for */
 #define LINGER      (250 * CSVC__MS)
-#define LAST_WORD   (1 * CSVC__SECOND) /* to take what says why it is closed */
-#define DRAIN_LIMIT                                                                                \
-    (2 * CSVC__SECOND) /* as STUCK_LIMIT, of one that has no calls and is to end                   \
-                        */
 
 static void on_timer(csvc_timer *timer);
 static void arrive(csvc_task *task);
@@ -81,7 +78,7 @@ void csvc__ng_conn_dirty(ng_conn *conn)
 {
     ng_loop *loop = conn->loop;
 
-    if (conn->dirty || !conn->open) {
+    if (conn->dirty || conn->at_hand || !conn->open) {
         return;
     }
     conn->dirty = true;
@@ -100,12 +97,6 @@ static int64_t after(int64_t when, int64_t span)
 static int64_t sooner(int64_t x, int64_t y)
 {
     return x < y ? x : y;
-}
-
-/* How long it may take nothing of what is written. */
-static int64_t patience(const ng_conn *conn)
-{
-    return conn->draining && conn->n_calls == 0 ? DRAIN_LIMIT : STUCK_LIMIT;
 }
 
 static int64_t next_due(const ng_conn *conn)
@@ -129,10 +120,7 @@ static int64_t next_due(const ng_conn *conn)
         due = sooner(due, after(conn->drained, LAST_WAIT));
     }
     if (conn->n_pending > 0) {
-        due = sooner(due, after(conn->stuck, patience(conn)));
-    }
-    if (conn->headers_by != 0) {
-        due = sooner(due, conn->headers_by);
+        due = sooner(due, after(conn->stuck, STUCK_LIMIT));
     }
     return sooner(due, conn->over_by);
 }
@@ -146,7 +134,8 @@ void csvc__ng_conn_watch(ng_conn *conn)
     }
     if (csvc__timer_set(&conn->loop->base, &conn->timer, due) != CSVC_OK) {
         conn->why = "no memory for a timer"; /* without one it would have no end */
-        conn->spent = conn->failed = true;
+        csvc__ng_refused(conn->loop->ts, CSVC__NET_NO_MEMORY);
+        conn->spent = true;
         csvc__ng_conn_dirty(conn);
     }
 }
@@ -155,16 +144,18 @@ static void ask_for_life(ng_conn *conn)
 {
     conn->pinged = true;
     conn->ping_due = after(conn->loop->now, conn->loop->ts->times.keepalive_timeout);
-    if (nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL) != 0) {
-        csvc__ng_conn_fail(conn);
-    }
+    (void)nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL);
     csvc__ng_conn_dirty(conn);
 }
 
-/* Ends it for a reason that the log should have. */
-static void end_for(ng_conn *conn, const char *why)
+/* Ends it for a reason that the log should have, and that is counted under a word, if there is one.
+ */
+static void end_for(ng_conn *conn, const char *why, const char *word)
 {
     conn->why = why;
+    if (word != NULL) {
+        csvc__ng_refused(conn->loop->ts, word);
+    }
     csvc__ng_conn_abort(conn);
 }
 
@@ -175,23 +166,19 @@ static void on_timer(csvc_timer *timer)
     const int64_t now = csvc__now();
 
     if (now >= conn->over_by) {
-        end_for(conn, conn->shut ? NULL : "its calls did not end in time");
+        end_for(conn, conn->shut ? NULL : "its calls did not end in time", NULL);
         return;
     }
     if (!conn->begun && now >= conn->begun_by) {
-        end_for(conn, "it did not begin in time");
+        end_for(conn, "it did not begin in time", CSVC__NET_TOO_SLOW);
         return;
     }
-    if (conn->n_pending > 0 && now >= after(conn->stuck, patience(conn))) {
-        end_for(conn, "it reads nothing");
+    if (conn->n_pending > 0 && now >= after(conn->stuck, STUCK_LIMIT)) {
+        end_for(conn, "it reads nothing", NG_READS_NOTHING);
         return;
-    }
-    if (conn->headers_by != 0 && now >= conn->headers_by) {
-        conn->headers_by = 0;
-        csvc__ng_guard_slow_headers(conn);
     }
     if (conn->pinged && now >= conn->ping_due) {
-        end_for(conn, "it shows no life");
+        end_for(conn, "it shows no life", NG_KEEPALIVE_TIMEOUT);
         return;
     }
     if (conn->begun && !conn->pinged && now >= after(conn->heard, times->keepalive)) {
@@ -252,7 +239,7 @@ void csvc__ng_conn_open(ng_loop *loop, ng_conn *conn)
     }
     if (conn->session == NULL || (ts->tls != NULL && conn->tls == NULL) ||
         epoll_ctl(loop->epoll, EPOLL_CTL_ADD, conn->source.fd, &e) != 0) {
-        end_for(conn, "no memory");
+        end_for(conn, "no memory", CSVC__NET_NO_MEMORY);
         return;
     }
     csvc__ng_conn_watch(conn);
@@ -279,25 +266,16 @@ static void broken(ng_conn *conn, int error)
 
     if (error == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
         code = NGHTTP2_PROTOCOL_ERROR;
-    } else if (error == NGHTTP2_ERR_FLOODED || error == NGHTTP2_ERR_TOO_MANY_SETTINGS ||
-               error == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
+    } else if (error == NGHTTP2_ERR_FLOODED || error == NGHTTP2_ERR_TOO_MANY_SETTINGS) {
         code = NGHTTP2_ENHANCE_YOUR_CALM;
     }
-    csvc__ng_conn_spend(conn, nghttp2_strerror(error));
-    if (nghttp2_session_terminate_session(conn->session, code) != 0) {
-        csvc__ng_conn_fail(conn);
+    if (conn->why == NULL) {
+        conn->why = nghttp2_strerror(error);
+        csvc__ng_refused(conn->loop->ts, NG_PROTOCOL_ERROR);
     }
-}
-
-/* A header block has all the time that a beginning has. */
-static void mind_headers(ng_conn *conn)
-{
-    if (conn->current == NULL) {
-        conn->headers_by = 0;
-    } else if (conn->headers_by == 0) {
-        conn->headers_by = after(conn->loop->now, conn->loop->ts->times.handshake);
-        csvc__ng_conn_watch(conn);
-    }
+    conn->spent = true;
+    (void)nghttp2_session_terminate_session(conn->session, code);
+    csvc__ng_conn_dirty(conn);
 }
 
 /* Bytes; 0: none now; below 0: there will be none. */
@@ -343,6 +321,7 @@ static ssize_t read_tls(ng_conn *conn)
     }
     /* It has been told why; what else it sends is thrown away, or it would not get to see that. */
     conn->refused = true;
+    csvc__ng_refused(conn->loop->ts, NG_TLS_HANDSHAKE);
     conn->spent = true;
     csvc__ng_conn_linger(conn);
     return 0;
@@ -382,8 +361,6 @@ static void read_all(ng_conn *conn)
             broken(conn, (int)taken);
             return;
         }
-        mind_headers(conn);
-        csvc__ng_conn_dirty(conn);
     } while (may_have_more(conn, (size_t)n, reads));
 }
 
@@ -396,7 +373,12 @@ void csvc__ng_conn_events(ng_conn *conn, uint32_t events)
         csvc__ng_conn_dirty(conn);
     }
     if ((events & ~(uint32_t)EPOLLOUT) != 0 || conn->tls_wants_out) {
+        conn->refs++;
+        conn->at_hand = true;
         read_all(conn);
+        conn->at_hand = false;
+        csvc__ng_flush(conn);
+        csvc__ng_conn_unref(conn);
     }
 }
 
@@ -405,7 +387,7 @@ void csvc__ng_conn_events(ng_conn *conn, uint32_t events)
 void csvc__ng_conn_linger(ng_conn *conn)
 {
     conn->shut = true;
-    conn->over_by = sooner(conn->over_by, conn->loop->now + LINGER);
+    conn->over_by = conn->loop->now + LINGER;
     (void)shutdown(conn->source.fd, SHUT_WR);
     csvc__ng_conn_watch(conn);
     if (conn->timer.slot == 0) {
@@ -419,11 +401,9 @@ void csvc__ng_conn_say_last(ng_conn *conn)
         return;
     }
     conn->last_said = true;
-    if (nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
-                              nghttp2_session_get_last_proc_stream_id(conn->session),
-                              NGHTTP2_NO_ERROR, NULL, 0) != 0) {
-        csvc__ng_conn_fail(conn);
-    }
+    (void)nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
+                                nghttp2_session_get_last_proc_stream_id(conn->session),
+                                NGHTTP2_NO_ERROR, NULL, 0);
     csvc__ng_conn_dirty(conn);
 }
 
@@ -445,31 +425,6 @@ void csvc__ng_conn_drain(ng_conn *conn)
     (void)nghttp2_submit_shutdown_notice(conn->session);
     (void)nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, (const uint8_t *)"draining");
     csvc__ng_conn_dirty(conn);
-    csvc__ng_conn_watch(conn);
-}
-
-void csvc__ng_conn_spend(ng_conn *conn, const char *why)
-{
-    if (conn->spent) {
-        return;
-    }
-    conn->spent = true;
-    conn->why = conn->why != NULL ? conn->why : why;
-    conn->over_by = sooner(conn->over_by, conn->loop->now + LAST_WORD);
-    csvc__ng_conn_watch(conn);
-    csvc__ng_conn_dirty(conn);
-}
-
-void csvc__ng_conn_fail(ng_conn *conn)
-{
-    csvc__ng_conn_spend(conn, "no memory");
-    conn->failed = true;
-    csvc__ng_conn_dirty(conn);
-}
-
-void csvc__ng_conn_give_up_by(ng_conn *conn, int64_t when)
-{
-    conn->over_by = sooner(conn->over_by, when);
     csvc__ng_conn_watch(conn);
 }
 
@@ -512,6 +467,7 @@ void csvc__ng_conn_abort(ng_conn *conn)
     conn->n_pending = 0;
     (void)atomic_fetch_sub(&loop->n_conns, 1);
     (void)atomic_fetch_sub(&loop->ts->n_conns, 1);
+    csvc__ng_count(loop->ts, -1);
     loop->n_live--;
     csvc__ng_conn_unref(conn);
 }

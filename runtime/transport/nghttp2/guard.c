@@ -17,16 +17,15 @@ enum {
     THOUSAND = 1000
 };
 
-/* `credit`, in thousandths: for a call that is answered, or (NG_OTHER) for a frame of one. */
 static const struct {
-    int64_t burst, per_second, credit;
+    int64_t burst, per_second;
     const char *text;
 } budgets[NG_ABUSES] = {
-    [NG_RESETS] = {2000, 500, 1 * THOUSAND, "too_many_resets"},
-    [NG_SETTINGS] = {100, 10, 0, "too_many_settings"},
-    [NG_PINGS] = {1000, 100, 0, "too_many_pings"},
-    [NG_EMPTY] = {1000, 100, 0, "too_many_empty_frames"},
-    [NG_OTHER] = {20000, 20000, 2 * THOUSAND, "too_many_control_frames"},
+    [NG_RESETS] = {1000, 200, NG_TOO_MANY_RESETS},
+    [NG_SETTINGS] = {100, 10, NG_TOO_MANY_SETTINGS},
+    [NG_PINGS] = {1000, 100, NG_TOO_MANY_PINGS},
+    [NG_EMPTY] = {1000, 100, NG_TOO_MANY_EMPTY},
+    [NG_OTHER] = {20000, 20000, NG_TOO_MANY_CONTROL},
 };
 
 /* The connection ends when this has been said. */
@@ -35,77 +34,62 @@ static void send_away(ng_conn *conn, const char *text)
     if (conn->spent) {
         return;
     }
-    csvc__ng_conn_spend(conn, text);
-    if (nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
-                              nghttp2_session_get_last_proc_stream_id(conn->session),
-                              NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)text,
-                              strlen(text)) != 0) {
-        csvc__ng_conn_fail(conn);
-    }
+    conn->spent = true;
+    conn->why = text;
+    csvc__ng_refused(conn->loop->ts, text);
+    (void)nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
+                                nghttp2_session_get_last_proc_stream_id(conn->session),
+                                NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)text, strlen(text));
+    csvc__ng_conn_dirty(conn);
 }
 
-/* What time has brought. */
-static void refill(ng_conn *conn, ng_abuse what)
+bool csvc__ng_guard(ng_conn *conn, ng_abuse what)
 {
     ng_budget *b = &conn->budgets[what];
     const int64_t full = budgets[what].burst * THOUSAND;
     const int64_t now = conn->loop->now;
-    const int64_t ms = (now - b->at) / CSVC__MS;
 
     if (b->at == 0) {
-        b->at = now;
-        b->tokens += full;
-    } else if (ms > 0) {
-        b->at += ms * CSVC__MS;
-        b->tokens =
-            ms > full / budgets[what].per_second ? full : b->tokens + ms * budgets[what].per_second;
+        b->tokens = full;
+    } else if (now > b->at) {
+        const int64_t ms = (now - b->at) / CSVC__MS;
+
+        if (ms > 0) {
+            b->tokens += ms * budgets[what].per_second;
+            b->tokens = b->tokens > full ? full : b->tokens;
+            b->at += ms * CSVC__MS;
+        }
     }
-    b->tokens = b->tokens > full ? full : b->tokens;
-}
-
-void csvc__ng_guard(ng_conn *conn, ng_abuse what)
-{
-    ng_budget *b = &conn->budgets[what];
-
-    refill(conn, what);
+    b->at = b->at == 0 ? now : b->at;
     b->tokens -= THOUSAND;
-    if (b->tokens < 0) {
-        send_away(conn, budgets[what].text);
+    if (b->tokens >= 0) {
+        return true;
     }
+    send_away(conn, budgets[what].text);
+    return false;
 }
 
-void csvc__ng_guard_credit(ng_conn *conn, ng_abuse what)
-{
-    conn->budgets[what].tokens += budgets[what].credit; /* what is too much, refill takes away */
-}
-
-void csvc__ng_guard_ping(ng_conn *conn)
+bool csvc__ng_guard_ping(ng_conn *conn)
 {
     const int64_t least = conn->loop->ts->times.min_ping;
     const int64_t now = conn->loop->now;
 
-    csvc__ng_guard(conn, NG_PINGS);
+    if (!csvc__ng_guard(conn, NG_PINGS)) {
+        return false;
+    }
     if (now >= conn->ping_ok) {
         conn->ping_ok = least < INT64_MAX - now ? now + least : INT64_MAX;
-        return;
+        return true;
     }
     conn->strikes++;
-    if (conn->strikes > STRIKES) {
-        send_away(conn, "too_many_pings");
+    if (conn->strikes <= STRIKES) {
+        return true;
     }
+    send_away(conn, NG_TOO_MANY_PINGS);
+    return false;
 }
 
 void csvc__ng_guard_headers(ng_conn *conn)
 {
-    send_away(conn, "too_much_metadata");
-}
-
-void csvc__ng_guard_slow_headers(ng_conn *conn)
-{
-    send_away(conn, "headers_too_slow");
-}
-
-void csvc__ng_guard_streams(ng_conn *conn)
-{
-    send_away(conn, "too_many_streams");
+    send_away(conn, NG_TOO_MUCH_METADATA);
 }

@@ -1,8 +1,8 @@
 /*
  * nghttp2/loop.c: an epoll set and its thread.
  *
- * A turn: what came from sockets, what was posted, timers, what calls are ready for, late work, and
- * last each connection that has something to say, once.
+ * A turn: what came from sockets, each of them up to its answers, what was posted, timers, what
+ * calls are ready for, late work, and last each connection that has something to say, once.
  */
 #include <base/thread.h>
 #include <csvc/alloc.h>
@@ -17,7 +17,8 @@
 #include <base/banned.h>
 
 enum {
-    EVENTS = 64
+    EVENTS = 64,
+    ROUNDS = 256 /* of what calls are ready for, in one turn */
 };
 
 bool csvc__ng_loop_init(ng_loop *loop, struct csvc_tserver *ts)
@@ -116,6 +117,22 @@ static int wait_for_events(ng_loop *loop, struct epoll_event events[EVENTS])
 
 /* ---- turns ---- */
 
+/* Those that are ready now: what makes itself ready again waits for the next round. */
+static void run_ready(ng_loop *loop)
+{
+    ng_call *call = loop->ready;
+
+    loop->ready = NULL;
+    loop->ready_end = &loop->ready;
+    while (call != NULL) {
+        ng_call *next = call->next_ready; /* running it may end its memory */
+
+        call->listed = false;
+        csvc__ng_call_run(call);
+        call = next;
+    }
+}
+
 static void handle(ng_loop *loop, const struct epoll_event *event)
 {
     ng_source *source = event->data.ptr;
@@ -129,24 +146,12 @@ static void handle(ng_loop *loop, const struct epoll_event *event)
         csvc__ng_accept(loop->ts, source->fd);
         break;
     case NG_CONN:
+        /* answers first, then the next one: their calls' memory serves it again, still at hand */
         csvc__ng_conn_events((ng_conn *)source, event->events);
+        if (loop->ready != NULL) {
+            run_ready(loop);
+        }
         break;
-    }
-}
-
-/* Those that are ready now: what makes itself ready again waits for the next turn. */
-static void run_ready(ng_loop *loop)
-{
-    ng_call *call = loop->ready;
-
-    loop->ready = NULL;
-    loop->ready_end = &loop->ready;
-    while (call != NULL) {
-        ng_call *next = call->next_ready; /* running it may end its memory */
-
-        call->listed = false;
-        csvc__ng_call_run(call);
-        call = next;
     }
 }
 
@@ -190,7 +195,9 @@ void csvc__ng_loop_run(ng_loop *loop)
         }
         csvc__loop_run_posted(&loop->base);
         csvc__loop_run_timers(&loop->base);
-        run_ready(loop);
+        for (int i = 0; i < ROUNDS && loop->ready != NULL; i++) {
+            run_ready(loop); /* who sends message after message fills a frame */
+        }
         csvc__loop_run_late(&loop->base);
         flush_dirty(loop);
         if (loop->ready != NULL) {

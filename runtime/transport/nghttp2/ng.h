@@ -2,9 +2,11 @@
  * nghttp2/ng.h: the pieces of the server transport on nghttp2.
  *
  * A loop is an epoll set with the thread that waits on it. A connection belongs to one loop for its
- * life and is a session of nghttp2; a call is a stream of it. Within a turn of the loop nothing is
- * written: what the turn brings marks connections as dirty, and at its end each of them goes out in
- * one write. Nothing is locked, the lists of posted tasks apart.
+ * life and is a session of nghttp2; a call is a stream of it. What a connection's input brings goes
+ * out in one write when all of it has been dealt with, and calls that this ends are through before
+ * the next connection's turn, so that the same memory serves again while it is still at hand.
+ * Whatever else a turn of the loop brings marks connections as dirty, and at its end each of them
+ * goes out in one write. Nothing is locked, the lists of posted tasks apart.
  *
  * Events go upward from within nghttp2's callbacks where a peer has caused them (started, message),
  * and from the loop's list of ready calls where we have (writable, cancelled, closed): never from
@@ -246,11 +248,10 @@ struct ng_call {
     /* sending */
     ng_msg *reserved; /* not sent yet */
     ng_msg *queue, **queue_end;
-    size_t queued;   /* bytes */
-    bool submitted;  /* headers */
-    bool deferred;   /* nghttp2 waits for us */
-    size_t promised; /* bytes of a DATA frame that nghttp2 has begun and not written */
-    bool ending;     /* after the queue */
+    size_t queued;  /* bytes */
+    bool submitted; /* headers */
+    bool deferred;  /* nghttp2 waits for us */
+    bool ending;    /* after the queue */
     bool end_queued, end_sent;
     bool blocked; /* a writable is owed when the queue is shorter */
     bool gzip;    /* the headers say so */
@@ -314,6 +315,18 @@ typedef struct ng_budget {
     int64_t at;
 } ng_budget;
 
+/* Why connections end that their peer would have kept: for GOAWAY, and for who counts them. */
+#define NG_TLS_HANDSHAKE     "tls_handshake"
+#define NG_KEEPALIVE_TIMEOUT "keepalive_timeout"
+#define NG_READS_NOTHING     "reads_nothing"
+#define NG_PROTOCOL_ERROR    "protocol_error"
+#define NG_TOO_MANY_RESETS   "too_many_resets"
+#define NG_TOO_MANY_SETTINGS "too_many_settings"
+#define NG_TOO_MANY_PINGS    "too_many_pings"
+#define NG_TOO_MANY_EMPTY    "too_many_empty_frames"
+#define NG_TOO_MANY_CONTROL  "too_many_control_frames"
+#define NG_TOO_MUCH_METADATA "too_much_metadata"
+
 typedef enum ng_abuse {
     NG_RESETS,
     NG_SETTINGS,
@@ -334,19 +347,16 @@ struct ng_conn {
     ng_conn *next, *prev;
     ng_conn *next_dirty;
     bool dirty;
+    bool at_hand; /* what is said now goes out when all that was read has been dealt with */
     bool open, begun, draining, last_said, shut;
     bool spent;     /* what comes is no longer looked at */
-    bool sent_away; /* and the last frame, which says why, is out */
-    bool failed;    /* no memory for what has to be said: it is closed without */
-    bool settings_sent;
     bool wants_out; /* in the epoll set */
     csvc_task task; /* comes to its loop */
 
     ng_call *current; /* whose headers are coming */
     ng_call *calls;
     size_t n_calls;
-    size_t n_streams; /* with those that are no calls, being refused */
-    ng_call *ended;   /* their last frame is about to be written; linked by next_ended */
+    ng_call *ended; /* their last frame is about to be written; linked by next_ended */
 
     uint8_t *pending; /* written by us, not yet taken by the socket */
     size_t n_pending, pending_at;
@@ -354,8 +364,7 @@ struct ng_conn {
 
     csvc_timer timer;
     int64_t begun_by, idle_since, heard, ping_due, drained, over_by, age_due;
-    int64_t headers_by; /* 0: none are half here */
-    bool pinged;        /* keepalive's, no answer yet */
+    bool pinged; /* keepalive's, no answer yet */
     bool drain_pinged;
     int64_t ping_ok; /* when the peer's next ping is early no more */
     unsigned strikes;
@@ -376,11 +385,6 @@ void csvc__ng_conn_say_last(ng_conn *conn); /* no calls behind those that are kn
 void csvc__ng_conn_linger(ng_conn *conn);
 /* Closes it now, and ends its calls. Not from within nghttp2. */
 void csvc__ng_conn_abort(ng_conn *conn);
-void csvc__ng_conn_give_up_by(ng_conn *conn, int64_t when); /* or before */
-/* Soon, in place of what there is no memory to say. From anywhere. */
-void csvc__ng_conn_fail(ng_conn *conn);
-/* What comes from now on is not looked at; what is to be said of it goes out, but not for long. */
-void csvc__ng_conn_spend(ng_conn *conn, const char *why);
 void csvc__ng_conn_unref(ng_conn *conn);
 /* When something that a timer looks at has come nearer. */
 void csvc__ng_conn_watch(ng_conn *conn);
@@ -388,19 +392,13 @@ bool csvc__ng_conn_epoll(ng_conn *conn); /* what it waits for; false: no memory 
 
 /* session.c */
 nghttp2_session *csvc__ng_session_new(ng_conn *conn);
-/* The first of its frames, on the way out. */
-void csvc__ng_session_first(const ng_conn *conn, uint8_t *frame, size_t len);
 bool csvc__ng_sessions_prepare(struct csvc_tserver *ts); /* what all sessions share */
 void csvc__ng_sessions_release(struct csvc_tserver *ts);
 
-/* guard.c: too much of something, and the connection ends. */
-void csvc__ng_guard(ng_conn *conn, ng_abuse what);
-void csvc__ng_guard_ping(ng_conn *conn);
-void csvc__ng_guard_headers(ng_conn *conn);      /* far too many */
-void csvc__ng_guard_slow_headers(ng_conn *conn); /* they do not end */
-void csvc__ng_guard_streams(ng_conn *conn);      /* refused ones, whose refusals are not read */
-/* For calls that are answered a peer may do more of it. */
-void csvc__ng_guard_credit(ng_conn *conn, ng_abuse what);
+/* guard.c. False: too much; the connection ends. */
+bool csvc__ng_guard(ng_conn *conn, ng_abuse what);
+bool csvc__ng_guard_ping(ng_conn *conn);
+void csvc__ng_guard_headers(ng_conn *conn); /* far too many */
 
 /* ---- server.c ---- */
 
@@ -436,7 +434,7 @@ struct csvc_tserver {
     csvc__net_reserve reserve;
     bool paused; /* no descriptors: nothing is accepted until the timer */
     csvc_timer pause;
-    int64_t next_complaint;
+    csvc__net_complaints complaints;
 
     pthread_mutex_t lock;    /* of the rest */
     pthread_cond_t one_less; /* on CLOCK_MONOTONIC */
@@ -457,5 +455,10 @@ void csvc__ng_server_free(csvc_tserver *ts);
 bool csvc__ng_accept_begin(csvc_tserver *ts);
 void csvc__ng_accept(csvc_tserver *ts, int listener);
 void csvc__ng_accept_end(csvc_tserver *ts);
+
+/* counts.c: for who counts connections; any loop. The words first, before any connection. */
+void csvc__ng_counts(const csvc_tserver *ts);
+void csvc__ng_count(const csvc_tserver *ts, int change);
+void csvc__ng_refused(const csvc_tserver *ts, const char *word);
 
 #endif /* CSVC_NGHTTP2_NG_H */

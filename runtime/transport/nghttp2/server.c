@@ -22,8 +22,6 @@ enum {
     MIN_PING_MS = 5 * 60 * 1000
 };
 
-#define CUT_WAIT (500 * CSVC__MS) /* for the statuses of calls that the stop has ended */
-
 static void drain_one(csvc_task *task);
 static void cancel_one(csvc_task *task);
 static void end_one(csvc_task *task);
@@ -253,6 +251,7 @@ csvc_code csvc__ng_server_start(csvc_tserver *ts, csvc_error *err)
         }
     }
     ts->started = true;
+    csvc__ng_counts(ts);
     if (!csvc__ng_accept_begin(ts)) {
         csvc__ng_server_drain(ts);
         (void)csvc__ng_server_join(ts, INT64_MAX);
@@ -287,7 +286,6 @@ static void cancel_one(csvc_task *task)
         for (ng_call *call = conn->calls; call != NULL; call = call->next) {
             csvc__ng_call_cut(call, CSVC_UNAVAILABLE, "the server is stopping");
         }
-        csvc__ng_conn_give_up_by(conn, loop->now + CUT_WAIT); /* whose peer does not read */
     }
 }
 

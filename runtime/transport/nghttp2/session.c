@@ -4,14 +4,8 @@
 #include <base/banned.h>
 
 enum {
-    NEVER_BY_THEM = 1 << 30, /* budgets of nghttp2's own that guard.c has instead */
-    REFUSED_UNREAD = 1000,   /* streams refused, beside twice as many as there may be */
-    CONTINUATIONS = 8,       /* beside those that the longest metadata takes */
-    FRAME_PAYLOAD = 16384
+    NEVER_BY_THEM = 1 << 30 /* budgets of nghttp2's own that guard.c has instead */
 };
-
-#define UNLIMITED UINT32_C(0x7fffffff)
-#define IN_TIME   (20 * CSVC__MS) /* before its deadline: the peer's clock runs ahead of ours */
 
 /* ---- requests ---- */
 
@@ -20,36 +14,12 @@ static ng_call *call_of(nghttp2_session *session, int32_t stream)
     return nghttp2_session_get_stream_user_data(session, stream);
 }
 
-/*
- * nghttp2 would end the whole connection for one stream too many, so it does not know the limit.
- * Its header fields are decoded, as they have to be, and go nowhere.
- */
-static void refuse(ng_conn *conn, int32_t stream)
-{
-    const size_t max = conn->loop->ts->max_streams;
-
-    csvc__ng_guard(conn, NG_RESETS);
-    if (conn->n_streams > 2 * max + REFUSED_UNREAD) {
-        csvc__ng_guard_streams(conn);
-    }
-    if (nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, stream,
-                                  NGHTTP2_REFUSED_STREAM) != 0) {
-        csvc__ng_conn_fail(conn);
-    }
-}
-
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     ng_conn *conn = user;
     ng_call *call = NULL;
 
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || conn->spent) {
-        return 0;
-    }
-    conn->current = NULL;
-    conn->n_streams++;
-    if (conn->n_streams > conn->loop->ts->max_streams) {
-        refuse(conn, frame->hd.stream_id);
         return 0;
     }
     call = csvc__ng_call_new(conn, frame->hd.stream_id);
@@ -71,7 +41,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)session;
     (void)frame;
     (void)flags;
-    if (call == NULL || conn->spent) {
+    if (call == NULL) {
         return 0; /* trailers of a request have no meaning */
     }
     csvc__ng_request_header(&call->request, conn->loop->ts->max_metadata, name, name_len, value,
@@ -79,19 +49,6 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (call->request.bytes > (size_t)conn->loop->ts->max_metadata + NG_METADATA_GRACE) {
         csvc__ng_guard_headers(conn);
     }
-    return 0;
-}
-
-/* A field that HTTP/2 forbids for its value: left out, as gRPC wants it. */
-static int on_bad_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
-                         nghttp2_rcbuf *value, uint8_t flags, void *user)
-{
-    (void)session;
-    (void)frame;
-    (void)name;
-    (void)value;
-    (void)flags;
-    (void)user;
     return 0;
 }
 
@@ -135,7 +92,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 static void on_ping(ng_conn *conn, const nghttp2_frame *frame)
 {
     if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
-        csvc__ng_guard_ping(conn);
+        (void)csvc__ng_guard_ping(conn);
         return;
     }
     conn->pinged = false;
@@ -153,19 +110,22 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
         return 0;
     }
     switch (hd->type) {
+    case NGHTTP2_RST_STREAM:
+        (void)csvc__ng_guard(conn, NG_RESETS);
+        break;
     case NGHTTP2_SETTINGS:
-        csvc__ng_guard(conn, NG_SETTINGS);
+        (void)csvc__ng_guard(conn, NG_SETTINGS);
         break;
     case NGHTTP2_DATA:
         if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-            csvc__ng_guard(conn, NG_EMPTY);
+            (void)csvc__ng_guard(conn, NG_EMPTY);
         }
         break;
     case NGHTTP2_HEADERS:
     case NGHTTP2_PING:
         break;
     default:
-        csvc__ng_guard(conn, NG_OTHER);
+        (void)csvc__ng_guard(conn, NG_OTHER);
         break;
     }
     return 0;
@@ -184,9 +144,6 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         on_headers_end(session, conn, frame);
         break;
     case NGHTTP2_DATA:
-        if (frame->hd.length > 0 && frame->hd.length == frame->data.padlen) {
-            csvc__ng_guard(conn, NG_EMPTY);
-        }
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
             call = call_of(session, frame->hd.stream_id);
             if (call != NULL) {
@@ -217,29 +174,28 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
     ng_conn *conn = user;
     ng_call *call = NULL;
 
-    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
-        csvc__ng_conn_spend(conn, "it broke the rules of HTTP/2");
-        conn->sent_away = true;
-        return 0;
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
+        !conn->spent) { /* nghttp2's own; it reads no further */
+        conn->spent = true;
+        conn->why = nghttp2_http2_strerror(frame->goaway.error_code);
+        csvc__ng_refused(conn->loop->ts, NG_PROTOCOL_ERROR);
     }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
         return 0;
     }
-    csvc__ng_guard_credit(conn, NG_OTHER);
     conn->strikes = 0; /* a peer that is answered may ask whether we live */
     conn->ping_ok = 0;
     if (frame->hd.type != NGHTTP2_HEADERS || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
         return 0;
     }
     call = call_of(session, frame->hd.stream_id);
-    if (call != NULL) {
-        call->end_sent = true;
+    if (call == NULL) {
+        return 0;
     }
-    /* and it need not send what it may still have */
-    if (nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0 &&
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                  NGHTTP2_NO_ERROR) != 0) {
-        csvc__ng_conn_fail(conn);
+    call->end_sent = true;
+    if (!call->half_closed) { /* and it need not send what it may still have */
+        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                        NGHTTP2_NO_ERROR);
     }
     return 0;
 }
@@ -247,42 +203,23 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
 static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user)
 {
     (void)error;
-    if (frame->hd.type == NGHTTP2_HEADERS &&
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                  NGHTTP2_INTERNAL_ERROR) != 0) {
-        csvc__ng_conn_fail(user);
+    (void)user;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                        NGHTTP2_INTERNAL_ERROR);
     }
-    return 0;
-}
-
-/* A stream that nghttp2 resets for what the peer has sent. */
-static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user)
-{
-    (void)session;
-    (void)frame;
-    (void)error;
-    csvc__ng_guard(user, NG_OTHER);
     return 0;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t code, void *user)
 {
-    ng_conn *conn = user;
     ng_call *call = call_of(session, stream);
 
     (void)code;
-    conn->n_streams -= conn->n_streams > 0;
-    if (call == NULL) {
-        return 0;
+    (void)user;
+    if (call != NULL) {
+        csvc__ng_call_gone(call);
     }
-    /* By a reset of the peer's, or by one that it has brought about: calls that it need not wait
-     * for. One whose time is up anyway costs nothing. */
-    if (call->end_sent) {
-        csvc__ng_guard_credit(conn, NG_RESETS);
-    } else if (conn->open && !call->cut && call->deadline > conn->loop->now + IN_TIME) {
-        csvc__ng_guard(conn, NG_RESETS);
-    }
-    csvc__ng_call_gone(call);
     return 0;
 }
 
@@ -298,13 +235,11 @@ bool csvc__ng_sessions_prepare(csvc_tserver *ts)
     ts->callbacks = cb;
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback2(cb, on_bad_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data_chunk);
     nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_sent);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_not_sent);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
     nghttp2_session_callbacks_set_send_data_callback(cb, csvc__ng_send_data);
     if (nghttp2_option_new(&ts->options) != 0) {
@@ -313,9 +248,6 @@ bool csvc__ng_sessions_prepare(csvc_tserver *ts)
     nghttp2_option_set_no_auto_window_update(ts->options, 1);
     nghttp2_option_set_no_closed_streams(ts->options, 1);
     nghttp2_option_set_stream_reset_rate_limit(ts->options, NEVER_BY_THEM, NEVER_BY_THEM);
-    nghttp2_option_set_max_continuations(
-        ts->options, CONTINUATIONS + (ts->max_metadata + NG_METADATA_GRACE) / FRAME_PAYLOAD);
-    nghttp2_option_set_max_send_header_block_length(ts->options, NG_MAX_HEADERS);
     return true;
 }
 
@@ -329,7 +261,7 @@ nghttp2_session *csvc__ng_session_new(ng_conn *conn)
 {
     const csvc_tserver *ts = conn->loop->ts;
     const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, UNLIMITED}, /* until csvc__ng_session_first */
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, ts->max_streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, NG_STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, ts->max_metadata},
     };
@@ -347,23 +279,4 @@ nghttp2_session *csvc__ng_session_new(ng_conn *conn)
         return NULL;
     }
     return session;
-}
-
-void csvc__ng_session_first(const ng_conn *conn, uint8_t *frame, size_t len)
-{
-    const uint32_t max = conn->loop->ts->max_streams;
-
-    if (frame[3] != NGHTTP2_SETTINGS) {
-        return;
-    }
-    for (size_t at = 9; at + 6 <= len; at += 6) {
-        uint8_t *value = frame + at + 2;
-
-        if (frame[at] == 0 && frame[at + 1] == NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) {
-            value[0] = (uint8_t)(max >> 24);
-            value[1] = (uint8_t)(max >> 16);
-            value[2] = (uint8_t)(max >> 8);
-            value[3] = (uint8_t)max;
-        }
-    }
 }

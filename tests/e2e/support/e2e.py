@@ -106,6 +106,7 @@ class Server:
         self.address = None
 
     def start(self):
+        self.asked = False
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.command, cwd=self.cwd, env=self.env, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, pass_fds=self.passed)
@@ -128,8 +129,15 @@ class Server:
     def text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def ask(self, how=signal.SIGTERM):
+        """To stop, once: a second signal would end it at once."""
+        if not self.asked:
+            self.asked = True
+            self.process.send_signal(how)
+
     def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
+        """Asks, unless that was done, and waits."""
+        self.ask(how)
         try:
             code = self.process.wait(60)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,33 @@
+/* nghttp2/counts.c: connections, as who counts them hears of them. */
+#include <transport/net/refusals.h>
+#include <transport/nghttp2/ng.h>
+
+#include <base/banned.h>
+
+static const char *const words[] = {
+    CSVC__NET_TOO_MANY,   CSVC__NET_NO_DESCRIPTORS, CSVC__NET_NO_MEMORY,
+    CSVC__NET_TOO_SLOW,   NG_TLS_HANDSHAKE,         NG_KEEPALIVE_TIMEOUT,
+    NG_READS_NOTHING,     NG_PROTOCOL_ERROR,        NG_TOO_MANY_RESETS,
+    NG_TOO_MANY_SETTINGS, NG_TOO_MANY_PINGS,        NG_TOO_MANY_EMPTY,
+    NG_TOO_MANY_CONTROL,  NG_TOO_MUCH_METADATA,     NULL};
+
+void csvc__ng_counts(const csvc_tserver *ts)
+{
+    if (ts->events->counts != NULL) {
+        ts->events->counts(ts->server, words);
+    }
+}
+
+void csvc__ng_count(const csvc_tserver *ts, int change)
+{
+    if (ts->events->connection != NULL) {
+        ts->events->connection(ts->server, change);
+    }
+}
+
+void csvc__ng_refused(const csvc_tserver *ts, const char *word)
+{
+    if (ts->events->refused != NULL) {
+        ts->events->refused(ts->server, word);
+    }
+}
