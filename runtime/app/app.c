@@ -293,6 +293,11 @@ csvc_health *csvc_app_health(csvc_app *app)
     return app->health;
 }
 
+csvc_limits *csvc_app_limits(csvc_app *app)
+{
+    return app->limits;
+}
+
 csvc_metrics *csvc_app_metrics(csvc_app *app)
 {
     return app->metrics;

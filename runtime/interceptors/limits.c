@@ -89,8 +89,11 @@ csvc_limits *csvc_limits_new(const csvc_limits_options *options, csvc_error *err
 csvc_code csvc_limits_set(csvc_limits *limits, const csvc_limits_options *options, csvc_error *err)
 {
     csvc_limits_options o;
-    const csvc_code code = read_options(options, &o, err);
+    csvc_code code = read_options(options, &o, err);
 
+    if (code == CSVC_OK && limits == NULL) {
+        code = csvc_error_set(err, CSVC_FAILED_PRECONDITION, "there are no limits to change");
+    }
     if (code == CSVC_OK) {
         (void)pthread_mutex_lock(&limits->lock);
         set(limits, &o);

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,8 @@ static csvc_code run_handler(void *self, csvc_ctx *ctx, const Codec3__Inner *req
     return (p->handle != NULL ? p->handle : echo_back)(NULL, ctx, req, rsp);
 }
 
+static csvc_app *running; /* the app of a child */
+
 /* What a generated main does. */
 static int program_main(void *arg)
 {
@@ -100,6 +103,7 @@ static int program_main(void *arg)
     if (p->calls != NULL) {
         (void)csvc_app_channel(app, p->calls);
     }
+    running = app;
     csvc_app_register(app, &echo_service, &ops, arg);
     if (p->twice) {
         csvc_app_register(app, &echo_service, &ops, arg);
@@ -562,6 +566,38 @@ static void calls_in_flight_finish_before_it_ends(void **state)
     close(gate_fds[1]);
 }
 
+/* From the end of this call on there is one more, and then none for a long time. */
+static csvc_code tightens(echo_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                          Codec3__Inner *rsp)
+{
+    const csvc_limits_options tight = {CSVC_LIMITS_OPTIONS_INIT, .per_second = 0.001, .burst = 1};
+    static atomic_bool done;
+
+    if (!atomic_exchange(&done, true) &&
+        csvc_limits_set(csvc_app_limits(running), &tight, NULL) != CSVC_OK) {
+        return CSVC_INTERNAL;
+    }
+    return echo_back(peer, ctx, req, rsp);
+}
+
+static void limits_change_while_it_runs(void **state)
+{
+    program p = {.info = &info, .handle = tightens, .argv = ARGV(A("--grpc-addr=127.0.0.1:0"))};
+    const csvc_code expected[] = {CSVC_OK, CSVC_OK, CSVC_RESOURCE_EXHAUSTED};
+    child server, caller;
+    client cl = {0};
+
+    (void)state;
+    cl.port = serve(&server, &p);
+    for (int i = 0; i < 3; i++) {
+        cl.expected = expected[i];
+        child_start(&caller, client_main, &cl);
+        assert_int_equal(0, child_end(&caller));
+    }
+    kill(server.pid, SIGTERM);
+    assert_int_equal(0, child_end(&server));
+}
+
 static void a_stuck_handler_does_not_keep_it(void **state)
 {
     program p = {.info = &info,
@@ -637,6 +673,7 @@ int main(void)
         cmocka_unit_test(an_app_has_so_many_channels),
         cmocka_unit_test(a_signal_stops_it),
         cmocka_unit_test(calls_in_flight_finish_before_it_ends),
+        cmocka_unit_test(limits_change_while_it_runs),
         cmocka_unit_test(a_stuck_handler_does_not_keep_it),
         cmocka_unit_test(a_second_signal_ends_it_at_once),
         cmocka_unit_test(passwords_are_not_logged),

@@ -394,6 +394,7 @@ static void limits_change_while_calls_are_served(void **state)
     assert_int_equal(CSVC_OK, csvc_limits_set(limits, &o, &err));
     assert_int_equal(2, admitted_of(limits, ctx, 100)); /* there was none, so it is full */
 
+    assert_int_equal(CSVC_FAILED_PRECONDITION, csvc_limits_set(NULL, &o, &err));
     assert_int_equal(CSVC_OK, csvc_limits_set(limits, NULL, &err));
     assert_int_equal(0, pthread_create(&thread, NULL, change_back_and_forth, limits));
     assert_int_equal(20000, admitted_of(limits, ctx, 20000));

@@ -99,6 +99,10 @@ CSVC_API csvc_metrics *csvc_app_metrics(csvc_app *app);
  * all the same, once something has failed. health.md. */
 CSVC_API csvc_health *csvc_app_health(csvc_app *app);
 
+/* What MAX_CALLS, CALL_RATE and CALL_BURST made: csvc_limits_set changes them while calls are
+ * served, from any thread. NULL, which can be set all the same, once something has failed. */
+CSVC_API csvc_limits *csvc_app_limits(csvc_app *app);
+
 /* A channel over the first of the app's transports that can call, freed with it; its calls are
  * counted, as grpc_client_... (metrics.md). NULL when it cannot be; csvc_app_run says why. */
 CSVC_API csvc_channel *csvc_app_channel(csvc_app *app, const char *target);

@@ -135,7 +135,7 @@ CSVC_API csvc_limits *csvc_limits_new(const csvc_limits_options *options,
                                       csvc_error *err) CSVC_MUST_CHECK;
 /* Other limits from now on; any thread, while calls are served. A bucket keeps its tokens, as many
  * as the new one holds, and a new one is full. Calls that began when there was no max_calls are not
- * counted. Codes as above; what is refused changes nothing. */
+ * counted. Codes as above, FAILED_PRECONDITION for NULL; what is refused changes nothing. */
 CSVC_API csvc_code csvc_limits_set(csvc_limits *limits, const csvc_limits_options *options,
                                    csvc_error *err);
 CSVC_API csvc_limits *csvc_limits_free(csvc_limits *limits); /* takes NULL */
