@@ -21,7 +21,7 @@ static const struct {
     int64_t burst, per_second;
     const char *text;
 } budgets[NG_ABUSES] = {
-    [NG_RESETS] = {1000, 200, NG_TOO_MANY_RESETS},
+    [NG_RESETS] = {5000, 1000, NG_TOO_MANY_RESETS},
     [NG_SETTINGS] = {100, 10, NG_TOO_MANY_SETTINGS},
     [NG_PINGS] = {1000, 100, NG_TOO_MANY_PINGS},
     [NG_EMPTY] = {1000, 100, NG_TOO_MANY_EMPTY},

@@ -229,7 +229,9 @@ static bool is_all_said(const ng_conn *conn)
     if (nghttp2_session_want_write(conn->session)) {
         return false;
     }
-    return conn->spent || (conn->last_said && !nghttp2_session_want_read(conn->session));
+    /* while it drains, nghttp2 thinks so too soon: calls may be on their way */
+    return conn->spent ||
+           (!nghttp2_session_want_read(conn->session) && (!conn->draining || conn->last_said));
 }
 
 void csvc__ng_flush(ng_conn *conn)

@@ -173,7 +173,7 @@ static void submit_headers(ng_call *call, csvc_md_list headers, bool last)
     b->failed = false;
     put_metadata(b, headers, &n_headers);
     if (!csvc__buffer_ok(b) || !make_room(loop, FIXED_HEADERS + n_headers + call->n_end)) {
-        reset(call, NGHTTP2_INTERNAL_ERROR);
+        reset(call, NGHTTP2_ENHANCE_YOUR_CALM);
         return;
     }
     loop->nva[n++] = status_200;
@@ -194,7 +194,7 @@ static void submit_headers(ng_call *call, csvc_md_list headers, bool last)
     rc = nghttp2_submit_response(call->conn->session, call->stream, loop->nva, n,
                                  last ? NULL : &provider);
     if (rc != 0) {
-        reset(call, NGHTTP2_INTERNAL_ERROR);
+        reset(call, NGHTTP2_ENHANCE_YOUR_CALM);
     }
     csvc__ng_conn_dirty(call->conn);
 }
@@ -395,7 +395,8 @@ ssize_t csvc__ng_send_read(nghttp2_session *session, int32_t stream, uint8_t *bu
     if (n == call->queued && call->ending) {
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
         if (!submit_trailers(call)) {
-            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+            reset(call, NGHTTP2_ENHANCE_YOUR_CALM);
+            return NGHTTP2_ERR_DEFERRED;
         }
     } else if (n == 0) {
         call->deferred = true;
@@ -586,7 +587,7 @@ void csvc__ng_finish(csvc_tcall *tc, const csvc_ending *end)
     if (call->submitted) {
         resume(call);
     } else {
-        submit_headers(call, end->headers, call->queued == 0);
+        submit_headers(call, end->headers, call->queued == 0 && end->headers.n_entries == 0);
     }
     mind_the_deadline(call);
 }

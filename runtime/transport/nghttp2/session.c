@@ -22,9 +22,11 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || conn->spent) {
         return 0;
     }
+    conn->current = NULL;
     call = csvc__ng_call_new(conn, frame->hd.stream_id);
-    if (call == NULL) {
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (call == NULL) { /* to a caller that is RESOURCE_EXHAUSTED */
+        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                         NGHTTP2_ENHANCE_YOUR_CALM);
     }
     (void)nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, call);
     conn->current = call;
