@@ -239,6 +239,8 @@ static void descriptors_run_out_and_come_back(void **state)
         CLIENTS = 60,
         FREE = 24 /* descriptors left to the server */
     };
+    /* the core's transport holds a second one of each connection */
+    const int each = test_transport() == &csvc_grpc_core ? 2 : 1;
     scene sc;
     csvc_channel *ch;
     struct rlimit before, few;
@@ -267,7 +269,7 @@ static void descriptors_run_out_and_come_back(void **state)
         greet(fds[i]);
         served += is_served(fds[i]);
     }
-    assert_in_range(served, FREE / 2 - 3, FREE / 2);
+    assert_in_range(served, FREE / each - 3, FREE / each);
     assert_int_equal(CSVC_OK, ask(ch, NULL, 0));
     /* nothing to do, and nothing done */
     cpu = clock();
