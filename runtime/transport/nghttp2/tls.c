@@ -26,6 +26,10 @@ static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GC
                               "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                               "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
+/* The same of TLS 1.3. */
+static const char suites[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
 typedef struct ticket_key {
     unsigned char name[16];
     unsigned char aes[32];
@@ -267,7 +271,8 @@ static bool set_up(SSL_CTX *context, ng_tls *tls)
     SSL_CTX_set_client_hello_cb(context, csvc__ng_tls_on_hello, NULL);
     SSL_CTX_set_msg_callback(context, csvc__ng_tls_on_record);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(context, ciphers) == 1;
+           SSL_CTX_set_cipher_list(context, ciphers) == 1 &&
+           SSL_CTX_set_ciphersuites(context, suites) == 1;
 }
 
 /* A tls_use. */
