@@ -105,5 +105,9 @@ scrape_configs:
         text = answer.read()
     done = subprocess.run(["promtool", "check", "metrics"], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     e2e.equal((done.returncode, done.stdout), (0, b""), "promtool check metrics")
+    guide = (e2e.SOURCE / "docs/metrics.md").read_text()
+    reasons = re.findall(r'_refused_total{reason="(\w+)"}', text.decode())
+    e2e.equal((len(reasons) >= 4, [r for r in reasons if f"`{r}`" not in guide]), (True, []),
+              "reasons for refusing, and those that docs/metrics.md has not")
     families = re.findall(rb"^# TYPE (\S+) (\S+)$", text, re.M)
     e2e.equal(len(families), len(set(families)), "a family is there once")

@@ -237,6 +237,30 @@ static void addresses_add_up_to_a_limit(void **state)
     assert_int_equal(0, set.n);
 }
 
+static void its_own_address_is_not_anothers(void **state)
+{
+    char dir[] = "/tmp/csvc_net_XXXXXX", address[80];
+    csvc__net_listeners set, other = {0};
+    csvc_error err = {CSVC_ERROR_INIT};
+    int port = 0;
+
+    (void)state;
+    set = listening("0.0.0.0:0", &port);
+    (void)snprintf(address, sizeof(address), "[::]:%d", port);
+    assert_int_equal(CSVC_ALREADY_EXISTS, csvc__net_listeners_add(&set, address, NULL, &err));
+    assert_non_null(strstr(err.text, "by another address of this server"));
+    assert_int_equal(CSVC_ALREADY_EXISTS, csvc__net_listeners_add(&other, address, NULL, &err));
+    assert_non_null(strstr(err.text, "by another program"));
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(address, sizeof(address), "unix:%s/s", dir);
+    assert_int_equal(CSVC_OK, csvc__net_listeners_add(&set, address, NULL, &err));
+    assert_int_equal(CSVC_ALREADY_EXISTS, csvc__net_listeners_add(&set, address, NULL, &err));
+    assert_non_null(strstr(err.text, "by another address of this server"));
+    assert_int_equal(2, set.n);
+    csvc__net_listeners_close(&set);
+    assert_int_equal(0, rmdir(dir));
+}
+
 static void socket_files_go_with_their_listener(void **state)
 {
     char dir[] = "/tmp/csvc_net_XXXXXX", path[64], address[80];
@@ -596,6 +620,7 @@ int main(void)
         cmocka_unit_test(without_descriptors),
         cmocka_unit_test(a_listener_that_is_none_is_no_endless_loop),
         cmocka_unit_test(addresses_add_up_to_a_limit),
+        cmocka_unit_test(its_own_address_is_not_anothers),
         cmocka_unit_test(socket_files_go_with_their_listener),
         cmocka_unit_test(a_file_that_is_somebody_elses_stays),
         cmocka_unit_test(abstract_names),

@@ -64,19 +64,29 @@ csvc_code csvc__net_check(const char *address, csvc_error *err)
     return code;
 }
 
+int csvc__net_port(int fd)
+{
+    struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof(at);
+
+    (void)getsockname(fd, (struct sockaddr *)&at, &len);
+    if (at.ss_family == AF_INET) {
+        return ntohs(((struct sockaddr_in *)(void *)&at)->sin_port);
+    }
+    if (at.ss_family == AF_INET6) {
+        return ntohs(((struct sockaddr_in6 *)(void *)&at)->sin6_port);
+    }
+    return 0;
+}
+
 /* Of the first that has one. */
 static int port_of_any(const int *fds, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
-        socklen_t len = sizeof(at);
+        const int port = csvc__net_port(fds[i]);
 
-        (void)getsockname(fds[i], (struct sockaddr *)&at, &len);
-        if (at.ss_family == AF_INET) {
-            return ntohs(((struct sockaddr_in *)(void *)&at)->sin_port);
-        }
-        if (at.ss_family == AF_INET6) {
-            return ntohs(((struct sockaddr_in6 *)(void *)&at)->sin6_port);
+        if (port != 0) {
+            return port;
         }
     }
     return NO_PORT;

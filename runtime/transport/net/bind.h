@@ -32,6 +32,9 @@ csvc_code csvc__net_take_passed(const char *name, int *ret_fds, size_t max, size
 
 void csvc__net_close(const int *fds, size_t n);
 
+/* That a socket is bound to; 0: it has none. */
+int csvc__net_port(int fd);
+
 /* "cannot listen on ADDRESS: ..." */
 csvc_code csvc__net_cannot(const char *address, int rc, csvc_error *err);
 

@@ -1,7 +1,10 @@
 /* net/listeners.c: the sockets that a server listens on. */
 #include <csvc/alloc.h>
+#include <transport/net/bind.h>
 #include <transport/net/listeners.h>
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +36,25 @@ static void remove_file(csvc__net_file *file)
     file->path = NULL;
 }
 
+/* Whether one of the set is what is in the way of another address: its path, or its port. */
+static bool is_own(const csvc__net_listeners *set, const char *address)
+{
+    const char *path = csvc__net_path(address);
+    const char *colon = strrchr(address, ':');
+    const long port = path == NULL && colon != NULL ? strtol(colon + 1, NULL, 10) : 0;
+
+    for (size_t i = 0; i < set->n; i++) {
+        if (path != NULL) {
+            if (set->files[i].path != NULL && strcmp(set->files[i].path, path) == 0) {
+                return true;
+            }
+        } else if (port > 0 && csvc__net_port(set->fds[i]) == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
 csvc_code csvc__net_listeners_add(csvc__net_listeners *set, const char *address, int *ret_port,
                                   csvc_error *err)
 {
@@ -41,6 +63,11 @@ csvc_code csvc__net_listeners_add(csvc__net_listeners *set, const char *address,
     const csvc_code code = csvc__net_listen(address, set->fds + before,
                                             CSVC__NET_LISTENERS - before, &n, ret_port, err);
 
+    if (code == CSVC_ALREADY_EXISTS && is_own(set, address)) {
+        return csvc_error_set(err, code, "%s is in use by another address of this server%s",
+                              address,
+                              csvc__net_path(address) != NULL ? "" : "; [::] is for both families");
+    }
     if (code != CSVC_OK) {
         return code;
     }
