@@ -356,7 +356,7 @@ static void read_all(ng_conn *conn)
         if (conn->spent) {
             continue; /* read, so that the peer gets to see why */
         }
-        taken = nghttp2_session_mem_recv(conn->session, conn->loop->in, (size_t)n);
+        taken = csvc__ng_sieve_recv(conn, conn->loop->in, (size_t)n);
         if (taken < 0) {
             broken(conn, (int)taken);
             return;

@@ -336,6 +336,20 @@ typedef enum ng_abuse {
     NG_ABUSES
 } ng_abuse;
 
+/* Where in its frames a connection's input stands; sieve.c. */
+enum {
+    NG_HEAD = 9 /* bytes of a frame's head */
+};
+
+typedef struct ng_sieve {
+    size_t magic;  /* bytes of the client's preface that have come */
+    size_t left;   /* of the frame that is coming */
+    size_t n_head; /* of the next one's */
+    uint32_t last; /* stream that was opened */
+    bool drops;    /* the frame that is coming */
+    uint8_t head[NG_HEAD];
+} ng_sieve;
+
 struct ng_conn {
     ng_source source;
     ng_loop *loop;
@@ -353,6 +367,7 @@ struct ng_conn {
     bool wants_out; /* in the epoll set */
     csvc_task task; /* comes to its loop */
 
+    ng_sieve sieve;
     ng_call *current; /* whose headers are coming */
     ng_call *calls;
     size_t n_calls;
@@ -394,6 +409,9 @@ bool csvc__ng_conn_epoll(ng_conn *conn); /* what it waits for; false: no memory 
 nghttp2_session *csvc__ng_session_new(ng_conn *conn);
 bool csvc__ng_sessions_prepare(struct csvc_tserver *ts); /* what all sessions share */
 void csvc__ng_sessions_release(struct csvc_tserver *ts);
+
+/* sieve.c. Hands over what was read; below 0: what nghttp2 cannot go on from. */
+ssize_t csvc__ng_sieve_recv(ng_conn *conn, const uint8_t *data, size_t len);
 
 /* guard.c. False: too much; the connection ends. */
 bool csvc__ng_guard(ng_conn *conn, ng_abuse what);
