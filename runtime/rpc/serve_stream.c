@@ -36,6 +36,7 @@ void csvc__live_init(csvc__served *s)
     l->hooks_over = false;
     l->events = (csvc_events){0};
     l->handler_code = CSVC_OK;
+    l->told_misuse = false;
     l->text = NULL;
     l->finish_called = l->finish_asked = l->given_up = l->stopped = l->told_stop = false;
     l->returned = l->headers_sent = l->finished = l->told_end = l->says_text = l->done = false;
@@ -180,9 +181,13 @@ csvc_code csvc__live_kept(csvc__served *s)
     if (!csvc__stream_misused(&s->l.stream)) {
         return CSVC_OK;
     }
-    csvc_log(CSVC_LOG_ERROR,
-             "a message was written to after the next one had come: csvc_message_copy keeps one",
-             "method", s->ctx.path, NULL);
+    if (!s->l.told_misuse) {
+        s->l.told_misuse = true;
+        csvc_log(
+            CSVC_LOG_ERROR,
+            "a message was written to after the next one had come: csvc_message_copy keeps one",
+            "method", s->ctx.path, NULL);
+    }
     return csvc_fail(&s->ctx, CSVC_INTERNAL, "a message was kept too long");
 }
 

@@ -40,6 +40,7 @@ typedef struct csvc__served {
         bool hooks_over;        /* under it: the ends have begun */
         csvc_code handler_code; /* what the handler returned */
         const char *text;       /* why the loop itself has ended it */
+        bool told_misuse;       /* who receives has been told that he keeps messages too long */
 
         /* under the stream's lock */
         bool finish_called; /* csvc_finish */
