@@ -56,7 +56,8 @@ typedef struct csvc_channel_options {
 
     const csvc_retry *retry; /* for rpcs whose .proto says nothing of it; copied. One of one attempt
                                 is for all rpcs: none is tried again. Default: none is that has
-                                left; deviations.md, core-transparent */
+                                left. CSVC_RETRY_UNSEEN is safe for all rpcs; deviations.md,
+                                core-transparent */
 
     const char *const *forward;  /* keys of metadata that calls with a parent hand on from the rpc
                                     that the parent serves, NULL-terminated, at most 64; default:
