@@ -303,9 +303,23 @@ static void turn_away(ng_call *call, const char *http_status, const char *text)
     csvc__ng_call_free(call);
 }
 
+bool csvc__ng_call_path(ng_call *call, const uint8_t *path, size_t len)
+{
+    ng_conn *conn = call->conn;
+    const ng_method *method = conn->called;
+
+    if (method == NULL || method->path_len != len || memcmp(method->path, path, len) != 0) {
+        method = csvc__map_get_n(&call->loop->ts->by_path, (const char *)path, len);
+    }
+    call->method = method;
+    if (method != NULL) {
+        conn->called = method;
+    }
+    return method != NULL;
+}
+
 void csvc__ng_call_headers(ng_call *call)
 {
-    csvc_tserver *ts = call->loop->ts;
     ng_request *rq = &call->request;
 
     if (!rq->is_post) {
@@ -320,8 +334,6 @@ void csvc__ng_call_headers(ng_call *call)
         turn_away(call, "400", "te: trailers is missing");
         return;
     }
-    call->method =
-        csvc__map_get_n(&ts->by_path, rq->text.data != NULL ? rq->text.data : "", rq->path_len);
     if (rq->timeout != INT64_MAX && !rq->bad_timeout) {
         const int64_t now = csvc__now();
 

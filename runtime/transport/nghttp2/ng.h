@@ -40,7 +40,7 @@ enum {
     NG_CONNECTION_WINDOW = 4 * 1024 * 1024,
     NG_SEND_AHEAD = 64 * 1024,    /* bytes of a stream that wait before the upper side has to */
     NG_MAX_HEADERS = 1 << 20,     /* bytes of headers that we send */
-    NG_SMALL = 256,               /* bytes of a message that need no memory of their own */
+    NG_SMALL = 64,                /* bytes of a message that need no memory of their own */
     NG_MAX_SPARE = 1024,          /* calls a loop keeps for reuse */
     NG_METADATA_GRACE = 64 * 1024 /* over its limit by less, the call is refused; by more, the
                                      connection */
@@ -153,7 +153,7 @@ typedef struct ng_request {
     csvc_md *view;
     size_t n_entries, max_entries;
     size_t n_view, max_view;
-    size_t path_len;              /* at the start of text */
+    size_t path_len;              /* at the start of text; of a path that nobody registered */
     size_t bytes, metadata_bytes; /* of all, and of those a handler sees, as HTTP/2 counts them */
     int64_t timeout;              /* nanoseconds; INT64_MAX: none */
     bool viewed;
@@ -273,6 +273,8 @@ struct ng_call {
 ng_call *csvc__ng_call_new(ng_conn *conn, int32_t stream); /* NULL: no memory */
 void csvc__ng_call_ready(ng_call *call, unsigned what);
 void csvc__ng_call_run(ng_call *call); /* what it is ready for */
+/* Whether somebody has registered it. */
+bool csvc__ng_call_path(ng_call *call, const uint8_t *path, size_t len);
 /* All headers are there: what can be said of it now is said; false: it is over. */
 void csvc__ng_call_headers(ng_call *call);
 /* Upward; refusal NULL: it is served. */
@@ -368,7 +370,8 @@ struct ng_conn {
     csvc_task task; /* comes to its loop */
 
     ng_sieve sieve;
-    ng_call *current; /* whose headers are coming */
+    ng_call *current;        /* whose headers are coming */
+    const ng_method *called; /* last */
     ng_call *calls;
     size_t n_calls;
     ng_call *ended; /* their last frame is about to be written; linked by next_ended */

@@ -1,6 +1,8 @@
 /* nghttp2/session.c: what nghttp2 tells of a connection. */
 #include <transport/nghttp2/ng.h>
 
+#include <string.h>
+
 #include <base/banned.h>
 
 enum {
@@ -45,6 +47,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)flags;
     if (call == NULL) {
         return 0; /* trailers of a request have no meaning */
+    }
+    if (name_len == 5 && memcmp(name, ":path", 5) == 0 &&
+        csvc__ng_call_path(call, value, value_len)) {
+        return 0; /* one of ours, as nearly always, need not be kept */
     }
     csvc__ng_request_header(&call->request, conn->loop->ts->max_metadata, name, name_len, value,
                             value_len);
