@@ -103,7 +103,6 @@ static void turn_behind_status(csvc_call *call)
 static void turn(csvc_call *call)
 {
     csvc_stream *st = &call->stream;
-    csvc_payload *dropped = NULL;
     bool cancel, close;
 
     if (call->has_status) {
@@ -113,11 +112,7 @@ static void turn(csvc_call *call)
 
     (void)pthread_mutex_lock(&st->lock);
     while (call->discards && st->n_ahead > 0) {
-        dropped = st->ahead[st->ahead_first];
-        st->ahead_first = (st->ahead_first + 1) % CSVC__STREAM_AHEAD;
-        st->n_ahead--;
-        st->ahead_bytes -= dropped->len;
-        csvc__payload_unref(dropped);
+        csvc__payload_unref(csvc__stream_pop_ahead(st));
     }
     cancel = call->cancel_wanted && !call->cancelled;
     (void)pthread_mutex_unlock(&st->lock);

@@ -36,14 +36,30 @@ static void drop_queued(csvc_stream *st)
     st->queued_bytes = 0;
 }
 
+csvc_payload *csvc__stream_pop_ahead(csvc_stream *st)
+{
+    csvc_payload *payload = st->ahead;
+
+    st->ahead = payload->next;
+    st->n_ahead--;
+    st->ahead_bytes -= payload->len;
+    return payload;
+}
+
+static void push_ahead(csvc_stream *st, csvc_payload *payload)
+{
+    payload->next = NULL;
+    *(st->n_ahead > 0 ? st->ahead_end : &st->ahead) = payload;
+    st->ahead_end = &payload->next;
+    st->n_ahead++;
+    st->ahead_bytes += payload->len;
+}
+
 static void drop_ahead(csvc_stream *st)
 {
     while (st->n_ahead > 0) {
-        csvc__payload_unref(st->ahead[st->ahead_first]);
-        st->ahead_first = (st->ahead_first + 1) % CSVC__STREAM_AHEAD;
-        st->n_ahead--;
+        csvc__payload_unref(csvc__stream_pop_ahead(st));
     }
-    st->ahead_bytes = 0;
 }
 
 void csvc__stream_release(csvc_stream *st)
@@ -294,10 +310,7 @@ static csvc_payload *take_ahead(csvc_stream *st, bool *ret_owed)
     if (st->n_ahead == 0 || st->in_code != CSVC_OK) {
         return NULL;
     }
-    payload = st->ahead[st->ahead_first];
-    st->ahead_first = (st->ahead_first + 1) % CSVC__STREAM_AHEAD;
-    st->n_ahead--;
-    st->ahead_bytes -= payload->len;
+    payload = csvc__stream_pop_ahead(st);
     /* not for each: a worker that keeps up would wake the loop for every message */
     if (st->n_ahead <= CSVC__STREAM_AHEAD / 2 && wants_more(st)) {
         *ret_owed = csvc__stream_want_turn(st);
@@ -490,9 +503,7 @@ void csvc__stream_message(csvc_stream *st, csvc_payload *message)
     if (st->ended || st->in_code != CSVC_OK) {
         csvc__payload_unref(message);
     } else {
-        st->ahead[(st->ahead_first + st->n_ahead) % CSVC__STREAM_AHEAD] = message;
-        st->n_ahead++;
-        st->ahead_bytes += message->len;
+        push_ahead(st, message);
         late = st->waiting_in > 0 && st->n_ahead < CSVC__STREAM_AHEAD / 2;
         if (!late) {
             wake(st);
@@ -539,23 +550,24 @@ void csvc__stream_end(csvc_stream *st, csvc_code why, bool drop_received)
 void csvc__stream_own(csvc_stream *st)
 {
     (void)pthread_mutex_lock(&st->lock);
-    for (uint32_t i = 0; i < st->n_ahead; i++) {
-        csvc_payload **at = &st->ahead[(st->ahead_first + i) % CSVC__STREAM_AHEAD];
+    for (uint32_t n = st->n_ahead; n > 0; n--) {
+        csvc_payload *payload = csvc__stream_pop_ahead(st);
         uint8_t *data;
-        csvc_payload *copy = csvc__payload_new((*at)->len, &data);
+        csvc_payload *copy = csvc__payload_new(payload->len, &data);
 
         if (copy == NULL) {
+            csvc__payload_unref(payload);
             drop_ahead(st);
             st->in_code = CSVC_RESOURCE_EXHAUSTED;
             break;
         }
-        for (size_t k = 0; k < (*at)->n_pieces; k++) {
-            memcpy(data, (*at)->pieces[k].data, (*at)->pieces[k].len);
-            data += (*at)->pieces[k].len;
+        for (size_t k = 0; k < payload->n_pieces; k++) {
+            memcpy(data, payload->pieces[k].data, payload->pieces[k].len);
+            data += payload->pieces[k].len;
         }
-        copy->compressed = (*at)->compressed;
-        csvc__payload_unref(*at);
-        *at = copy;
+        copy->compressed = payload->compressed;
+        csvc__payload_unref(payload);
+        push_ahead(st, copy);
     }
     (void)pthread_mutex_unlock(&st->lock);
 }

@@ -72,8 +72,8 @@ struct csvc_stream {
     bool refused; /* a send found the queue full, and on_writable has not followed yet */
     csvc__queued small[CSVC__STREAM_SMALL];
 
-    csvc_payload *ahead[CSVC__STREAM_AHEAD]; /* a ring */
-    uint32_t ahead_first, n_ahead;
+    csvc_payload *ahead, **ahead_end; /* a list; its end while it is not empty */
+    uint32_t n_ahead;
     size_t ahead_bytes;
     bool was_packed;  /* the message received last; whoever receives */
     bool decoding;    /* a thread has taken one out: the transport's call must stay */
@@ -148,6 +148,9 @@ void csvc__stream_move(csvc_stream *st);
 
 /* The transport's events. NULL messages are the owner's to understand: csvc__stream_at_end. */
 void csvc__stream_message(csvc_stream *st, csvc_payload *message);
+
+/* The first of those that were read ahead, when there are some. Under the lock. */
+csvc_payload *csvc__stream_pop_ahead(csvc_stream *st);
 void csvc__stream_at_end(csvc_stream *st);
 void csvc__stream_writable(csvc_stream *st);
 

@@ -53,7 +53,8 @@ typedef struct csvc_payload {
     size_t len; /* of all pieces */
     size_t n_pieces;
     const csvc_bytes *pieces;
-    bool compressed; /* the prefix's flag: `pieces` are still packed */
+    bool compressed;           /* the prefix's flag: `pieces` are still packed */
+    struct csvc_payload *next; /* for who has taken over a received one */
 } csvc_payload;
 
 CSVC_API void csvc__payload_ref(csvc_payload *payload);

@@ -16,7 +16,7 @@
 
 enum {
     STEP = 16,
-    HEAD = STEP, /* keeps what follows aligned */
+    HEAD = 8, /* keeps what follows aligned for all that nghttp2 has: pointers and int64_t */
     LONG = NG_MEMORY_CLASSES
 };
 

@@ -40,7 +40,7 @@ enum {
     NG_CONNECTION_WINDOW = 4 * 1024 * 1024,
     NG_SEND_AHEAD = 64 * 1024,    /* bytes of a stream that wait before the upper side has to */
     NG_MAX_HEADERS = 1 << 20,     /* bytes of headers that we send */
-    NG_SMALL = 64,                /* bytes of a message that need no memory of their own */
+    NG_SMALL = 48,                /* bytes of a message that need no memory of their own */
     NG_MAX_SPARE = 1024,          /* calls a loop keeps for reuse */
     NG_METADATA_GRACE = 64 * 1024 /* over its limit by less, the call is refused; by more, the
                                      connection */

@@ -169,7 +169,7 @@ static bool is_protocol(ng_request *rq, const uint8_t *name, size_t name_len, co
 
 static bool make_room(ng_request *rq)
 {
-    const size_t max = rq->max_entries == 0 ? 8 : 2 * rq->max_entries;
+    const size_t max = rq->max_entries == 0 ? 4 : 2 * rq->max_entries;
     ng_entry *entries = NULL;
 
     if (rq->n_entries < rq->max_entries) {
