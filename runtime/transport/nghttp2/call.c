@@ -132,6 +132,7 @@ static void prepare(ng_call *call)
     call->n_prefix = call->msg_len = call->msg_got = 0;
     call->unread.failed = false;
     call->queue_end = &call->queue;
+    call->promised = 0;
     call->submitted = call->deferred = call->ending = false;
     call->end_queued = call->end_sent = call->blocked = false;
     call->gzip = call->say_accepts = false;
@@ -299,8 +300,8 @@ static void turn_away(ng_call *call, const char *http_status, const char *text)
     const int32_t stream = call->stream;
 
     (void)nghttp2_session_set_stream_user_data(conn->session, stream, NULL);
-    csvc__ng_send_refusal(conn, stream, http_status, CSVC_INTERNAL, text);
     csvc__ng_call_free(call);
+    csvc__ng_send_refusal(conn, stream, http_status, CSVC_INTERNAL, text);
 }
 
 bool csvc__ng_call_path(ng_call *call, const uint8_t *path, size_t len)
@@ -348,6 +349,9 @@ void csvc__ng_call_headers(ng_call *call)
         csvc__ng_call_start(call, CSVC_INTERNAL, "the grpc-timeout is malformed");
     } else if (call->method == NULL || !call->method->reads_first) {
         csvc__ng_call_start(call, CSVC_OK, NULL);
+    } else if (call->deadline != INT64_MAX &&
+               csvc__timer_set(&call->loop->base, &call->timer, call->deadline) != CSVC_OK) {
+        csvc__ng_call_start(call, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
 }
 
@@ -355,8 +359,24 @@ void csvc__ng_call_headers(ng_call *call)
 
 static void out_of_time(csvc_timer *timer)
 {
-    csvc__ng_call_cut(NG_CONTAINER(timer, ng_call, timer), CSVC_DEADLINE_EXCEEDED,
-                      "Deadline Exceeded");
+    static const char text[] = "Deadline Exceeded";
+    ng_call *call = NG_CONTAINER(timer, ng_call, timer);
+
+    if (call->started) {
+        csvc__ng_call_cut(call, CSVC_DEADLINE_EXCEEDED, text);
+    } else { /* its message is not all here */
+        call->broken = true;
+        csvc__ng_call_start(call, CSVC_DEADLINE_EXCEEDED, text);
+    }
+}
+
+/* A message that nobody will take any more counts as sent. */
+static void answer_send(ng_call *call)
+{
+    if (call->blocked) {
+        call->blocked = false;
+        csvc__ng_call_ready(call, NG_READY_WRITABLE);
+    }
 }
 
 void csvc__ng_call_cut(ng_call *call, csvc_code code, const char *text)
@@ -367,6 +387,7 @@ void csvc__ng_call_cut(ng_call *call, csvc_code code, const char *text)
     call->cut = true;
     csvc__timer_stop(&call->loop->base, &call->timer);
     csvc__ng_send_cut(call, code, text);
+    answer_send(call);
     if (call->started && !call->finished) {
         csvc__ng_call_ready(call, NG_READY_CANCELLED);
     }
@@ -395,5 +416,6 @@ void csvc__ng_call_gone(ng_call *call)
         return;
     }
     call->cut = true;
+    answer_send(call);
     csvc__ng_call_ready(call, call->finished ? NG_READY_CLOSED : NG_READY_CANCELLED);
 }

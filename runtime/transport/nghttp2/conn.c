@@ -27,6 +27,10 @@ enum {
 #define LAST_WAIT   (1 * CSVC__SECOND) /* for the answer that lets us say which call was the last */
 #define STUCK_LIMIT (60 * CSVC__SECOND) /* a peer that reads nothing of what it asked for */
 #define LINGER      (250 * CSVC__MS)
+#define LAST_WORD   (1 * CSVC__SECOND) /* to take what says why it is closed */
+#define DRAIN_LIMIT                                                                                \
+    (2 * CSVC__SECOND) /* as STUCK_LIMIT, of one that has no calls and is to end                   \
+                        */
 
 static void on_timer(csvc_timer *timer);
 static void arrive(csvc_task *task);
@@ -99,6 +103,12 @@ static int64_t sooner(int64_t x, int64_t y)
     return x < y ? x : y;
 }
 
+/* How long it may take nothing of what is written. */
+static int64_t patience(const ng_conn *conn)
+{
+    return conn->draining && conn->n_calls == 0 ? DRAIN_LIMIT : STUCK_LIMIT;
+}
+
 static int64_t next_due(const ng_conn *conn)
 {
     const ng_times *times = &conn->loop->ts->times;
@@ -120,7 +130,10 @@ static int64_t next_due(const ng_conn *conn)
         due = sooner(due, after(conn->drained, LAST_WAIT));
     }
     if (conn->n_pending > 0) {
-        due = sooner(due, after(conn->stuck, STUCK_LIMIT));
+        due = sooner(due, after(conn->stuck, patience(conn)));
+    }
+    if (conn->headers_by != 0) {
+        due = sooner(due, conn->headers_by);
     }
     return sooner(due, conn->over_by);
 }
@@ -135,7 +148,7 @@ void csvc__ng_conn_watch(ng_conn *conn)
     if (csvc__timer_set(&conn->loop->base, &conn->timer, due) != CSVC_OK) {
         conn->why = "no memory for a timer"; /* without one it would have no end */
         csvc__ng_refused(conn->loop->ts, CSVC__NET_NO_MEMORY);
-        conn->spent = true;
+        conn->spent = conn->failed = true;
         csvc__ng_conn_dirty(conn);
     }
 }
@@ -144,7 +157,9 @@ static void ask_for_life(ng_conn *conn)
 {
     conn->pinged = true;
     conn->ping_due = after(conn->loop->now, conn->loop->ts->times.keepalive_timeout);
-    (void)nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL);
+    if (nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL) != 0) {
+        csvc__ng_conn_fail(conn);
+    }
     csvc__ng_conn_dirty(conn);
 }
 
@@ -173,9 +188,13 @@ static void on_timer(csvc_timer *timer)
         end_for(conn, "it did not begin in time", CSVC__NET_TOO_SLOW);
         return;
     }
-    if (conn->n_pending > 0 && now >= after(conn->stuck, STUCK_LIMIT)) {
+    if (conn->n_pending > 0 && now >= after(conn->stuck, patience(conn))) {
         end_for(conn, "it reads nothing", NG_READS_NOTHING);
         return;
+    }
+    if (conn->headers_by != 0 && now >= conn->headers_by) {
+        conn->headers_by = 0;
+        csvc__ng_guard_slow_headers(conn);
     }
     if (conn->pinged && now >= conn->ping_due) {
         end_for(conn, "it shows no life", NG_KEEPALIVE_TIMEOUT);
@@ -266,16 +285,25 @@ static void broken(ng_conn *conn, int error)
 
     if (error == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
         code = NGHTTP2_PROTOCOL_ERROR;
-    } else if (error == NGHTTP2_ERR_FLOODED || error == NGHTTP2_ERR_TOO_MANY_SETTINGS) {
+    } else if (error == NGHTTP2_ERR_FLOODED || error == NGHTTP2_ERR_TOO_MANY_SETTINGS ||
+               error == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
         code = NGHTTP2_ENHANCE_YOUR_CALM;
     }
-    if (conn->why == NULL) {
-        conn->why = nghttp2_strerror(error);
-        csvc__ng_refused(conn->loop->ts, NG_PROTOCOL_ERROR);
+    csvc__ng_conn_spend(conn, nghttp2_strerror(error), NG_PROTOCOL_ERROR);
+    if (nghttp2_session_terminate_session(conn->session, code) != 0) {
+        csvc__ng_conn_fail(conn);
     }
-    conn->spent = true;
-    (void)nghttp2_session_terminate_session(conn->session, code);
-    csvc__ng_conn_dirty(conn);
+}
+
+/* A header block has all the time that a beginning has. */
+static void mind_headers(ng_conn *conn)
+{
+    if (conn->current == NULL) {
+        conn->headers_by = 0;
+    } else if (conn->headers_by == 0) {
+        conn->headers_by = after(conn->loop->now, conn->loop->ts->times.handshake);
+        csvc__ng_conn_watch(conn);
+    }
 }
 
 /* Bytes; 0: none now; below 0: there will be none. */
@@ -361,6 +389,7 @@ static void read_all(ng_conn *conn)
             broken(conn, (int)taken);
             return;
         }
+        mind_headers(conn);
     } while (may_have_more(conn, (size_t)n, reads));
 }
 
@@ -387,7 +416,7 @@ void csvc__ng_conn_events(ng_conn *conn, uint32_t events)
 void csvc__ng_conn_linger(ng_conn *conn)
 {
     conn->shut = true;
-    conn->over_by = conn->loop->now + LINGER;
+    conn->over_by = sooner(conn->over_by, conn->loop->now + LINGER);
     (void)shutdown(conn->source.fd, SHUT_WR);
     csvc__ng_conn_watch(conn);
     if (conn->timer.slot == 0) {
@@ -401,9 +430,11 @@ void csvc__ng_conn_say_last(ng_conn *conn)
         return;
     }
     conn->last_said = true;
-    (void)nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
-                                nghttp2_session_get_last_proc_stream_id(conn->session),
-                                NGHTTP2_NO_ERROR, NULL, 0);
+    if (nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
+                              nghttp2_session_get_last_proc_stream_id(conn->session),
+                              NGHTTP2_NO_ERROR, NULL, 0) != 0) {
+        csvc__ng_conn_fail(conn);
+    }
     csvc__ng_conn_dirty(conn);
 }
 
@@ -425,6 +456,32 @@ void csvc__ng_conn_drain(ng_conn *conn)
     (void)nghttp2_submit_shutdown_notice(conn->session);
     (void)nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, (const uint8_t *)"draining");
     csvc__ng_conn_dirty(conn);
+    csvc__ng_conn_watch(conn);
+}
+
+void csvc__ng_conn_spend(ng_conn *conn, const char *why, const char *word)
+{
+    if (conn->spent) {
+        return;
+    }
+    csvc__ng_refused(conn->loop->ts, word);
+    conn->spent = true;
+    conn->why = conn->why != NULL ? conn->why : why;
+    conn->over_by = sooner(conn->over_by, conn->loop->now + LAST_WORD);
+    csvc__ng_conn_watch(conn);
+    csvc__ng_conn_dirty(conn);
+}
+
+void csvc__ng_conn_fail(ng_conn *conn)
+{
+    csvc__ng_conn_spend(conn, "no memory", CSVC__NET_NO_MEMORY);
+    conn->failed = true;
+    csvc__ng_conn_dirty(conn);
+}
+
+void csvc__ng_conn_give_up_by(ng_conn *conn, int64_t when)
+{
+    conn->over_by = sooner(conn->over_by, when);
     csvc__ng_conn_watch(conn);
 }
 

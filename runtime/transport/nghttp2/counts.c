@@ -4,12 +4,23 @@
 
 #include <base/banned.h>
 
-static const char *const words[] = {
-    CSVC__NET_TOO_MANY,   CSVC__NET_NO_DESCRIPTORS, CSVC__NET_NO_MEMORY,
-    CSVC__NET_TOO_SLOW,   NG_TLS_HANDSHAKE,         NG_KEEPALIVE_TIMEOUT,
-    NG_READS_NOTHING,     NG_PROTOCOL_ERROR,        NG_TOO_MANY_RESETS,
-    NG_TOO_MANY_SETTINGS, NG_TOO_MANY_PINGS,        NG_TOO_MANY_EMPTY,
-    NG_TOO_MANY_CONTROL,  NG_TOO_MUCH_METADATA,     NULL};
+static const char *const words[] = {CSVC__NET_TOO_MANY,
+                                    CSVC__NET_NO_DESCRIPTORS,
+                                    CSVC__NET_NO_MEMORY,
+                                    CSVC__NET_TOO_SLOW,
+                                    NG_TLS_HANDSHAKE,
+                                    NG_KEEPALIVE_TIMEOUT,
+                                    NG_READS_NOTHING,
+                                    NG_PROTOCOL_ERROR,
+                                    NG_TOO_MANY_RESETS,
+                                    NG_TOO_MANY_SETTINGS,
+                                    NG_TOO_MANY_PINGS,
+                                    NG_TOO_MANY_EMPTY,
+                                    NG_TOO_MANY_CONTROL,
+                                    NG_TOO_MUCH_METADATA,
+                                    NG_HEADERS_TOO_SLOW,
+                                    NG_TOO_MANY_STREAMS,
+                                    NULL};
 
 void csvc__ng_counts(const csvc_tserver *ts)
 {

@@ -17,15 +17,16 @@ enum {
     THOUSAND = 1000
 };
 
+/* `credit`, in thousandths: for a call that is answered, or (NG_OTHER) for a frame of one. */
 static const struct {
-    int64_t burst, per_second;
+    int64_t burst, per_second, credit;
     const char *text;
 } budgets[NG_ABUSES] = {
-    [NG_RESETS] = {5000, 1000, NG_TOO_MANY_RESETS},
-    [NG_SETTINGS] = {100, 10, NG_TOO_MANY_SETTINGS},
-    [NG_PINGS] = {1000, 100, NG_TOO_MANY_PINGS},
-    [NG_EMPTY] = {1000, 100, NG_TOO_MANY_EMPTY},
-    [NG_OTHER] = {20000, 20000, NG_TOO_MANY_CONTROL},
+    [NG_RESETS] = {5000, 1000, 1 * THOUSAND, NG_TOO_MANY_RESETS},
+    [NG_SETTINGS] = {100, 10, 0, NG_TOO_MANY_SETTINGS},
+    [NG_PINGS] = {1000, 100, 0, NG_TOO_MANY_PINGS},
+    [NG_EMPTY] = {1000, 100, 0, NG_TOO_MANY_EMPTY},
+    [NG_OTHER] = {20000, 20000, 2 * THOUSAND, NG_TOO_MANY_CONTROL},
 };
 
 /* The connection ends when this has been said. */
@@ -34,62 +35,77 @@ static void send_away(ng_conn *conn, const char *text)
     if (conn->spent) {
         return;
     }
-    conn->spent = true;
-    conn->why = text;
-    csvc__ng_refused(conn->loop->ts, text);
-    (void)nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
-                                nghttp2_session_get_last_proc_stream_id(conn->session),
-                                NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)text, strlen(text));
-    csvc__ng_conn_dirty(conn);
+    csvc__ng_conn_spend(conn, text, text);
+    if (nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
+                              nghttp2_session_get_last_proc_stream_id(conn->session),
+                              NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)text,
+                              strlen(text)) != 0) {
+        csvc__ng_conn_fail(conn);
+    }
 }
 
-bool csvc__ng_guard(ng_conn *conn, ng_abuse what)
+/* What time has brought. */
+static void refill(ng_conn *conn, ng_abuse what)
 {
     ng_budget *b = &conn->budgets[what];
     const int64_t full = budgets[what].burst * THOUSAND;
     const int64_t now = conn->loop->now;
+    const int64_t ms = (now - b->at) / CSVC__MS;
 
     if (b->at == 0) {
-        b->tokens = full;
-    } else if (now > b->at) {
-        const int64_t ms = (now - b->at) / CSVC__MS;
-
-        if (ms > 0) {
-            b->tokens += ms * budgets[what].per_second;
-            b->tokens = b->tokens > full ? full : b->tokens;
-            b->at += ms * CSVC__MS;
-        }
+        b->at = now;
+        b->tokens += full;
+    } else if (ms > 0) {
+        b->at += ms * CSVC__MS;
+        b->tokens =
+            ms > full / budgets[what].per_second ? full : b->tokens + ms * budgets[what].per_second;
     }
-    b->at = b->at == 0 ? now : b->at;
-    b->tokens -= THOUSAND;
-    if (b->tokens >= 0) {
-        return true;
-    }
-    send_away(conn, budgets[what].text);
-    return false;
+    b->tokens = b->tokens > full ? full : b->tokens;
 }
 
-bool csvc__ng_guard_ping(ng_conn *conn)
+void csvc__ng_guard(ng_conn *conn, ng_abuse what)
+{
+    ng_budget *b = &conn->budgets[what];
+
+    refill(conn, what);
+    b->tokens -= THOUSAND;
+    if (b->tokens < 0) {
+        send_away(conn, budgets[what].text);
+    }
+}
+
+void csvc__ng_guard_credit(ng_conn *conn, ng_abuse what)
+{
+    conn->budgets[what].tokens += budgets[what].credit; /* what is too much, refill takes away */
+}
+
+void csvc__ng_guard_ping(ng_conn *conn)
 {
     const int64_t least = conn->loop->ts->times.min_ping;
     const int64_t now = conn->loop->now;
 
-    if (!csvc__ng_guard(conn, NG_PINGS)) {
-        return false;
-    }
+    csvc__ng_guard(conn, NG_PINGS);
     if (now >= conn->ping_ok) {
         conn->ping_ok = least < INT64_MAX - now ? now + least : INT64_MAX;
-        return true;
+        return;
     }
     conn->strikes++;
-    if (conn->strikes <= STRIKES) {
-        return true;
+    if (conn->strikes > STRIKES) {
+        send_away(conn, NG_TOO_MANY_PINGS);
     }
-    send_away(conn, NG_TOO_MANY_PINGS);
-    return false;
 }
 
 void csvc__ng_guard_headers(ng_conn *conn)
 {
     send_away(conn, NG_TOO_MUCH_METADATA);
+}
+
+void csvc__ng_guard_slow_headers(ng_conn *conn)
+{
+    send_away(conn, NG_HEADERS_TOO_SLOW);
+}
+
+void csvc__ng_guard_streams(ng_conn *conn)
+{
+    send_away(conn, NG_TOO_MANY_STREAMS);
 }

@@ -248,10 +248,11 @@ struct ng_call {
     /* sending */
     ng_msg *reserved; /* not sent yet */
     ng_msg *queue, **queue_end;
-    size_t queued;  /* bytes */
-    bool submitted; /* headers */
-    bool deferred;  /* nghttp2 waits for us */
-    bool ending;    /* after the queue */
+    size_t queued;   /* bytes */
+    bool submitted;  /* headers */
+    bool deferred;   /* nghttp2 waits for us */
+    size_t promised; /* bytes of a DATA frame that nghttp2 has begun and not written */
+    bool ending;     /* after the queue */
     bool end_queued, end_sent;
     bool blocked; /* a writable is owed when the queue is shorter */
     bool gzip;    /* the headers say so */
@@ -328,6 +329,8 @@ typedef struct ng_budget {
 #define NG_TOO_MANY_EMPTY    "too_many_empty_frames"
 #define NG_TOO_MANY_CONTROL  "too_many_control_frames"
 #define NG_TOO_MUCH_METADATA "too_much_metadata"
+#define NG_HEADERS_TOO_SLOW  "headers_too_slow"
+#define NG_TOO_MANY_STREAMS  "too_many_streams"
 
 typedef enum ng_abuse {
     NG_RESETS,
@@ -366,6 +369,9 @@ struct ng_conn {
     bool at_hand; /* what is said now goes out when all that was read has been dealt with */
     bool open, begun, draining, last_said, shut;
     bool spent;     /* what comes is no longer looked at */
+    bool sent_away; /* and the last frame, which says why, is out */
+    bool failed;    /* no memory for what has to be said: it is closed without */
+    bool settings_sent;
     bool wants_out; /* in the epoll set */
     csvc_task task; /* comes to its loop */
 
@@ -374,7 +380,8 @@ struct ng_conn {
     const ng_method *called; /* last */
     ng_call *calls;
     size_t n_calls;
-    ng_call *ended; /* their last frame is about to be written; linked by next_ended */
+    size_t n_streams; /* with those that are no calls, being refused */
+    ng_call *ended;   /* their last frame is about to be written; linked by next_ended */
 
     uint8_t *pending; /* written by us, not yet taken by the socket */
     size_t n_pending, pending_at;
@@ -382,7 +389,8 @@ struct ng_conn {
 
     csvc_timer timer;
     int64_t begun_by, idle_since, heard, ping_due, drained, over_by, age_due;
-    bool pinged; /* keepalive's, no answer yet */
+    int64_t headers_by; /* 0: none are half here */
+    bool pinged;        /* keepalive's, no answer yet */
     bool drain_pinged;
     int64_t ping_ok; /* when the peer's next ping is early no more */
     unsigned strikes;
@@ -403,6 +411,12 @@ void csvc__ng_conn_say_last(ng_conn *conn); /* no calls behind those that are kn
 void csvc__ng_conn_linger(ng_conn *conn);
 /* Closes it now, and ends its calls. Not from within nghttp2. */
 void csvc__ng_conn_abort(ng_conn *conn);
+void csvc__ng_conn_give_up_by(ng_conn *conn, int64_t when); /* or before */
+/* Soon, in place of what there is no memory to say. From anywhere. */
+void csvc__ng_conn_fail(ng_conn *conn);
+/* What comes from now on is not looked at; what is to be said of it goes out, but not for long.
+ * `why` is for the log, `word` for who counts. */
+void csvc__ng_conn_spend(ng_conn *conn, const char *why, const char *word);
 void csvc__ng_conn_unref(ng_conn *conn);
 /* When something that a timer looks at has come nearer. */
 void csvc__ng_conn_watch(ng_conn *conn);
@@ -410,16 +424,22 @@ bool csvc__ng_conn_epoll(ng_conn *conn); /* what it waits for; false: no memory 
 
 /* session.c */
 nghttp2_session *csvc__ng_session_new(ng_conn *conn);
+/* The first of its frames, on the way out. */
+void csvc__ng_session_first(const ng_conn *conn, uint8_t *frame, size_t len);
 bool csvc__ng_sessions_prepare(struct csvc_tserver *ts); /* what all sessions share */
 void csvc__ng_sessions_release(struct csvc_tserver *ts);
 
 /* sieve.c. Hands over what was read; below 0: what nghttp2 cannot go on from. */
 ssize_t csvc__ng_sieve_recv(ng_conn *conn, const uint8_t *data, size_t len);
 
-/* guard.c. False: too much; the connection ends. */
-bool csvc__ng_guard(ng_conn *conn, ng_abuse what);
-bool csvc__ng_guard_ping(ng_conn *conn);
-void csvc__ng_guard_headers(ng_conn *conn); /* far too many */
+/* guard.c: too much of something, and the connection ends. */
+void csvc__ng_guard(ng_conn *conn, ng_abuse what);
+void csvc__ng_guard_ping(ng_conn *conn);
+void csvc__ng_guard_headers(ng_conn *conn);      /* far too many */
+void csvc__ng_guard_slow_headers(ng_conn *conn); /* they do not end */
+void csvc__ng_guard_streams(ng_conn *conn);      /* refused ones, whose refusals are not read */
+/* For calls that are answered a peer may do more of it. */
+void csvc__ng_guard_credit(ng_conn *conn, ng_abuse what);
 
 /* ---- server.c ---- */
 

@@ -209,8 +209,17 @@ static bool gather_and_write(ng_conn *conn, ng_out *out)
         if (csvc__ng_out_has_room(out)) {
             n = nghttp2_session_mem_send(conn->session, &frame);
             if (n > 0) {
+                uint8_t *at = out->bytes + out->len;
+
                 csvc__ng_out_copy(out, frame, (size_t)n);
-                continue;
+                if (!conn->settings_sent) {
+                    conn->settings_sent = true;
+                    csvc__ng_session_first(conn, at, (size_t)n);
+                }
+                if (!conn->sent_away) {
+                    continue;
+                }
+                n = 0; /* nothing goes behind it */
             }
             more = out->full; /* DATA is gathered by its callback, which stopped */
         }
@@ -226,6 +235,9 @@ static bool gather_and_write(ng_conn *conn, ng_out *out)
 
 static bool is_all_said(const ng_conn *conn)
 {
+    if (conn->sent_away) {
+        return true;
+    }
     if (nghttp2_session_want_write(conn->session)) {
         return false;
     }
@@ -244,14 +256,14 @@ void csvc__ng_flush(ng_conn *conn)
     if (conn->n_pending > 0) {
         ok = write_pending(conn);
     }
-    if (ok && conn->n_pending == 0) {
+    if (ok && conn->n_pending == 0 && !conn->sent_away) {
         ok = gather_and_write(conn, &conn->loop->out);
         csvc__ng_out_clear(&conn->loop->out);
     }
     if (ok && conn->n_pending == 0) {
         tell_ended(conn);
     }
-    if (!ok || !csvc__ng_conn_epoll(conn)) {
+    if (!ok || conn->failed || !csvc__ng_conn_epoll(conn)) {
         csvc__ng_conn_abort(conn);
         return;
     }

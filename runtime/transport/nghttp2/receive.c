@@ -14,7 +14,8 @@
 
 enum {
     PREFIX = 5,
-    FIRST_ROOM = 64 * 1024, /* for a message that claims to be longer */
+    FIRST_ROOM = 1024, /* for a message that claims to be longer than what is here of it */
+    GROWTH = 4,
     KEPT_UNREAD = 4096
 };
 
@@ -51,12 +52,13 @@ static void dispose(csvc_payload *base)
 }
 
 /* NULL: no memory, or too much of it is taken. */
-static ng_payload *payload_new(ng_call *call, size_t len)
+static ng_payload *payload_new(ng_call *call, size_t len, size_t here)
 {
     csvc_tserver *ts = call->loop->ts;
     ng_payload *p = &call->small_in;
-    size_t room = len < FIRST_ROOM ? len : FIRST_ROOM;
+    size_t room = here > FIRST_ROOM ? here : FIRST_ROOM;
 
+    room = room < len ? room : len;
     if (len <= NG_SMALL && !atomic_load_explicit(&p->used, memory_order_acquire)) {
         atomic_store_explicit(&p->used, true, memory_order_relaxed);
         p->embedded = true;
@@ -89,7 +91,7 @@ static ng_payload *payload_new(ng_call *call, size_t len)
 
 static bool grow(ng_payload *p, size_t len)
 {
-    const size_t room = 2 * p->room < len ? 2 * p->room : len;
+    const size_t room = GROWTH * p->room < len ? GROWTH * p->room : len;
     uint8_t *data = NULL;
 
     if (!count(p->ts, room - p->room)) {
@@ -130,7 +132,8 @@ static bool wants(const ng_call *call)
                          : call->method != NULL && call->method->reads_first && !call->has_first;
 }
 
-static void begin_message(ng_call *call)
+/* Of which so many bytes are here. */
+static void begin_message(ng_call *call, size_t here)
 {
     const uint8_t *at = call->prefix;
     const size_t len = (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | at[4];
@@ -145,7 +148,7 @@ static void begin_message(ng_call *call)
     } else if (len > call->loop->ts->max_message) {
         fail(call, CSVC_RESOURCE_EXHAUSTED, "a message is longer than this server allows");
     } else {
-        call->msg = payload_new(call, len);
+        call->msg = payload_new(call, len, here);
         if (call->msg == NULL) {
             fail(call, CSVC_RESOURCE_EXHAUSTED, "no memory for a message");
             return;
@@ -191,7 +194,7 @@ static size_t feed(ng_call *call, const uint8_t *data, size_t len)
             if (call->n_prefix < PREFIX) {
                 break;
             }
-            begin_message(call);
+            begin_message(call, len - at);
             continue;
         }
         n = call->msg_len - call->msg_got;
@@ -221,8 +224,10 @@ static size_t feed(ng_call *call, const uint8_t *data, size_t len)
 
 static void consume(ng_call *call, size_t len)
 {
-    if (len > 0 && call->stream != 0) {
-        (void)nghttp2_session_consume_stream(call->conn->session, call->stream, len);
+    if (len > 0 && call->stream != 0 &&
+        nghttp2_session_consume_stream(call->conn->session, call->stream, len) ==
+            NGHTTP2_ERR_NOMEM) {
+        csvc__ng_conn_fail(call->conn);
     }
 }
 

@@ -15,6 +15,7 @@
 enum {
     ENTRY_OVERHEAD = 32, /* RFC 9113, 6.5.2 */
     KEPT_TEXT = 4096,    /* bytes that go to the next call */
+    KEPT_ENTRIES = 64,
     TIMEOUT_DIGITS = 8
 };
 
@@ -25,6 +26,16 @@ void csvc__ng_request_reset(ng_request *rq)
     }
     csvc__buffer_clear(&rq->text);
     rq->text.failed = false;
+    if (rq->max_entries > KEPT_ENTRIES) {
+        csvc__free(rq->entries);
+        rq->entries = NULL;
+        rq->max_entries = 0;
+    }
+    if (rq->max_view > KEPT_ENTRIES) {
+        csvc__free(rq->view);
+        rq->view = NULL;
+        rq->max_view = 0;
+    }
     rq->n_entries = 0;
     rq->n_view = 0;
     rq->path_len = 0;
@@ -58,6 +69,7 @@ static bool read_timeout(const uint8_t *value, size_t len, int64_t *ret_nanos)
     static const int64_t nanos[] = {
         3600 * CSVC__SECOND, 60 * CSVC__SECOND, CSVC__SECOND, CSVC__MS, 1000, 1};
     const char *unit = NULL;
+    int64_t unit_nanos = 0;
     int64_t n = 0;
 
     if (len < 2 || len > TIMEOUT_DIGITS + 1) {
@@ -73,7 +85,8 @@ static bool read_timeout(const uint8_t *value, size_t len, int64_t *ret_nanos)
     if (unit == NULL) {
         return false;
     }
-    *ret_nanos = n * nanos[unit - units];
+    unit_nanos = nanos[unit - units];
+    *ret_nanos = n > INT64_MAX / unit_nanos ? INT64_MAX : n * unit_nanos; /* 11,000 years */
     return true;
 }
 
@@ -187,11 +200,13 @@ static bool make_room(ng_request *rq)
 void csvc__ng_request_header(ng_request *rq, size_t max_metadata, const uint8_t *name,
                              size_t name_len, const uint8_t *value, size_t value_len)
 {
+    ng_entry entry;
+
     rq->bytes += name_len + value_len + ENTRY_OVERHEAD;
     if (IS(name, name_len, ":path") && rq->n_entries == 0) {
         csvc__buffer_clear(&rq->text);
         csvc__buffer_add(&rq->text, value, value_len);
-        rq->path_len = value_len;
+        rq->path_len = csvc__buffer_ok(&rq->text) ? value_len : 0;
         return;
     }
     if (is_protocol(rq, name, name_len, value, value_len)) {
@@ -206,7 +221,7 @@ void csvc__ng_request_header(ng_request *rq, size_t max_metadata, const uint8_t 
         rq->no_memory = true;
         return;
     }
-    rq->entries[rq->n_entries++] = (ng_entry){
+    entry = (ng_entry){
         .key = (uint32_t)rq->text.len,
         .key_len = (uint32_t)name_len,
         .value = (uint32_t)(rq->text.len + name_len),
@@ -214,6 +229,9 @@ void csvc__ng_request_header(ng_request *rq, size_t max_metadata, const uint8_t 
     };
     csvc__buffer_add(&rq->text, name, name_len);
     csvc__buffer_add(&rq->text, value, value_len);
+    if (csvc__buffer_ok(&rq->text)) {
+        rq->entries[rq->n_entries++] = entry;
+    }
 }
 
 /* ---- as the seam shows it ---- */

@@ -83,6 +83,9 @@ static void put_metadata(csvc__buffer *b, csvc_md_list list, uint32_t *n)
 
         if (key.len > 4 && memcmp(key.data + key.len - 4, "-bin", 4) == 0) {
             csvc__base64_add(b, value.data, value.len);
+            while (csvc__buffer_ok(b) && value.len > 0 && b->data[b->len - 1] == '=') {
+                b->len--; /* sent without padding (PROTOCOL-HTTP2) */
+            }
         } else {
             csvc__buffer_add(b, value.data, value.len);
         }
@@ -153,7 +156,10 @@ static size_t add_records(nghttp2_nv *nva, size_t n, const csvc__buffer *b, uint
 static void reset(ng_call *call, uint32_t code)
 {
     if (call->stream != 0) {
-        (void)nghttp2_submit_rst_stream(call->conn->session, NGHTTP2_FLAG_NONE, call->stream, code);
+        if (nghttp2_submit_rst_stream(call->conn->session, NGHTTP2_FLAG_NONE, call->stream, code) !=
+            0) {
+            csvc__ng_conn_fail(call->conn);
+        }
         csvc__ng_conn_dirty(call->conn);
     }
 }
@@ -225,9 +231,10 @@ void csvc__ng_send_refusal(ng_conn *conn, int32_t stream, const char *http_statu
     };
 
     if (nghttp2_submit_response(conn->session, stream, nva, sizeof(nva) / sizeof(nva[0]), NULL) !=
-        0) {
-        (void)nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, stream,
-                                        NGHTTP2_INTERNAL_ERROR);
+            0 &&
+        nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, stream,
+                                  NGHTTP2_INTERNAL_ERROR) != 0) {
+        csvc__ng_conn_fail(conn);
     }
     csvc__ng_conn_dirty(conn);
 }
@@ -375,7 +382,9 @@ static void resume(ng_call *call)
 {
     if (call->deferred) {
         call->deferred = false;
-        (void)nghttp2_session_resume_data(call->conn->session, call->stream);
+        if (nghttp2_session_resume_data(call->conn->session, call->stream) == NGHTTP2_ERR_NOMEM) {
+            csvc__ng_conn_fail(call->conn);
+        }
     }
     csvc__ng_conn_dirty(call->conn);
 }
@@ -402,6 +411,7 @@ ssize_t csvc__ng_send_read(nghttp2_session *session, int32_t stream, uint8_t *bu
         call->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
+    call->promised = n;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     return (ssize_t)n;
 }
@@ -448,10 +458,14 @@ int csvc__ng_send_data(nghttp2_session *session, nghttp2_frame *frame, const uin
     (void)session;
     (void)frame;
     (void)user;
+    if (call->promised != length) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* it was cut meanwhile */
+    }
     if (!csvc__ng_out_has_room(out)) {
         out->full = true;
         return NGHTTP2_ERR_WOULDBLOCK;
     }
+    call->promised = 0;
     csvc__ng_out_copy(out, head, 9);
     call->queued -= length;
     while (length > 0) {
@@ -604,12 +618,13 @@ static uint32_t reset_code(csvc_code code)
 void csvc__ng_send_cut(ng_call *call, csvc_code code, const char *text)
 {
     nghttp2_session *session = call->conn->session;
-    const bool within = call->queue != NULL && call->queue->sent > 0;
+    const bool within = call->promised > 0 || (call->queue != NULL && call->queue->sent > 0);
     const csvc_bytes bytes = {.len = strlen(text), .data = (const uint8_t *)text};
 
     if (call->end_queued) {
         return; /* nothing can be said behind the end */
     }
+    call->promised = 0;
     clear_queue(call);
     if (call->n_end > 0) {
         csvc__buffer_clear(&call->end);

@@ -22,6 +22,8 @@ enum {
     MIN_PING_MS = 5 * 60 * 1000
 };
 
+#define CUT_WAIT (500 * CSVC__MS) /* for the statuses of calls that the stop has ended */
+
 static void drain_one(csvc_task *task);
 static void cancel_one(csvc_task *task);
 static void end_one(csvc_task *task);
@@ -286,6 +288,7 @@ static void cancel_one(csvc_task *task)
         for (ng_call *call = conn->calls; call != NULL; call = call->next) {
             csvc__ng_call_cut(call, CSVC_UNAVAILABLE, "the server is stopping");
         }
+        csvc__ng_conn_give_up_by(conn, loop->now + CUT_WAIT); /* whose peer does not read */
     }
 }
 

@@ -6,14 +6,38 @@
 #include <base/banned.h>
 
 enum {
-    NEVER_BY_THEM = 1 << 30 /* budgets of nghttp2's own that guard.c has instead */
+    NEVER_BY_THEM = 1 << 30, /* budgets of nghttp2's own that guard.c has instead */
+    REFUSED_UNREAD = 1000,   /* streams refused, beside twice as many as there may be */
+    CONTINUATIONS = 8,       /* beside those that the longest metadata takes */
+    FRAME_PAYLOAD = 16384
 };
+
+#define UNLIMITED UINT32_C(0x7fffffff)
+#define IN_TIME   (20 * CSVC__MS) /* before its deadline: the peer's clock runs ahead of ours */
 
 /* ---- requests ---- */
 
 static ng_call *call_of(nghttp2_session *session, int32_t stream)
 {
     return nghttp2_session_get_stream_user_data(session, stream);
+}
+
+/*
+ * nghttp2 would end the whole connection for one stream too many, so it does not know the limit.
+ * Its header fields are decoded, as they have to be, and go nowhere.
+ */
+static void refuse(ng_conn *conn, int32_t stream)
+{
+    const size_t max = conn->loop->ts->max_streams;
+
+    csvc__ng_guard(conn, NG_RESETS);
+    if (conn->n_streams > 2 * max + REFUSED_UNREAD) {
+        csvc__ng_guard_streams(conn);
+    }
+    if (nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, stream,
+                                  NGHTTP2_REFUSED_STREAM) != 0) {
+        csvc__ng_conn_fail(conn);
+    }
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
@@ -25,6 +49,11 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         return 0;
     }
     conn->current = NULL;
+    conn->n_streams++;
+    if (conn->n_streams > conn->loop->ts->max_streams) {
+        refuse(conn, frame->hd.stream_id);
+        return 0;
+    }
     call = csvc__ng_call_new(conn, frame->hd.stream_id);
     if (call == NULL) { /* to a caller that is RESOURCE_EXHAUSTED */
         return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
@@ -45,7 +74,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)session;
     (void)frame;
     (void)flags;
-    if (call == NULL) {
+    if (call == NULL || conn->spent) {
         return 0; /* trailers of a request have no meaning */
     }
     if (name_len == 5 && memcmp(name, ":path", 5) == 0 &&
@@ -57,6 +86,19 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (call->request.bytes > (size_t)conn->loop->ts->max_metadata + NG_METADATA_GRACE) {
         csvc__ng_guard_headers(conn);
     }
+    return 0;
+}
+
+/* A field that HTTP/2 forbids for its value: left out, as gRPC wants it. */
+static int on_bad_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                         nghttp2_rcbuf *value, uint8_t flags, void *user)
+{
+    (void)session;
+    (void)frame;
+    (void)name;
+    (void)value;
+    (void)flags;
+    (void)user;
     return 0;
 }
 
@@ -100,7 +142,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 static void on_ping(ng_conn *conn, const nghttp2_frame *frame)
 {
     if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
-        (void)csvc__ng_guard_ping(conn);
+        csvc__ng_guard_ping(conn);
         return;
     }
     conn->pinged = false;
@@ -118,22 +160,19 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
         return 0;
     }
     switch (hd->type) {
-    case NGHTTP2_RST_STREAM:
-        (void)csvc__ng_guard(conn, NG_RESETS);
-        break;
     case NGHTTP2_SETTINGS:
-        (void)csvc__ng_guard(conn, NG_SETTINGS);
+        csvc__ng_guard(conn, NG_SETTINGS);
         break;
     case NGHTTP2_DATA:
         if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-            (void)csvc__ng_guard(conn, NG_EMPTY);
+            csvc__ng_guard(conn, NG_EMPTY);
         }
         break;
     case NGHTTP2_HEADERS:
     case NGHTTP2_PING:
         break;
     default:
-        (void)csvc__ng_guard(conn, NG_OTHER);
+        csvc__ng_guard(conn, NG_OTHER);
         break;
     }
     return 0;
@@ -152,6 +191,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         on_headers_end(session, conn, frame);
         break;
     case NGHTTP2_DATA:
+        if (frame->hd.length > 0 && frame->hd.length == frame->data.padlen) {
+            csvc__ng_guard(conn, NG_EMPTY);
+        }
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
             call = call_of(session, frame->hd.stream_id);
             if (call != NULL) {
@@ -182,28 +224,31 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
     ng_conn *conn = user;
     ng_call *call = NULL;
 
-    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
-        !conn->spent) { /* nghttp2's own; it reads no further */
-        conn->spent = true;
-        conn->why = nghttp2_http2_strerror(frame->goaway.error_code);
-        csvc__ng_refused(conn->loop->ts, NG_PROTOCOL_ERROR);
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+        /* nghttp2's own, where the connection is not spent by now; it reads no further */
+        csvc__ng_conn_spend(conn, nghttp2_http2_strerror(frame->goaway.error_code),
+                            NG_PROTOCOL_ERROR);
+        conn->sent_away = true;
+        return 0;
     }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
         return 0;
     }
+    csvc__ng_guard_credit(conn, NG_OTHER);
     conn->strikes = 0; /* a peer that is answered may ask whether we live */
     conn->ping_ok = 0;
     if (frame->hd.type != NGHTTP2_HEADERS || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
         return 0;
     }
     call = call_of(session, frame->hd.stream_id);
-    if (call == NULL) {
-        return 0;
+    if (call != NULL) {
+        call->end_sent = true;
     }
-    call->end_sent = true;
-    if (!call->half_closed) { /* and it need not send what it may still have */
-        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                        NGHTTP2_NO_ERROR);
+    /* and it need not send what it may still have */
+    if (nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0 &&
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                  NGHTTP2_NO_ERROR) != 0) {
+        csvc__ng_conn_fail(conn);
     }
     return 0;
 }
@@ -211,23 +256,42 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
 static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user)
 {
     (void)error;
-    (void)user;
-    if (frame->hd.type == NGHTTP2_HEADERS) {
-        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                        NGHTTP2_INTERNAL_ERROR);
+    if (frame->hd.type == NGHTTP2_HEADERS &&
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                  NGHTTP2_INTERNAL_ERROR) != 0) {
+        csvc__ng_conn_fail(user);
     }
+    return 0;
+}
+
+/* A stream that nghttp2 resets for what the peer has sent. */
+static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user)
+{
+    (void)session;
+    (void)frame;
+    (void)error;
+    csvc__ng_guard(user, NG_OTHER);
     return 0;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t code, void *user)
 {
+    ng_conn *conn = user;
     ng_call *call = call_of(session, stream);
 
     (void)code;
-    (void)user;
-    if (call != NULL) {
-        csvc__ng_call_gone(call);
+    conn->n_streams -= conn->n_streams > 0;
+    if (call == NULL) {
+        return 0;
     }
+    /* By a reset of the peer's, or by one that it has brought about: calls that it need not wait
+     * for. One whose time is up anyway costs nothing. */
+    if (call->end_sent) {
+        csvc__ng_guard_credit(conn, NG_RESETS);
+    } else if (conn->open && !call->cut && call->deadline > conn->loop->now + IN_TIME) {
+        csvc__ng_guard(conn, NG_RESETS);
+    }
+    csvc__ng_call_gone(call);
     return 0;
 }
 
@@ -243,11 +307,13 @@ bool csvc__ng_sessions_prepare(csvc_tserver *ts)
     ts->callbacks = cb;
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(cb, on_bad_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data_chunk);
     nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_sent);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_not_sent);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
     nghttp2_session_callbacks_set_send_data_callback(cb, csvc__ng_send_data);
     if (nghttp2_option_new(&ts->options) != 0) {
@@ -256,6 +322,9 @@ bool csvc__ng_sessions_prepare(csvc_tserver *ts)
     nghttp2_option_set_no_auto_window_update(ts->options, 1);
     nghttp2_option_set_no_closed_streams(ts->options, 1);
     nghttp2_option_set_stream_reset_rate_limit(ts->options, NEVER_BY_THEM, NEVER_BY_THEM);
+    nghttp2_option_set_max_continuations(
+        ts->options, CONTINUATIONS + (ts->max_metadata + NG_METADATA_GRACE) / FRAME_PAYLOAD);
+    nghttp2_option_set_max_send_header_block_length(ts->options, NG_MAX_HEADERS);
     return true;
 }
 
@@ -269,7 +338,7 @@ nghttp2_session *csvc__ng_session_new(ng_conn *conn)
 {
     const csvc_tserver *ts = conn->loop->ts;
     const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, ts->max_streams},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, UNLIMITED}, /* until csvc__ng_session_first */
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, NG_STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, ts->max_metadata},
     };
@@ -287,4 +356,23 @@ nghttp2_session *csvc__ng_session_new(ng_conn *conn)
         return NULL;
     }
     return session;
+}
+
+void csvc__ng_session_first(const ng_conn *conn, uint8_t *frame, size_t len)
+{
+    const uint32_t max = conn->loop->ts->max_streams;
+
+    if (frame[3] != NGHTTP2_SETTINGS) {
+        return;
+    }
+    for (size_t at = 9; at + 6 <= len; at += 6) {
+        uint8_t *value = frame + at + 2;
+
+        if (frame[at] == 0 && frame[at + 1] == NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) {
+            value[0] = (uint8_t)(max >> 24);
+            value[1] = (uint8_t)(max >> 16);
+            value[2] = (uint8_t)(max >> 8);
+            value[3] = (uint8_t)max;
+        }
+    }
 }

@@ -38,7 +38,7 @@ static void look(ng_conn *conn, const uint8_t *head)
     } else if (type == NGHTTP2_RST_STREAM && stream > sieve->last && stream % 2 == 1 &&
                sieve->left == RESET_LEN) {
         sieve->drops = true;
-        (void)csvc__ng_guard(conn, NG_RESETS);
+        csvc__ng_guard(conn, NG_RESETS);
     }
 }
 
