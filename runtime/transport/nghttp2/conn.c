@@ -390,6 +390,9 @@ static void read_all(ng_conn *conn)
             return;
         }
         mind_headers(conn);
+        if (conn->drain_answered) {
+            csvc__ng_conn_say_last(conn); /* all that came with the answer is known */
+        }
     } while (may_have_more(conn, (size_t)n, reads));
 }
 
@@ -439,8 +442,9 @@ void csvc__ng_conn_say_last(ng_conn *conn)
 }
 
 /*
- * First that the end is near, and a ping: what the peer sent before it read that comes before the
- * answer. Then which call is the last (RFC 9113, 6.8).
+ * First that the end is near, and behind that a ping (session.c; nghttp2 would let it overtake):
+ * what the peer sent before it read both comes before the answer. Then which call is the last (RFC
+ * 9113, 6.8).
  */
 void csvc__ng_conn_drain(ng_conn *conn)
 {
@@ -453,8 +457,9 @@ void csvc__ng_conn_drain(ng_conn *conn)
         return;
     }
     conn->drained = conn->loop->now;
-    (void)nghttp2_submit_shutdown_notice(conn->session);
-    (void)nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, (const uint8_t *)"draining");
+    if (nghttp2_submit_shutdown_notice(conn->session) != 0) {
+        csvc__ng_conn_fail(conn);
+    }
     csvc__ng_conn_dirty(conn);
     csvc__ng_conn_watch(conn);
 }

@@ -391,7 +391,7 @@ struct ng_conn {
     int64_t begun_by, idle_since, heard, ping_due, drained, over_by, age_due;
     int64_t headers_by; /* 0: none are half here */
     bool pinged;        /* keepalive's, no answer yet */
-    bool drain_pinged;
+    bool drain_pinged, drain_answered;
     int64_t ping_ok; /* when the peer's next ping is early no more */
     unsigned strikes;
     ng_budget budgets[NG_ABUSES];

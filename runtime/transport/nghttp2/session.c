@@ -15,6 +15,8 @@ enum {
 #define UNLIMITED UINT32_C(0x7fffffff)
 #define IN_TIME   (20 * CSVC__MS) /* before its deadline: the peer's clock runs ahead of ours */
 
+static const uint8_t drain_ping[8] = {'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
+
 /* ---- requests ---- */
 
 static ng_call *call_of(nghttp2_session *session, int32_t stream)
@@ -23,6 +25,7 @@ static ng_call *call_of(nghttp2_session *session, int32_t stream)
 }
 
 /*
+ * One too many, or behind the last one that GOAWAY names when it has not gone out yet.
  * nghttp2 would end the whole connection for one stream too many, so it does not know the limit.
  * Its header fields are decoded, as they have to be, and go nowhere.
  */
@@ -50,7 +53,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     }
     conn->current = NULL;
     conn->n_streams++;
-    if (conn->n_streams > conn->loop->ts->max_streams) {
+    if (conn->n_streams > conn->loop->ts->max_streams || conn->last_said) {
         refuse(conn, frame->hd.stream_id);
         return 0;
     }
@@ -146,9 +149,9 @@ static void on_ping(ng_conn *conn, const nghttp2_frame *frame)
         return;
     }
     conn->pinged = false;
-    if (conn->draining) {
-        csvc__ng_conn_say_last(conn); /* what the peer sent before it heard of the end is here */
-    }
+    conn->drain_answered = conn->drain_answered ||
+                           (conn->drain_pinged &&
+                            memcmp(frame->ping.opaque_data, drain_ping, sizeof(drain_ping)) == 0);
 }
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
@@ -229,6 +232,13 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
         csvc__ng_conn_spend(conn, nghttp2_http2_strerror(frame->goaway.error_code),
                             NG_PROTOCOL_ERROR);
         conn->sent_away = true;
+        return 0;
+    }
+    if (frame->hd.type == NGHTTP2_GOAWAY && conn->draining && !conn->drain_pinged) {
+        conn->drain_pinged = true;
+        if (nghttp2_submit_ping(session, NGHTTP2_FLAG_NONE, drain_ping) != 0) {
+            csvc__ng_conn_fail(conn);
+        }
         return 0;
     }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
