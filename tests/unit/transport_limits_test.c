@@ -1,4 +1,4 @@
-/* What connections may do over the C core and for how long, and how long messages may be that go
+/* What connections may do and for how long, and how long messages may be that go
  * out; through the public headers, and by peers that are a socket. */
 #include <stdarg.h>
 #include <stddef.h>

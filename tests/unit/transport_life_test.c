@@ -1,4 +1,4 @@
-/* Servers and channels over the C core from new to free: stopping, racing, failing. */
+/* Servers and the C core's channels from new to free: stopping, racing, failing. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* Unary calls over the C core, seen from the seam: what comes through, both ways. */
+/* Unary calls, seen from the seam: what comes through, both ways; the C core calls. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

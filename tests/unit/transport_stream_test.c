@@ -1,4 +1,4 @@
-/* Streams over the C core, seen from the seam. */
+/* Streams, seen from the seam: a transport's server, called by the C core. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
