@@ -17,6 +17,39 @@ proxy-authorization|range|referer|refresh|retry-after|server|set-cookie|strict-t
 vary|via|www-authenticate""".replace("\n", "|").split("|")
 STATIC = [tuple((entry + " ").split(" ", 1)) for entry in STATIC]
 
+# How many bits HPACK's Huffman code has for each byte and for the end, in runs; codes of one length count up (RFC 7541, B).
+HUFFMAN_BITS = """13 23 28x7 24 30 28x2 30 28x8 30 28x9 6 10x2 12 13 6 8 11 10x2 8 11 8 6x3 5x3 6x7 7 8 15 6 12 10 13 6 7x22 8 7 8
+13 19 13 14 6 15 5 6 5 6 5 6x3 5 7x2 6x3 5 6 7 6 5x2 6 7x5 15 11 14 13 28 20 22 20x2 22x3 23 22 23x5 24 23 24x2
+22 23 24 23x4 21 22 23 22 23x2 24 22 21 20 22x2 23x2 21 23 22x2 24 21 22 23x2 21x2 22 21 23 22 23x2 20 22x3 23
+22x2 23 26x2 20 19 22 23 22 25 26x3 27x2 26 24 25 19 21 26 27x2 26 27 24 21x2 26x2 28 27x3 20 24 20 21 22 21x2
+23 22x2 25x2 24x2 26 23 26 27 26x2 27x5 28 27x5 26 30"""
+
+
+def huffman_codes():
+    bits = [int(run.split("x")[0]) for run in HUFFMAN_BITS.split() for _ in range(int((run + "x1").split("x")[1]))]
+    codes, code, before = {}, 0, 0
+    for length, symbol in sorted((length, symbol) for symbol, length in enumerate(bits)):
+        code <<= length - before
+        codes[length, code] = symbol
+        before, code = length, code + 1
+    return codes
+
+
+HUFFMAN = huffman_codes()
+
+
+def huffman(data):
+    """The text of such a string; what is left at its end is padding."""
+    out, length, code = bytearray(), 0, 0
+    for byte in data:
+        for at in range(7, -1, -1):
+            length, code = length + 1, code << 1 | byte >> at & 1
+            if (length, code) in HUFFMAN:
+                out.append(HUFFMAN[length, code])
+                length, code = 0, 0
+    return out.decode("latin-1")
+
+
 
 def frame(kind, flags, stream, payload=b""):
     return struct.pack(">IBI", len(payload) << 8 | kind, flags, stream) + payload
@@ -215,11 +248,11 @@ class Connection:
 
         def text():
             nonlocal at
-            huffman = block[at] & 0x80
+            packed = block[at] & 0x80
             n = number(7)
             value = block[at:at + n]
             at += n
-            return "(huffman)" if huffman else value.decode("latin-1")
+            return huffman(value) if packed else value.decode("latin-1")
 
         def entry(n):
             return STATIC[n - 1] if n <= len(STATIC) else self.table[n - len(STATIC) - 1]
