@@ -2,26 +2,11 @@
 
 static void every_scalar(void **state)
 {
-    Codec3__All *m = decoded(&codec3__all__type,
-                             BYTES("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" /* i32 -1 */
-                                   "\x10\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01" /* i64 min */
-                                   "\x18\xff\xff\xff\xff\x0f"                     /* u32 max */
-                                   "\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" /* u64 max */
-                                   "\x28\x03"                                     /* s32 -2 */
-                                   "\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" /* s64 min */
-                                   "\x3d\x01\x02\x03\x04"
-                                   "\x41\x01\x02\x03\x04\x05\x06\x07\x08"
-                                   "\x4d\xff\xff\xff\xff"
-                                   "\x51\xfe\xff\xff\xff\xff\xff\xff\xff"
-                                   "\x5d\x00\x00\xc0\x3f"
-                                   "\x61\x00\x00\x00\x00\x00\x00\x04\xc0"
-                                   "\x68\x01"
-                                   "\x70\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01" /* -3 */
-                                   "\x7a\x03"
-                                   "ada"
-                                   "\x82\x01\x02"
-                                   "\x00\xff"
-                                   "\x8a\x01\x02\x08\x07"));
+    Codec3__All *m = decoded(&codec3__all__type, BYTES(NUMBERS "\x7a\x03"
+                                                               "ada"
+                                                               "\x82\x01\x02"
+                                                               "\x00\xff"
+                                                               "\x8a\x01\x02\x08\x07"));
 
     (void)state;
     assert_int_equal(-1, m->i32);

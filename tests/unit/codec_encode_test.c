@@ -30,25 +30,11 @@ static void zero_is_left_out(void **state)
 
 static void every_scalar(void **state)
 {
-    csvc_bytes wire = BYTES("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
-                            "\x10\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"
-                            "\x18\xff\xff\xff\xff\x0f"
-                            "\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
-                            "\x28\x03"
-                            "\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
-                            "\x3d\x01\x02\x03\x04"
-                            "\x41\x01\x02\x03\x04\x05\x06\x07\x08"
-                            "\x4d\xff\xff\xff\xff"
-                            "\x51\xfe\xff\xff\xff\xff\xff\xff\xff"
-                            "\x5d\x00\x00\xc0\x3f"
-                            "\x61\x00\x00\x00\x00\x00\x00\x04\xc0"
-                            "\x68\x01"
-                            "\x70\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01"
-                            "\x7a\x03"
-                            "ada"
-                            "\x82\x01\x02"
-                            "\x00\xff"
-                            "\x8a\x01\x02\x08\x07");
+    csvc_bytes wire = BYTES(NUMBERS "\x7a\x03"
+                                    "ada"
+                                    "\x82\x01\x02"
+                                    "\x00\xff"
+                                    "\x8a\x01\x02\x08\x07");
 
     (void)state;
     assert_kept(&codec3__all__type, wire);

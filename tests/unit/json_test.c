@@ -51,24 +51,10 @@ static void every_scalar(void **state)
     assert_bytes_json(&codec3__all__type, BYTES(""), "{}");
     assert_bytes_json(
         &codec3__all__type,
-        BYTES("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
-              "\x10\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"
-              "\x18\xff\xff\xff\xff\x0f"
-              "\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
-              "\x28\x03"
-              "\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
-              "\x3d\x01\x02\x03\x04"
-              "\x41\x01\x02\x03\x04\x05\x06\x07\x08"
-              "\x4d\xff\xff\xff\xff"
-              "\x51\xfe\xff\xff\xff\xff\xff\xff\xff"
-              "\x5d\x00\x00\xc0\x3f"
-              "\x61\x00\x00\x00\x00\x00\x00\x04\xc0"
-              "\x68\x01"
-              "\x70\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01"
-              "\x7a\x05"
-              "a\"d\na\x82\x01\x02"
-              "\x00\xff"
-              "\x8a\x01\x02\x08\x07"),
+        BYTES(NUMBERS "\x7a\x05"
+                      "a\"d\na\x82\x01\x02"
+                      "\x00\xff"
+                      "\x8a\x01\x02\x08\x07"),
         "{\"i32\": -1, \"i64\": \"-9223372036854775808\", \"u32\": 4294967295, "
         "\"u64\": \"18446744073709551615\", \"s32\": -2, \"s64\": \"-9223372036854775808\", "
         "\"f32\": 67305985, \"f64\": \"578437695752307201\", \"sf32\": -1, \"sf64\": \"-2\", "

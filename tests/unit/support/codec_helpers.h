@@ -21,6 +21,23 @@
 /* The bytes of a literal, without its NUL. */
 #define BYTES(literal) ((csvc_bytes){sizeof(literal) - 1, (const uint8_t *)(literal)})
 
+/* The numbers of a codec3.All, with its flag and its enum, on the wire. */
+#define NUMBERS                                                                                    \
+    "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" /* i32 -1 */                                    \
+    "\x10\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01" /* i64 min */                                   \
+    "\x18\xff\xff\xff\xff\x0f"                     /* u32 max */                                   \
+    "\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" /* u64 max */                                   \
+    "\x28\x03"                                     /* s32 -2 */                                    \
+    "\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" /* s64 min */                                   \
+    "\x3d\x01\x02\x03\x04"                                                                         \
+    "\x41\x01\x02\x03\x04\x05\x06\x07\x08"                                                         \
+    "\x4d\xff\xff\xff\xff"                                                                         \
+    "\x51\xfe\xff\xff\xff\xff\xff\xff\xff"                                                         \
+    "\x5d\x00\x00\xc0\x3f"                 /* flt 1.5 */                                           \
+    "\x61\x00\x00\x00\x00\x00\x00\x04\xc0" /* dbl -2.5 */                                          \
+    "\x68\x01"                                                                                     \
+    "\x70\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01" /* color -3 */
+
 extern csvc_arena *helper_arena;
 extern csvc_error helper_error;
 
