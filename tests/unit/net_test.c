@@ -568,7 +568,8 @@ static int files_are_not_ours(void *arg)
     CHECK(csvc__net_listeners_add(&set, "systemd:", &port, &err) == CSVC_OK && port == 1);
     csvc__net_listeners_close(&set);
     CHECK(stat(path, &st) == 0);
-    (void)unlink(path);
+    csvc__net_listeners_close(&theirs);
+    CHECK(stat(path, &st) != 0);
     (void)rmdir(dir);
     return 0;
 }
