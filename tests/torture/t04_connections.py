@@ -76,7 +76,8 @@ with torture.Server("--grpc-handshake-timeout", "60s") as server:  # who says no
         e2e.equal(call(c, 1), OK, "a call before")
     held = server.warm()["fds"]
     more = [h2.Connection(server.address, preface=b"").socket for _ in range(FEW + 50)]
-    beyond = len(more) - (FEW - held)  # so many cannot have got one
+    # so many cannot have got one; some of those held were so for a moment
+    beyond = len(more) - (FEW - held) - 5
     torture.wait_until(f"{beyond} and more new callers are refused", lambda: sum(map(closed, more)) >= beyond)
     if server.usage()["fds"] < FEW - 10:
         e2e.fail(f"some are left: {server.usage()} of {FEW} descriptors")
