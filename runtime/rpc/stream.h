@@ -22,8 +22,8 @@
 #include <pthread.h>
 
 enum {
-    CSVC__STREAM_SMALL = 4,  /* messages that can wait to be sent without memory of their own */
-    CSVC__STREAM_AHEAD = 32, /* messages read before somebody asks for them */
+    CSVC__STREAM_SMALL = 4,   /* messages that can wait to be sent without memory of their own */
+    CSVC__STREAM_AHEAD = 128, /* messages read before somebody asks for them */
     CSVC__STREAM_FIRST_CHUNK = 2048, /* of the scratch arena, from the first message on */
 };
 #define CSVC__STREAM_AHEAD_BYTES ((size_t)64 << 10) /* once more are here, no more are read */
