@@ -319,7 +319,7 @@ typedef struct csvc_tserver_config {
     uint32_t max_message_bytes;
     uint32_t max_metadata_bytes;
     uint32_t max_streams;
-    uint32_t max_connections;  /* plaintext ones; 0: any number */
+    uint32_t max_connections;  /* that the transport accepts by itself; 0: any number */
     size_t max_buffered_bytes; /* received and not yet given up, over all connections; calls that
                                   make it more are ended. 0: 512 MiB */
     const csvc_ttls *tls;      /* NULL: plaintext */

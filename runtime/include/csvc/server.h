@@ -71,8 +71,8 @@ typedef struct csvc_server_options {
     uint32_t max_send_queue;      /* messages of a stream that wait to be sent; default 256 */
     size_t max_send_queue_bytes;  /* and their bytes, of more than one; default 256 KiB. A handler
                                      waits then, a detached call gets RESOURCE_EXHAUSTED */
-    uint32_t max_connections;     /* at a time, without TLS; default 16,384, then new ones are
-                                     closed at once */
+    uint32_t max_connections;     /* at a time (on the C core without TLS); default 16,384, then new
+                                     ones are     closed at once */
     csvc_metrics *metrics;        /* where connections are counted (metrics.md); outlives the
                                      server; NULL: nowhere */
 } csvc_server_options;
