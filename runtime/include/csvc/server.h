@@ -72,7 +72,7 @@ typedef struct csvc_server_options {
     size_t max_send_queue_bytes;  /* and their bytes, of more than one; default 256 KiB. A handler
                                      waits then, a detached call gets RESOURCE_EXHAUSTED */
     uint32_t max_connections;     /* at a time (on the C core without TLS); default 16,384, then new
-                                     ones are     closed at once */
+                                     ones are closed at once */
     csvc_metrics *metrics;        /* where connections are counted (metrics.md); outlives the
                                      server; NULL: nowhere */
 } csvc_server_options;
