@@ -248,7 +248,8 @@ struct ng_call {
     /* sending */
     ng_msg *reserved; /* not sent yet */
     ng_msg *queue, **queue_end;
-    size_t queued;   /* bytes */
+    size_t queued; /* bytes */
+    size_t n_queued;
     bool submitted;  /* headers */
     bool deferred;   /* nghttp2 waits for us */
     size_t promised; /* bytes of a DATA frame that nghttp2 has begun and not written */

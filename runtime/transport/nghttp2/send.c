@@ -262,6 +262,7 @@ static void clear_queue(ng_call *call)
     }
     call->queue_end = &call->queue;
     call->queued = 0;
+    call->n_queued = 0;
 }
 
 void csvc__ng_send_release(ng_call *call)
@@ -374,6 +375,7 @@ static bool put_message(ng_call *call, const csvc_outgoing *message)
     *call->queue_end = msg;
     call->queue_end = &msg->next;
     call->queued += msg->len;
+    call->n_queued++;
     return true;
 }
 
@@ -387,6 +389,12 @@ static void resume(ng_call *call)
         }
     }
     csvc__ng_conn_dirty(call->conn);
+}
+
+/* Whether enough waits; many short messages are long in memory. */
+static bool is_ahead(const ng_call *call)
+{
+    return call->queued >= NG_SEND_AHEAD || call->n_queued >= NG_SEND_AHEAD / sizeof(ng_msg);
 }
 
 /* ---- what nghttp2 asks for ---- */
@@ -474,13 +482,14 @@ int csvc__ng_send_data(nghttp2_session *session, nghttp2_frame *frame, const uin
         length -= add_bytes(out, msg, length);
         if (msg->sent == msg->len) {
             call->queue = msg->next;
+            call->n_queued--;
             if (call->queue == NULL) {
                 call->queue_end = &call->queue;
             }
             msg_release(call, msg);
         }
     }
-    if (call->blocked && call->queued < NG_SEND_AHEAD) {
+    if (call->blocked && !is_ahead(call)) {
         call->blocked = false;
         csvc__ng_call_ready(call, NG_READY_WRITABLE);
     }
@@ -534,7 +543,7 @@ void csvc__ng_send(csvc_tcall *tc, const csvc_outgoing *message, bool more)
     } else {
         submit_headers(call, (csvc_md_list){0}, false);
     }
-    if (call->queued < NG_SEND_AHEAD) {
+    if (!is_ahead(call)) {
         csvc__ng_call_ready(call, NG_READY_WRITABLE);
     } else {
         call->blocked = true;

@@ -148,6 +148,7 @@ static void on_ping(ng_conn *conn, const nghttp2_frame *frame)
         csvc__ng_guard_ping(conn);
         return;
     }
+    csvc__ng_guard(conn, NG_OTHER);
     conn->pinged = false;
     conn->drain_answered = conn->drain_answered ||
                            (conn->drain_pinged &&

@@ -39,6 +39,8 @@ static void look(ng_conn *conn, const uint8_t *head)
                sieve->left == RESET_LEN) {
         sieve->drops = true;
         csvc__ng_guard(conn, NG_RESETS);
+    } else if (type > NGHTTP2_CONTINUATION) {
+        csvc__ng_guard(conn, NG_OTHER); /* nghttp2 tells nobody of what it does not know */
     }
 }
 
