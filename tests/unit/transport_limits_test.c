@@ -11,6 +11,7 @@
 #include <csvc/server.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -24,6 +25,8 @@
 #include "transports.h"
 
 enum {
+    HEADERS = 1,
+    END_HEADERS = 4,
     SETTINGS = 4,
     PING = 6,
     GOAWAY = 7,
@@ -189,6 +192,37 @@ static void who_never_begins_is_closed(void **state)
     send_frame(fd, PING, 0, "12345678", 8);
     assert_true(read_all(fd, &byte, 1));
     (void)close(fd);
+    scene_end(&sc);
+}
+
+/* Headers that were begun and do not come to their end. */
+static void who_dawdles_with_headers_is_sent_away(void **state)
+{
+    static const uint8_t begun[] = {0, 0, 100, HEADERS, END_HEADERS, 0, 0, 0, 1, 0x83, 0x86};
+    const int64_t began = csvc__now();
+    scene sc;
+    int fd;
+
+    (void)state;
+    scene_start(&sc, (csvc_server_options){.handshake_timeout_ms = 300});
+    fd = begin_http2(sc.port);
+    assert_int_equal(sizeof(begun), send(fd, begun, sizeof(begun), MSG_NOSIGNAL));
+    if (test_deviates("core-slow-headers")) {
+        char byte;
+
+        wait_for_end(connect_to(sc.port));
+        wait_for_end(connect_to(sc.port));
+        while (recv(fd, &byte, 1, MSG_DONTWAIT) > 0) {
+        }
+        assert_int_equal(EAGAIN, errno);
+        (void)close(fd);
+    } else {
+        const seen what = read_to_end(fd, true);
+
+        assert_int_equal(1, what.goaways);
+        assert_string_equal("headers_too_slow", what.text);
+        assert_in_range(ms_since(began), 250, 10000);
+    }
     scene_end(&sc);
 }
 
@@ -433,6 +467,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_never_begins_is_closed),
+        cmocka_unit_test(who_dawdles_with_headers_is_sent_away),
         cmocka_unit_test(who_shows_no_life_is_closed),
         cmocka_unit_test(who_asks_too_often_is_sent_away),
         cmocka_unit_test(idle_and_old_connections_end),
