@@ -362,7 +362,9 @@ static void out_of_time(csvc_timer *timer)
     static const char text[] = "Deadline Exceeded";
     ng_call *call = NG_CONTAINER(timer, ng_call, timer);
 
-    if (call->started) {
+    if (call->cut) {
+        csvc__ng_send_reset(call);
+    } else if (call->started) {
         csvc__ng_call_cut(call, CSVC_DEADLINE_EXCEEDED, text);
     } else { /* its message is not all here */
         call->broken = true;

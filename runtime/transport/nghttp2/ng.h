@@ -302,6 +302,8 @@ void csvc__ng_finish(csvc_tcall *tc, const csvc_ending *end);
 /* Gives up what is queued and ends with this: by trailers where they can go out, else by a reset.
  */
 void csvc__ng_send_cut(ng_call *call, csvc_code code, const char *text);
+/* The same without words. */
+void csvc__ng_send_reset(ng_call *call);
 /* Answers a request that is none of gRPC's, or that there is no memory for. */
 void csvc__ng_send_refusal(ng_conn *conn, int32_t stream, const char *http_status, csvc_code code,
                            const char *text);

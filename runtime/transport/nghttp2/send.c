@@ -18,6 +18,9 @@ enum {
     FIXED_HEADERS = 5
 };
 
+/* For the status of a call that was cut to go out, or for its caller to end it, before a reset. */
+#define LAST_CHANCE (500 * CSVC__MS)
+
 /* ---- header fields ---- */
 
 #define TEXT(text) (uint8_t *)(uintptr_t)(text)
@@ -615,26 +618,60 @@ void csvc__ng_finish(csvc_tcall *tc, const csvc_ending *end)
     mind_the_deadline(call);
 }
 
-/* What a reset can say of a code (PROTOCOL-HTTP2, errors). */
+/* What a reset can say of a code (PROTOCOL-HTTP2, errors). Never that the stream was refused: a
+ * client may make such a call again, and this one's handler has run. */
 static uint32_t reset_code(csvc_code code)
 {
     return code == CSVC_RESOURCE_EXHAUSTED ? NGHTTP2_ENHANCE_YOUR_CALM
            : code == CSVC_INTERNAL         ? NGHTTP2_INTERNAL_ERROR
-           : code == CSVC_UNAVAILABLE      ? NGHTTP2_REFUSED_STREAM
                                            : NGHTTP2_CANCEL;
+}
+
+/* Drops what has not begun to go out: frames are announced whole, and messages sent whole. */
+static void drop_the_rest(ng_call *call)
+{
+    ng_msg **at = &call->queue;
+    size_t kept = 0;
+
+    while (*at != NULL && (kept < call->promised || (*at)->sent > 0)) {
+        kept += (*at)->len - (*at)->sent;
+        at = &(*at)->next;
+    }
+    while (*at != NULL) {
+        ng_msg *msg = *at;
+
+        *at = msg->next;
+        call->n_queued--;
+        msg_release(call, msg);
+    }
+    call->queue_end = at;
+    call->queued = kept;
+}
+
+/* Whether all that is left may go out at once. */
+static bool has_window(const ng_call *call)
+{
+    nghttp2_session *session = call->conn->session;
+    const int32_t stream = nghttp2_session_get_stream_remote_window_size(session, call->stream);
+    const int32_t all = nghttp2_session_get_remote_window_size(session);
+    const int32_t least = stream < all ? stream : all;
+
+    return least > 0 && call->queued <= (size_t)least;
+}
+
+void csvc__ng_send_reset(ng_call *call)
+{
+    reset(call, reset_code(call->code));
 }
 
 void csvc__ng_send_cut(ng_call *call, csvc_code code, const char *text)
 {
-    nghttp2_session *session = call->conn->session;
-    const bool within = call->promised > 0 || (call->queue != NULL && call->queue->sent > 0);
     const csvc_bytes bytes = {.len = strlen(text), .data = (const uint8_t *)text};
 
     if (call->end_queued) {
         return; /* nothing can be said behind the end */
     }
-    call->promised = 0;
-    clear_queue(call);
+    drop_the_rest(call);
     if (call->n_end > 0) {
         csvc__buffer_clear(&call->end);
     }
@@ -642,12 +679,12 @@ void csvc__ng_send_cut(ng_call *call, csvc_code code, const char *text)
     call->ending = true;
     if (!call->submitted) {
         submit_headers(call, (csvc_md_list){0}, true);
-    } else if (within ||
-               nghttp2_session_get_stream_remote_window_size(session, call->stream) <= 0 ||
-               nghttp2_session_get_remote_window_size(session) <= 0) {
-        /* a message that breaks off, or no room for the frame before trailers */
-        reset(call, reset_code(code));
-    } else {
-        resume(call);
+        return;
+    }
+    resume(call);
+    /* A caller whose time is up says so himself: a reset at once would be news to him. */
+    if ((!has_window(call) && code != CSVC_DEADLINE_EXCEEDED) ||
+        csvc__timer_set(&call->loop->base, &call->timer, csvc__now() + LAST_CHANCE) != CSVC_OK) {
+        csvc__ng_send_reset(call);
     }
 }
