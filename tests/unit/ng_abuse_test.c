@@ -483,6 +483,76 @@ static void garbage(void **state)
     }
 }
 
+/* ---- who does not go ---- */
+
+static int64_t ms_since(int64_t began)
+{
+    return (csvc__now() - began) / CSVC__MS;
+}
+
+/* Sent away, he may read why; then there is nobody any more, whatever he still says. */
+static void who_is_sent_away_and_stays(void **state)
+{
+    scene *sc = *state;
+    wire w = wire_open(sc->srv.port);
+    const int64_t began = csvc__now();
+    flood f = {0};
+    wire_answer a;
+
+    for (int i = 0; i < 1000; i++) {
+        add_frame(&f, H2_SETTINGS, 0, 0, NULL, 0);
+    }
+    send_flood(&w, &f, &a);
+    assert_int_equal(H2_ENHANCE_YOUR_CALM, a.goaway);
+    while (send(w.fd, "x", 1, MSG_NOSIGNAL) == 1) {
+        assert_in_range(ms_since(began), 0, 20000);
+        (void)poll(NULL, 0, 20);
+    }
+    close(w.fd);
+    check_others_go_on(sc);
+}
+
+/* Replies are written, he has no calls any more, and he does not read: a stop waits two seconds
+ * for him, not a minute. */
+static void who_does_not_read_does_not_hold_a_stop(void **state)
+{
+    static const uint8_t wide[6] = {0,    4,    /* SETTINGS_INITIAL_WINDOW_SIZE */ 0x7f,
+                                    0xff, 0xff, 0xff};
+    static const uint8_t wider[4] = {0x7f, 0xff, 0, 0};
+    scene *sc = *state;
+    peer_server *srv = &sc->srv;
+    wire w = wire_open(srv->port);
+    const int before = peer_server_count(srv, &srv->closed);
+    int64_t began = 0;
+    int asked = 0;
+
+    wire_send_frame(&w, H2_SETTINGS, 0, 0, wide, sizeof(wide));
+    wire_send_frame(&w, H2_WINDOW_UPDATE, 0, 0, wider, sizeof(wider));
+    /* one reply behind the other, each short enough for one write, until one stays with the server
+     */
+    for (bool stuck = false; !stuck;) {
+        wire_send_request(&w, 2 * (uint32_t)asked + 1,
+                          &(wire_request){.path = "/t.T/Big", .data = BYTES("\0\0\0\0\00560000")});
+        asked++;
+        peer_server_wait(srv, &srv->started, before + asked);
+        began = csvc__now();
+        do {
+            (void)poll(NULL, 0, 5);
+            stuck = ms_since(began) > 300;
+        } while (!stuck && peer_server_count(srv, &srv->closed) < before + asked);
+        assert_in_range(asked, 0, 1000);
+    }
+    close(sc->bystander.fd);
+    began = csvc__now();
+    csvc_nghttp2.server_drain(srv->ts);
+    assert_true(csvc_nghttp2.server_join(srv->ts, csvc__now() + 60 * CSVC__SECOND));
+    assert_in_range(ms_since(began), 1000, 20000);
+    close(w.fd);
+    peer_server_release(srv);
+    peer_server_start(srv, &csvc_nghttp2, 1, 0); /* for the tear-down */
+    sc->bystander = wire_open(srv->port);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +569,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_bomb_of_references, set_up, tear_down),
         cmocka_unit_test_setup_teardown(windows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(garbage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_is_sent_away_and_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_does_not_read_does_not_hold_a_stop, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
