@@ -1,11 +1,7 @@
-/* net/address.c: addresses to listen on: which kind each is, and what all have in common. */
+/* net/address.c: addresses to listen on: which kind each is. */
 #include <transport/net/bind.h>
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <base/banned.h>
 
@@ -13,21 +9,6 @@ enum {
     SOME = 32, /* sockets that a name stands for, when it is only tried */
     NO_PORT = 1
 };
-
-void csvc__net_close(const int *fds, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        (void)close(fds[i]);
-    }
-}
-
-csvc_code csvc__net_cannot(const char *address, int rc, csvc_error *err)
-{
-    char reason[128] = "";
-
-    (void)strerror_r(rc, reason, sizeof(reason));
-    return csvc_error_set(err, CSVC_UNAVAILABLE, "cannot listen on %s: %s", address, reason);
-}
 
 static bool is_unix(const char *address)
 {
@@ -62,21 +43,6 @@ csvc_code csvc__net_check(const char *address, csvc_error *err)
         csvc__net_close(fds, n);
     }
     return code;
-}
-
-int csvc__net_port(int fd)
-{
-    struct sockaddr_storage at = {.ss_family = AF_UNSPEC};
-    socklen_t len = sizeof(at);
-
-    (void)getsockname(fd, (struct sockaddr *)&at, &len);
-    if (at.ss_family == AF_INET) {
-        return ntohs(((struct sockaddr_in *)(void *)&at)->sin_port);
-    }
-    if (at.ss_family == AF_INET6) {
-        return ntohs(((struct sockaddr_in6 *)(void *)&at)->sin6_port);
-    }
-    return 0;
 }
 
 /* Of the first that has one. */

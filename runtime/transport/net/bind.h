@@ -1,5 +1,5 @@
-/* net/bind.h: the kinds of addresses, for address.c. Sockets of all are non-blocking and
- * close-on-exec; errors are those of csvc_server_listen. */
+/* net/bind.h: the kinds of addresses, for address.c, and what they share. Sockets of all are
+ * non-blocking and close-on-exec; errors are those of csvc_server_listen. */
 #ifndef CSVC_NET_BIND_H
 #define CSVC_NET_BIND_H
 
@@ -28,7 +28,7 @@ const char *csvc__net_passed_name(const char *address);
 csvc_code csvc__net_take_passed(const char *name, int *ret_fds, size_t max, size_t *ret_n,
                                 csvc_error *err);
 
-/* ---- address.c ---- */
+/* ---- bind.c ---- */
 
 void csvc__net_close(const int *fds, size_t n);
 
