@@ -2,6 +2,7 @@
 #include <transport/net/bind.h>
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include <base/banned.h>
 
