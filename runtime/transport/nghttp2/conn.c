@@ -502,7 +502,9 @@ void csvc__ng_conn_abort(ng_conn *conn)
         csvc_log(CSVC_LOG_DEBUG, "a connection was closed", "peer", conn->peer, "why", conn->why,
                  NULL);
     }
-    (void)close(conn->source.fd); /* which takes it out of the epoll set */
+    /* closing alone would leave it in the set while a child that was forked has it, too */
+    (void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, conn->source.fd, NULL);
+    (void)close(conn->source.fd);
     conn->source.fd = -1;
     if (conn->prev != NULL) {
         conn->prev->next = conn->next;

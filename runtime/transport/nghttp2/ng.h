@@ -111,6 +111,7 @@ struct ng_loop {
     int epoll;
     ng_source waker;
     atomic_bool waiting; /* or about to */
+    bool ended, joined;  /* its thread; under the server's lock */
     bool ending, draining;
     atomic_size_t n_coming; /* connections that another loop is handing over */
     atomic_size_t n_conns;  /* for who deals them out */
@@ -483,7 +484,7 @@ struct csvc_tserver {
     pthread_mutex_t lock;    /* of the rest */
     pthread_cond_t one_less; /* on CLOCK_MONOTONIC */
     uint32_t n_running;      /* threads */
-    bool ending, joined;
+    bool ending;             /* join was called */
 };
 
 csvc_tserver *csvc__ng_server_new(const csvc_tserver_config *config, csvc_error *err);
