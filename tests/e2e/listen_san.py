@@ -139,7 +139,9 @@ else:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     activate = blocks[4][1].replace(":50051", f":{port}").split()
-    process = subprocess.Popen(activate[:-3] + [f"--setenv={k}={v}" for k, v in {**MEMORY, "ADMIN_ADDR": "off", "TRANSPORT": e2e.TRANSPORT}.items()] + activate[-3:],
+    # it passes nothing on by itself
+    given = {**MEMORY, "ADMIN_ADDR": "off", "TRANSPORT": e2e.TRANSPORT, **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
+    process = subprocess.Popen(activate[:-3] + [f"--setenv={k}={v}" for k, v in given.items()] + activate[-3:],
                                cwd=project, env=e2e.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, text=True)
     try:
