@@ -351,7 +351,7 @@ E2E       := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 
 # The transports that tests run on: all tests on the first, on the others those that serve: unit tests that include
 # transports.h, end-to-end tests with a line `# transports: both`, torture.
-CHECK_TRANSPORTS := grpc-core
+CHECK_TRANSPORTS := nghttp2 grpc-core
 FURTHER_TRANSPORTS = $(wordlist 2,9,$(CHECK_TRANSPORTS))
 UNIT_SERVING := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(shell grep -l 'transports\.h[">]' $(UNIT_SRC)))
 E2E_SERVING  := $(shell grep -l '^\# transports: both$$' $(E2E))

@@ -55,7 +55,7 @@ define GEN_WARNINGS
 endef
 
 # What the server may serve with, and what of it was left out.
-TRANSPORTS        ?= grpc-core nghttp2
+TRANSPORTS        ?= nghttp2 grpc-core
 WITHOUT_TRANSPORT := $(if $(filter grpc-core,$(TRANSPORTS)),,-DWITHOUT_GRPC_CORE) \
                      $(if $(filter nghttp2,$(TRANSPORTS)),,-DWITHOUT_NGHTTP2)
 

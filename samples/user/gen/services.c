@@ -54,11 +54,11 @@ static const csvc_service *const services[] = {
 
 /* What it may serve with; the first, unless TRANSPORT names another. */
 static const csvc_transport *const transports[] = {
-#ifndef WITHOUT_GRPC_CORE
-    &csvc_grpc_core,
-#endif
 #ifndef WITHOUT_NGHTTP2
     &csvc_nghttp2,
+#endif
+#ifndef WITHOUT_GRPC_CORE
+    &csvc_grpc_core,
 #endif
     NULL,
 };
