@@ -1,8 +1,10 @@
 /* base/thread.c: threads of our own. */
+#include <base/clock.h>
 #include <base/thread.h>
 
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 #if defined(__linux__)
 #include <sys/prctl.h>
 #endif
@@ -21,6 +23,31 @@ int csvc__thread_start(pthread_t *ret_thread, const pthread_attr_t *attr, void *
     rc = pthread_create(ret_thread, attr, run, arg);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
+}
+
+int csvc__cond_init(pthread_cond_t *ret_cond)
+{
+    pthread_condattr_t attr;
+    int rc = pthread_condattr_init(&attr);
+
+    if (rc != 0) {
+        return rc;
+    }
+    rc = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    if (rc == 0) {
+        rc = pthread_cond_init(ret_cond, &attr);
+    }
+    (void)pthread_condattr_destroy(&attr);
+    return rc;
+}
+
+int csvc__cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until)
+{
+    const struct timespec at = {.tv_sec = (time_t)(until / CSVC__SECOND),
+                                .tv_nsec = (long)(until % CSVC__SECOND)};
+
+    return until == INT64_MAX ? pthread_cond_wait(cond, lock)
+                              : pthread_cond_timedwait(cond, lock, &at);
 }
 
 void csvc__thread_name(const char *name)

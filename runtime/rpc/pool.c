@@ -12,10 +12,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#if defined(__linux__)
-#include <sys/prctl.h>
-#endif
 
 #include <base/banned.h>
 
@@ -163,15 +159,13 @@ void csvc__worker_post(csvc__worker *w, csvc_loop *loop, csvc_task *task)
 static bool sleep_idle(csvc__pool *pool, csvc__worker *w)
 {
     const int64_t until = csvc__now() + pool->idle_nanos;
-    const struct timespec at = {.tv_sec = (time_t)(until / CSVC__SECOND),
-                                .tv_nsec = (long)(until % CSVC__SECOND)};
 
     w->idle = true;
     w->next = pool->idle;
     pool->idle = w;
     pool->n_idle++;
     while (w->idle) {
-        if (pthread_cond_timedwait(&w->wake, &pool->lock, &at) != 0 && w->idle) {
+        if (csvc__cond_wait_until(&w->wake, &pool->lock, until) != 0 && w->idle) {
             forget_idle(pool, w);
             return false;
         }
@@ -241,9 +235,7 @@ static void *worker_main(void *arg)
     csvc__pool *pool = w->pool;
     bool stay = true;
 
-#if defined(__linux__)
-    (void)prctl(PR_SET_NAME, "csvc-worker", 0, 0, 0);
-#endif
+    csvc__thread_name("csvc-worker");
     (void)pthread_mutex_lock(&pool->lock);
     pool->n_coming--;
     while (stay) {
@@ -301,7 +293,6 @@ static bool start_thread(csvc__worker *w)
 static void call_worker(csvc__pool *pool)
 {
     csvc__worker *w = pool->idle;
-    pthread_condattr_t attr;
 
     if (w != NULL) {
         forget_idle(pool, w);
@@ -321,10 +312,10 @@ static void call_worker(csvc__pool *pool)
         return;
     }
     w->pool = pool;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&w->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    if (csvc__cond_init(&w->wake) != 0) {
+        csvc__free(w);
+        return;
+    }
     /* counted first: the thread takes the lock when it begins */
     pool->n_workers++;
     pool->n_coming++;

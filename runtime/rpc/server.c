@@ -1,12 +1,12 @@
 /* rpc/server.c: a server from new to free. How it serves a call is in serve_unary.c. */
 #include <base/clock.h>
+#include <base/thread.h>
 #include <csvc/alloc.h>
 #include <csvc/log.h>
 #include <rpc/server.h>
 #include <rpc/validate.h>
 
 #include <string.h>
-#include <time.h>
 
 #include <base/banned.h>
 
@@ -71,7 +71,6 @@ static void fill_options(csvc_server_options *o)
 csvc_server *csvc_server_new(const csvc_server_options *options, csvc_error *err)
 {
     csvc_server *srv;
-    pthread_condattr_t attr;
 
     if (options == NULL || options->struct_size < offsetof(csvc_server_options, loops) ||
         options->transport == NULL) {
@@ -80,7 +79,8 @@ csvc_server *csvc_server_new(const csvc_server_options *options, csvc_error *err
         return NULL;
     }
     srv = csvc__calloc(1, sizeof(*srv));
-    if (srv == NULL) {
+    if (srv == NULL || csvc__cond_init(&srv->stopped) != 0) {
+        csvc__free(srv);
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
@@ -90,10 +90,6 @@ csvc_server *csvc_server_new(const csvc_server_options *options, csvc_error *err
     csvc__map_init(&srv->paths);
     csvc__map_init(&srv->names);
     (void)pthread_mutex_init(&srv->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&srv->stopped, &attr);
-    (void)pthread_condattr_destroy(&attr);
     atomic_init(&srv->stopping, false);
     atomic_init(&srv->hard, false);
     atomic_init(&srv->cut, false);
@@ -373,15 +369,13 @@ static void cancel_calls(csvc_server *srv)
 /* Waits for the one who shuts down, no longer than our own grace, then makes him hurry. */
 static csvc_code help_shutdown(csvc_server *srv, int64_t until)
 {
-    const struct timespec at = {.tv_sec = (time_t)(until / CSVC__SECOND),
-                                .tv_nsec = (long)(until % CSVC__SECOND)};
     csvc_code outcome;
 
     while (srv->state == CSVC__SERVER_STOPPING) {
-        if (until == INT64_MAX || atomic_load(&srv->hard)) {
-            (void)pthread_cond_wait(&srv->stopped, &srv->lock);
-        } else if (pthread_cond_timedwait(&srv->stopped, &srv->lock, &at) != 0 &&
-                   srv->state == CSVC__SERVER_STOPPING) {
+        const int64_t wait = atomic_load(&srv->hard) ? INT64_MAX : until;
+
+        if (csvc__cond_wait_until(&srv->stopped, &srv->lock, wait) != 0 &&
+            srv->state == CSVC__SERVER_STOPPING) {
             (void)pthread_mutex_unlock(&srv->lock);
             cancel_calls(srv);
             (void)pthread_mutex_lock(&srv->lock);

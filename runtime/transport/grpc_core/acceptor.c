@@ -8,6 +8,7 @@
  * that has gone (EPOLLHUP). So a connection costs two descriptors.
  */
 #include <base/clock.h>
+#include <base/thread.h>
 #include <csvc/alloc.h>
 #include <transport/grpc_core/acceptor.h>
 #include <transport/grpc_core/core.h>
@@ -26,7 +27,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -472,7 +472,7 @@ static void *run(void *arg)
     struct epoll_event events[EVENTS];
     bool listens = true;
 
-    (void)prctl(PR_SET_NAME, "csvc-accept", 0, 0, 0);
+    csvc__thread_name("csvc-accept");
     while (!atomic_load(&acc->ending)) {
         const int n = epoll_wait(acc->epoll, events, EVENTS, do_due(acc));
 
@@ -498,7 +498,7 @@ int csvc__gc_acceptor_start(gc_acceptor *acc)
     int rc = 0;
 
     if (!acc->running) {
-        rc = csvc__gc_thread_start(&acc->thread, run, acc);
+        rc = csvc__thread_start(&acc->thread, NULL, run, acc);
         acc->running = rc == 0;
     }
     return rc;

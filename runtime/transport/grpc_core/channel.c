@@ -5,6 +5,7 @@
  * apart from those of the servers, so a handler that waits for a call it made never waits for
  * itself.
  */
+#include <base/thread.h>
 #include <csvc/alloc.h>
 #include <transport/grpc_core/channel.h>
 
@@ -12,9 +13,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#if defined(__linux__)
-#include <sys/prctl.h>
-#endif
 
 #include <base/banned.h>
 
@@ -32,9 +30,7 @@ static unsigned shared_users;
 
 static void *run_loop(void *arg)
 {
-#if defined(__linux__)
-    (void)prctl(PR_SET_NAME, "csvc-calls", 0, 0, 0);
-#endif
+    csvc__thread_name("csvc-calls");
     csvc__gc_loop_run(&((client_loop *)arg)->loop);
     return NULL;
 }
@@ -56,7 +52,7 @@ static client_loop *client_loop_new(void)
         return NULL;
     }
     cl->end_task.run = end;
-    if (csvc__gc_thread_start(&cl->loop.thread, run_loop, cl) != 0) {
+    if (csvc__thread_start(&cl->loop.thread, NULL, run_loop, cl) != 0) {
         csvc__gc_loop_release(&cl->loop);
         csvc__free(cl);
         return NULL;

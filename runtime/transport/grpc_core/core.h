@@ -52,9 +52,6 @@ void csvc__gc_shutdown(void);
 gpr_timespec csvc__gc_to_deadline(int64_t deadline);
 int64_t csvc__gc_from_deadline(gpr_timespec deadline);
 
-/* pthread_create with every signal blocked. */
-int csvc__gc_thread_start(pthread_t *ret_thread, void *(*run)(void *), void *arg);
-
 /* ---- log.c ---- */
 
 /* Leads what the core has to say into the log, where this version of the core allows it. */

@@ -63,19 +63,6 @@ void csvc__gc_shutdown(void)
     grpc_shutdown();
 }
 
-int csvc__gc_thread_start(pthread_t *ret_thread, void *(*run)(void *), void *arg)
-{
-    sigset_t all;
-    sigset_t before;
-    int rc = 0;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(ret_thread, NULL, run, arg);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
 gpr_timespec csvc__gc_to_deadline(int64_t deadline)
 {
     int64_t nanos = 0;

@@ -7,6 +7,7 @@
  * loop ends when nothing of its own is left.
  */
 #include <base/clock.h>
+#include <base/thread.h>
 #include <csvc/alloc.h>
 #include <transport/grpc_core/server.h>
 #include <transport/net/address.h>
@@ -18,9 +19,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#if defined(__linux__)
-#include <sys/prctl.h>
-#endif
 
 #include <base/banned.h>
 
@@ -180,24 +178,16 @@ static bool make_loops(csvc_tserver *ts, uint32_t n_loops)
     return true;
 }
 
-/* A condition whose timed wait counts in csvc__now() time. */
 static bool make_lock(csvc_tserver *ts)
 {
-    pthread_condattr_t attr;
-    bool ok = false;
-
-    if (pthread_condattr_init(&attr) != 0) {
+    if (pthread_mutex_init(&ts->lock, NULL) != 0) {
         return false;
     }
-    if (pthread_mutex_init(&ts->lock, NULL) == 0) {
-        ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-             pthread_cond_init(&ts->one_less, &attr) == 0;
-        if (!ok) {
-            pthread_mutex_destroy(&ts->lock);
-        }
+    if (csvc__cond_init(&ts->one_less) != 0) {
+        pthread_mutex_destroy(&ts->lock);
+        return false;
     }
-    pthread_condattr_destroy(&attr);
-    return ok;
+    return true;
 }
 
 /* TLS is the core's to accept: it takes no descriptors for that. */
@@ -345,25 +335,14 @@ csvc_code csvc__gc_server_listen(csvc_tserver *ts, const char *address, int *ret
     return CSVC_OK;
 }
 
-static void name_thread(const csvc_tserver *ts, const gc_server_loop *loop)
-{
-#if defined(__linux__)
-    char name[16];
-
-    (void)snprintf(name, sizeof(name), "csvc-loop-%u", (unsigned)(loop - ts->loops) % 1000);
-    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
-#else
-    (void)ts;
-    (void)loop;
-#endif
-}
-
 static void *run_loop(void *arg)
 {
     gc_server_loop *loop = arg;
     csvc_tserver *ts = loop->ts;
+    char name[16];
 
-    name_thread(ts, loop);
+    (void)snprintf(name, sizeof(name), "csvc-loop-%u", (unsigned)(loop - ts->loops) % 1000);
+    csvc__thread_name(name);
     csvc__gc_loop_run(&loop->loop);
     pthread_mutex_lock(&ts->lock);
     ts->n_running--;
@@ -409,7 +388,7 @@ csvc_code csvc__gc_server_start(csvc_tserver *ts, csvc_error *err)
     }
     ts->n_running = ts->n_loops;
     for (uint32_t i = 0; i < ts->n_loops; i++) {
-        int rc = csvc__gc_thread_start(&ts->loops[i].loop.thread, run_loop, &ts->loops[i]);
+        int rc = csvc__thread_start(&ts->loops[i].loop.thread, NULL, run_loop, &ts->loops[i]);
 
         if (rc != 0) {
             char reason[128] = "";
@@ -523,8 +502,7 @@ static bool wait_for_threads(csvc_tserver *ts, int64_t until)
         ts->next_nudge = csvc__now() + NUDGE_EVERY;
     }
     while (ts->n_running > 0) {
-        int64_t now = csvc__now();
-        struct timespec at;
+        const int64_t now = csvc__now();
 
         if (now >= ts->next_nudge) {
             ts->next_nudge = now + NUDGE_EVERY;
@@ -538,9 +516,8 @@ static bool wait_for_threads(csvc_tserver *ts, int64_t until)
         if (now >= until) {
             return false;
         }
-        now = ts->next_nudge < until ? ts->next_nudge : until;
-        at = (struct timespec){.tv_sec = now / CSVC__SECOND, .tv_nsec = now % CSVC__SECOND};
-        (void)pthread_cond_timedwait(&ts->one_less, &ts->lock, &at);
+        (void)csvc__cond_wait_until(&ts->one_less, &ts->lock,
+                                    ts->next_nudge < until ? ts->next_nudge : until);
     }
     return true;
 }

@@ -105,24 +105,16 @@ static bool make_loops(csvc_tserver *ts, uint32_t n_loops)
     return true;
 }
 
-/* A condition whose timed wait counts in csvc__now() time. */
 static bool make_lock(csvc_tserver *ts)
 {
-    pthread_condattr_t attr;
-    bool ok = false;
-
-    if (pthread_condattr_init(&attr) != 0) {
+    if (pthread_mutex_init(&ts->lock, NULL) != 0) {
         return false;
     }
-    if (pthread_mutex_init(&ts->lock, NULL) == 0) {
-        ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-             pthread_cond_init(&ts->one_less, &attr) == 0;
-        if (!ok) {
-            pthread_mutex_destroy(&ts->lock);
-        }
+    if (csvc__cond_init(&ts->one_less) != 0) {
+        pthread_mutex_destroy(&ts->lock);
+        return false;
     }
-    pthread_condattr_destroy(&attr);
-    return ok;
+    return true;
 }
 
 static csvc_code set_up(csvc_tserver *ts, const csvc_tserver_config *config, csvc_error *err)
@@ -236,7 +228,6 @@ static void end_threads(csvc_tserver *ts, uint32_t n)
 csvc_code csvc__ng_server_start(csvc_tserver *ts, csvc_error *err)
 {
     ts->n_running = ts->n_loops;
-    /* the last one first: it is the first that accepts, and it may deal to any */
     for (uint32_t i = 0; i < ts->n_loops; i++) {
         int rc = csvc__thread_start(&ts->loops[i].thread, NULL, run_loop, &ts->loops[i]);
 
@@ -319,17 +310,10 @@ void csvc__ng_server_cancel_all(csvc_tserver *ts)
 static bool wait_for_threads(csvc_tserver *ts, int64_t until)
 {
     while (ts->n_running > 0) {
-        if (until == INT64_MAX) {
-            (void)pthread_cond_wait(&ts->one_less, &ts->lock);
-        } else {
-            const struct timespec at = {.tv_sec = until / CSVC__SECOND,
-                                        .tv_nsec = until % CSVC__SECOND};
-
-            if (csvc__now() >= until) {
-                return false;
-            }
-            (void)pthread_cond_timedwait(&ts->one_less, &ts->lock, &at);
+        if (csvc__now() >= until) {
+            return false;
         }
+        (void)csvc__cond_wait_until(&ts->one_less, &ts->lock, until);
     }
     return true;
 }
