@@ -207,7 +207,8 @@ static void give_back(ng_call *call)
     csvc__ng_conn_unref(conn);
 }
 
-void csvc__ng_call_free(ng_call *call)
+/* One that the upper side does not know. */
+static void forget(ng_call *call)
 {
     if (call->stream != 0) {
         call->stream = 0;
@@ -300,7 +301,7 @@ static void turn_away(ng_call *call, const char *http_status, const char *text)
     const int32_t stream = call->stream;
 
     (void)nghttp2_session_set_stream_user_data(conn->session, stream, NULL);
-    csvc__ng_call_free(call);
+    forget(call);
     csvc__ng_send_refusal(conn, stream, http_status, CSVC_INTERNAL, text);
 }
 

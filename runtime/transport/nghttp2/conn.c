@@ -34,6 +34,7 @@ enum {
 
 static void on_timer(csvc_timer *timer);
 static void arrive(csvc_task *task);
+static void say_last(ng_conn *conn);
 
 /* ---- memory ---- */
 
@@ -213,7 +214,7 @@ static void on_timer(csvc_timer *timer)
             conn->over_by = after(now, times->max_age_grace);
         }
     } else if (!conn->last_said && now >= after(conn->drained, LAST_WAIT)) {
-        csvc__ng_conn_say_last(conn);
+        say_last(conn);
     }
     csvc__ng_conn_watch(conn);
 }
@@ -391,7 +392,7 @@ static void read_all(ng_conn *conn)
         }
         mind_headers(conn);
         if (conn->drain_answered) {
-            csvc__ng_conn_say_last(conn); /* all that came with the answer is known */
+            say_last(conn); /* all that came with the answer is known */
         }
     } while (may_have_more(conn, (size_t)n, reads));
 }
@@ -427,7 +428,8 @@ void csvc__ng_conn_linger(ng_conn *conn)
     }
 }
 
-void csvc__ng_conn_say_last(ng_conn *conn)
+/* No calls behind those that are known. */
+static void say_last(ng_conn *conn)
 {
     if (conn->last_said || !conn->open) {
         return;

@@ -32,6 +32,7 @@
 #define NG_MAX_BUFFERED                     ((size_t)512 << 20)
 
 enum {
+    NG_PREFIX = 5,            /* bytes before a message */
     NG_READ_SIZE = 64 * 1024, /* of one read */
     NG_OUT_SIZE = 128 * 1024, /* copied into one write */
     NG_OUT_PIECES = 64,       /* of one write */
@@ -81,7 +82,6 @@ bool csvc__ng_out_has_room(const ng_out *out);
 void csvc__ng_out_copy(ng_out *out, const void *data, size_t len);
 /* Long ones are shown in place, and held until then. */
 void csvc__ng_out_add(ng_out *out, csvc_payload *payload, const void *data, size_t len);
-void csvc__ng_out_clear(ng_out *out);
 
 /* Writes all that a connection has to say, as far as its peer takes it; whatever that ends is
  * dealt with here, also the connection. */
@@ -193,7 +193,7 @@ typedef struct ng_msg {
     size_t piece, at;      /* where in the payload */
     size_t len, sent;      /* with the prefix */
     bool heap;
-    uint8_t prefix[5];
+    uint8_t prefix[NG_PREFIX];
     uint8_t *data;
 } ng_msg;
 
@@ -239,7 +239,7 @@ struct ng_call {
     /* receiving */
     bool reading, feeding, broken, has_first;
     size_t n_prefix, msg_len, msg_got;
-    uint8_t prefix[5];
+    uint8_t prefix[NG_PREFIX];
     ng_payload *msg;   /* under way */
     ng_payload *first; /* reads_first methods: whole, until the half-close */
     csvc__buffer unread;
@@ -266,7 +266,7 @@ struct ng_call {
     bool small_used; /* of what is reserved */
     ng_msg small;
     ng_payload small_in;
-    uint8_t small_out_data[NG_SMALL + 5];
+    uint8_t small_out_data[NG_SMALL + NG_PREFIX];
     uint8_t small_in_data[NG_SMALL];
 
     _Alignas(max_align_t) unsigned char upper[];
@@ -286,7 +286,6 @@ void csvc__ng_call_start(ng_call *call, csvc_code code, const char *refusal);
 void csvc__ng_call_gone(ng_call *call);
 /* Ends it with a status of ours. */
 void csvc__ng_call_cut(ng_call *call, csvc_code code, const char *text);
-void csvc__ng_call_free(ng_call *call);       /* one that the upper side does not know */
 void csvc__ng_call_free_spare(ng_loop *loop); /* all of them */
 
 /* receive.c */
@@ -309,8 +308,6 @@ void csvc__ng_send_reset(ng_call *call);
 void csvc__ng_send_refusal(ng_conn *conn, int32_t stream, const char *http_status, csvc_code code,
                            const char *text);
 void csvc__ng_send_release(ng_call *call);
-ssize_t csvc__ng_send_read(nghttp2_session *session, int32_t stream, uint8_t *buffer, size_t length,
-                           uint32_t *flags, nghttp2_data_source *source, void *user);
 int csvc__ng_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
                        size_t length, nghttp2_data_source *source, void *user);
 
@@ -410,7 +407,6 @@ void csvc__ng_conn_open(ng_loop *loop, ng_conn *conn);
 void csvc__ng_conn_events(ng_conn *conn, uint32_t events);
 void csvc__ng_conn_dirty(ng_conn *conn);
 void csvc__ng_conn_drain(ng_conn *conn);
-void csvc__ng_conn_say_last(ng_conn *conn); /* no calls behind those that are known */
 /* Says no more, and closes when the peer does, or after a moment. Not from within nghttp2. */
 void csvc__ng_conn_linger(ng_conn *conn);
 /* Closes it now, and ends its calls. Not from within nghttp2. */

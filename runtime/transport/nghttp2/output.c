@@ -59,7 +59,7 @@ void csvc__ng_out_add(ng_out *out, csvc_payload *payload, const void *data, size
     out->total += len;
 }
 
-void csvc__ng_out_clear(ng_out *out)
+static void clear(ng_out *out)
 {
     for (size_t i = 0; i < out->n_held; i++) {
         csvc__payload_unref(out->held[i]);
@@ -181,7 +181,7 @@ static bool write_out(ng_conn *conn, ng_out *out)
     } else if ((size_t)n < out->total) {
         ok = keep(conn, out, (size_t)n);
     }
-    csvc__ng_out_clear(out);
+    clear(out);
     return ok;
 }
 
@@ -258,7 +258,7 @@ void csvc__ng_flush(ng_conn *conn)
     }
     if (ok && conn->n_pending == 0 && !conn->sent_away) {
         ok = gather_and_write(conn, &conn->loop->out);
-        csvc__ng_out_clear(&conn->loop->out);
+        clear(&conn->loop->out);
     }
     if (ok && conn->n_pending == 0) {
         tell_ended(conn);

@@ -13,7 +13,6 @@
 #include <base/banned.h>
 
 enum {
-    PREFIX = 5,
     FIRST_ROOM = 1024, /* for a message that claims to be longer than what is here of it */
     GROWTH = 4,
     KEPT_UNREAD = 4096
@@ -188,10 +187,10 @@ static size_t feed(ng_call *call, const uint8_t *data, size_t len)
         size_t n = 0;
 
         if (call->msg == NULL) {
-            while (call->n_prefix < PREFIX && at < len) {
+            while (call->n_prefix < NG_PREFIX && at < len) {
                 call->prefix[call->n_prefix++] = data[at++];
             }
-            if (call->n_prefix < PREFIX) {
+            if (call->n_prefix < NG_PREFIX) {
                 break;
             }
             begin_message(call, len - at);

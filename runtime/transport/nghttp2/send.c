@@ -14,7 +14,6 @@
 #include <base/banned.h>
 
 enum {
-    PREFIX = 5,
     FIXED_HEADERS = 5
 };
 
@@ -167,13 +166,15 @@ static void reset(ng_call *call, uint32_t code)
     }
 }
 
+static ssize_t read_some(nghttp2_session *session, int32_t stream, uint8_t *buffer, size_t length,
+                         uint32_t *flags, nghttp2_data_source *source, void *user);
+
 /* Headers, and with `last` the end as well. */
 static void submit_headers(ng_call *call, csvc_md_list headers, bool last)
 {
     ng_loop *loop = call->loop;
     csvc__buffer *b = &loop->scratch;
-    const nghttp2_data_provider provider = {.source.ptr = call,
-                                            .read_callback = csvc__ng_send_read};
+    const nghttp2_data_provider provider = {.source.ptr = call, .read_callback = read_some};
     uint32_t n_headers = 0;
     size_t n = 0;
     int rc = 0;
@@ -289,10 +290,10 @@ static ng_msg *msg_new(ng_call *call, size_t len)
         *msg = (ng_msg){.data = call->small_out_data};
         return msg;
     }
-    if (len > SIZE_MAX - sizeof(*msg) - PREFIX) {
+    if (len > SIZE_MAX - sizeof(*msg) - NG_PREFIX) {
         return NULL;
     }
-    msg = csvc__malloc(sizeof(*msg) + PREFIX + len);
+    msg = csvc__malloc(sizeof(*msg) + NG_PREFIX + len);
     if (msg != NULL) {
         *msg = (ng_msg){.heap = true, .data = (uint8_t *)(msg + 1)};
     }
@@ -307,10 +308,10 @@ void *csvc__ng_reserve(csvc_tcall *tc, size_t len)
         msg_release(call, call->reserved);
     }
     call->reserved = msg_new(call, len);
-    return call->reserved != NULL ? call->reserved->data + PREFIX : NULL;
+    return call->reserved != NULL ? call->reserved->data + NG_PREFIX : NULL;
 }
 
-static void put_prefix(uint8_t prefix[PREFIX], bool compressed, size_t len)
+static void put_prefix(uint8_t prefix[NG_PREFIX], bool compressed, size_t len)
 {
     prefix[0] = compressed;
     prefix[1] = (uint8_t)(len >> 24);
@@ -349,11 +350,12 @@ static bool put_message(ng_call *call, const csvc_outgoing *message)
             if (msg == NULL) {
                 return false;
             }
-            memcpy(msg->data + PREFIX, message->reserved.len > 0 ? message->reserved.data : nothing,
+            memcpy(msg->data + NG_PREFIX,
+                   message->reserved.len > 0 ? message->reserved.data : nothing,
                    message->reserved.len);
         }
         put_prefix(msg->data, false, message->reserved.len);
-        msg->len = PREFIX + message->reserved.len;
+        msg->len = NG_PREFIX + message->reserved.len;
     } else {
         bool compressed = payload != NULL;
 
@@ -373,7 +375,7 @@ static bool put_message(ng_call *call, const csvc_outgoing *message)
         }
         msg->payload = payload;
         put_prefix(msg->prefix, compressed, payload->len);
-        msg->len = PREFIX + payload->len;
+        msg->len = NG_PREFIX + payload->len;
     }
     *call->queue_end = msg;
     call->queue_end = &msg->next;
@@ -402,8 +404,8 @@ static bool is_ahead(const ng_call *call)
 
 /* ---- what nghttp2 asks for ---- */
 
-ssize_t csvc__ng_send_read(nghttp2_session *session, int32_t stream, uint8_t *buffer, size_t length,
-                           uint32_t *flags, nghttp2_data_source *source, void *user)
+static ssize_t read_some(nghttp2_session *session, int32_t stream, uint8_t *buffer, size_t length,
+                         uint32_t *flags, nghttp2_data_source *source, void *user)
 {
     ng_call *call = source->ptr;
     const size_t n = call->queued < length ? call->queued : length;
@@ -439,8 +441,8 @@ static size_t add_bytes(ng_out *out, ng_msg *msg, size_t length)
         msg->sent += n;
         return n;
     }
-    if (msg->sent < PREFIX) {
-        done = PREFIX - msg->sent < n ? PREFIX - msg->sent : n;
+    if (msg->sent < NG_PREFIX) {
+        done = NG_PREFIX - msg->sent < n ? NG_PREFIX - msg->sent : n;
         csvc__ng_out_copy(out, msg->prefix + msg->sent, done);
     }
     while (done < n) {
