@@ -85,4 +85,4 @@ for call, request, code, text in ((g.SayHello, pb.HelloRequest(), grpc.StatusCod
         assert e.code() == code and text in e.details(), e
 ''')
 with e2e.Server(home / "daemon") as server:
-    e2e.run(e2e.PEERS / "python/bin/python", "client.py", server.address)
+    e2e.run(*e2e.python_client("client.py", server.address))

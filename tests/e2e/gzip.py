@@ -78,7 +78,7 @@ for arguments, packed in ((), False), (("--grpc-compress-bytes", "500"), True):
         e2e.equal(headers["grpc-status"], "13", "gzip that is none")
         headers, _ = raw(server, 1, b"\x08\x01", "grpc-encoding: deflate")
         e2e.equal(headers["grpc-status"], "12", "deflate")
-        e2e.run(e2e.PEERS / "python/bin/python", "client.py", server.address, "grpc-encoding" if e2e.TRANSPORT == "nghttp2" else "deflate", timeout=300)
+        e2e.run(*e2e.python_client("client.py", server.address, "grpc-encoding" if e2e.TRANSPORT == "nghttp2" else "deflate"), timeout=300)
         grown = peak(server)
         if grown > 128 * 1024:
             e2e.fail(f"300 MB of zeros made the server as large as {grown} KB")

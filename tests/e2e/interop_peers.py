@@ -190,7 +190,7 @@ def proxied():
             cpp_and_js(address, tls, f"our server through nginx, {how}", repeated)
             ca = ("--ca", "ca.pem", "--name", interop.NAME) if tls else ()
             repeated(f"Python's client, our server through nginx, {how}",
-                     client_of(python, interop.SOURCES / "python/client.py", "stubs", address, *ca))
+                     client_of(*e2e.python_client(interop.SOURCES / "python/client.py", "stubs", address, *ca)))
             if not tls:
                 ruby_client_passes(address, False)
                 interop.step("Ruby's client, our server through nginx, plain")
@@ -206,7 +206,7 @@ def proxied():
 
 interop.certificates()
 pathlib.Path("stubs").mkdir()
-python = e2e.python_stubs(interop.PROTO, "stubs")
+e2e.python_stubs(interop.PROTO, "stubs")
 ROUNDS = int(os.environ.get("CSVC_INTEROP_ROUNDS", "1"))
 for n in range(ROUNDS):
     with_ruby()

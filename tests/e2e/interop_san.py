@@ -24,7 +24,7 @@ for tls in (False, True):
         interop.our_client(server.address, tls)
         interop.step(f"our client, our server, {how}")
         ca = ("--ca", "ca.pem", "--name", interop.NAME) if tls else ()
-        done = e2e.run(python, interop.SOURCES / "python/client.py", "stubs", server.address, *ca, check=None)
+        done = e2e.run(*e2e.python_client(interop.SOURCES / "python/client.py", "stubs", server.address, *ca), check=None)
         if done.returncode != 0:
             e2e.fail(f"Python's client, our server, {how}:\n{done.stdout}{done.stderr}")
         interop.step(f"Python's client, our server, {how}")

@@ -10,15 +10,14 @@ sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
 import interop
 
-python = e2e.PEERS / "python/bin/python"
 pathlib.Path("stubs").mkdir()
-e2e.python_stubs(interop.PROTO, "stubs")
+python = e2e.python_stubs(interop.PROTO, "stubs")
 with interop.ours(False) as server:
-    print(e2e.run(python, interop.SOURCES / "python/wire_client.py", "stubs", server.address).stdout)
+    print(e2e.run(*e2e.python_client(interop.SOURCES / "python/wire_client.py", "stubs", server.address)).stdout)
 
 # a stop is UNAVAILABLE to those who are still there when the grace is over
 server = interop.ours(False).start()
-client = subprocess.Popen([python, interop.SOURCES / "python/stop_client.py", "stubs", server.address], text=True,
+client = subprocess.Popen(e2e.python_client(interop.SOURCES / "python/stop_client.py", "stubs", server.address), text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=e2e.environment())
 e2e.equal(client.stdout.readline(), "open\n", "the client that stays")
 server.stop()

@@ -43,7 +43,7 @@ project = e2e.scaffold("user-service", "--proto", e2e.USER_PROTO)
 acknowledged = {}
 for n in range(ROUNDS):
     server = e2e.Server(project / "build/user-service", env={"DATABASE_URL": "sqlite:users.db"}, expect=-9).start()
-    burst = subprocess.Popen([e2e.PEERS / "python/bin/python", "burst.py", server.address, f"r{n}", str(CALLERS)],
+    burst = subprocess.Popen(e2e.python_client("burst.py", server.address, f"r{n}", str(CALLERS)),
                              stdout=subprocess.PIPE, text=True)
     first = burst.stdout.readline()
     if not first:

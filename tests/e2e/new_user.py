@@ -227,9 +227,9 @@ if address is None:
     e2e.fail(f"make run: {pathlib.Path('run.log').read_text()}")
 
 try:
-    python = e2e.python_stubs(proto, ".")
+    e2e.python_stubs(proto, ".")
     pathlib.Path("client.py").write_text(PYTHON)
-    e2e.run(python, "client.py", address)
+    e2e.run(*e2e.python_client("client.py", address))
     if shutil.which("node") and (e2e.PEERS / "node/node_modules/@grpc/proto-loader").exists():
         pathlib.Path("client.js").write_text(JAVASCRIPT)
         e2e.run("node", "client.js", address, proto, env={**e2e.environment(), "NODE_PATH": str(e2e.PEERS / "node/node_modules")}, timeout=120)

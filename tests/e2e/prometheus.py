@@ -15,7 +15,7 @@ sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
 
 project = e2e.scaffold("user-service", "--proto", e2e.USER_PROTO)
-python = e2e.python_stubs(e2e.USER_PROTO, ".")
+e2e.python_stubs(e2e.USER_PROTO, ".")
 with socket.socket() as s:
     s.bind(("127.0.0.1", 0))
     port = s.getsockname()[1]
@@ -79,7 +79,7 @@ scrape_configs:
         # there before the first call, so that its rate can be seen
         wait("grpc_server_started_total" + of % ("GetUser", ""), 0, "zeros from the start")
         e2e.equal(len(query("grpc_server_handled_total" + of % ("GetUser", ""))), 17, "a series for each code")
-        e2e.run(python, "load.py", server.address)
+        e2e.run(*e2e.python_client("load.py", server.address))
         wait("grpc_server_started_total" + of % ("GetUser", ""), 530, "calls started")
         wait("grpc_server_handled_total" + of % ("GetUser", ',grpc_code="OK"'), 500, "calls handled")
         wait("grpc_server_handled_total" + of % ("GetUser", ',grpc_code="NotFound"'), 30, "calls that failed")

@@ -85,7 +85,7 @@ e2e.python_stubs(e2e.USER_PROTO, ".")
 open("client.py", "w").write(CLIENT)
 project = e2e.scaffold("user-service", "--proto", e2e.USER_PROTO)
 with e2e.Server(project / "build/user-service", cwd=project) as server:
-    e2e.run(e2e.PEERS / "python/bin/python", "client.py", server.address)
+    e2e.run(*e2e.python_client("client.py", server.address))
 # what was stored is there after a restart
 with e2e.Server(project / "build/user-service", cwd=project) as server:
     out = e2e.run(project / "build/user-service-client", "--addr", server.address, "get-user", "--id", 1).stdout

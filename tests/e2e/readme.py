@@ -30,4 +30,4 @@ g = rpc.GreeterStub(grpc.insecure_channel(sys.argv[1]))
 assert g.SayHello(pb.HelloRequest(name="ada"), timeout=10).message == "hello, ada"
 ''')
 with e2e.Server(commands[-1], "127.0.0.1:0", expect=-15) as server:
-    e2e.run(e2e.PEERS / "python/bin/python", "client.py", server.address)
+    e2e.run(*e2e.python_client("client.py", server.address))

@@ -123,10 +123,9 @@ def grpcurl(address):
 
 def python(address):
     """Both libraries as their own documents use them; descriptors are the same as in the .proto files."""
-    interpreter = e2e.PEERS / "python/bin/python"
     sets = ["all.proto", "part/common.proto"]
     e2e.run("protoc", f"-I{proto.parent}", f"-I{e2e.STAGE}/share/c-svc/proto", "--include_imports", "--descriptor_set_out=all.pb", *sets)
-    done = e2e.run(interpreter, SUPPORT / "reflection_client.py", address, "all.pb")
+    done = e2e.run(*e2e.python_client(SUPPORT / "reflection_client.py", address, "all.pb"))
     print(done.stdout.strip())
 
 
@@ -144,7 +143,7 @@ def oracle(address):
     process = subprocess.Popen(["./oracle"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=e2e.environment())
     try:
         port = process.stdout.readline().strip()
-        done = e2e.run(e2e.PEERS / "python/bin/python", SUPPORT / "reflection_compare.py", address, f"127.0.0.1:{port}")
+        done = e2e.run(*e2e.python_client(SUPPORT / "reflection_compare.py", address, f"127.0.0.1:{port}"))
         print(done.stdout.strip())
     finally:
         process.stdin.close()
@@ -159,7 +158,6 @@ with e2e.Server(project / "build/all-service", cwd=project) as server:
 
 # without reflection nobody learns what is served; health stays
 with e2e.Server(project / "build/all-service", "--reflection=off", cwd=project) as server:
-    interpreter = e2e.PEERS / "python/bin/python"
-    e2e.run(interpreter, SUPPORT / "reflection_client.py", server.address, "off")
+    e2e.run(*e2e.python_client(SUPPORT / "reflection_client.py", server.address, "off"))
 done = e2e.run(project / "build/all-service", "--reflection=perhaps", cwd=project, check=2)
 e2e.equal("--reflection: 'perhaps' is not on or off" in done.stderr, True, done.stderr)

@@ -83,7 +83,7 @@ def outcome(call):
 
 def client(server, code):
     """Runs Python beside a server; the lines it prints."""
-    return subprocess.Popen([e2e.PEERS / "python/bin/python", "-c", CLIENT + code, server.address], stdin=subprocess.PIPE,
+    return subprocess.Popen(e2e.python_client("-c", CLIENT + code, server.address), stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, text=True)
 
 
@@ -238,7 +238,7 @@ def threads(server):
 
 server = start("--shutdown-delay=1s")
 before = threads(server)
-c = subprocess.Popen([e2e.PEERS / "python/bin/python", "-c", WATCHERS, server.address], stdout=subprocess.PIPE, text=True)
+c = subprocess.Popen(e2e.python_client("-c", WATCHERS, server.address), stdout=subprocess.PIPE, text=True)
 e2e.equal(c.stdout.readline(), "{1}\n", "ten thousand watches")
 e2e.equal(threads(server) < before + 10, True, f"{threads(server)} threads, {before} before")
 seconds = took(server)

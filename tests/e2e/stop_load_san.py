@@ -174,7 +174,7 @@ print(json.dumps({"good": good, "bad": bad}), flush=True)
 proto = pathlib.Path.cwd() / "load.proto"
 proto.write_text(PROTO)
 pathlib.Path("client.py").write_text(CLIENT)
-python = e2e.python_stubs(proto, ".")
+e2e.python_stubs(proto, ".")
 project = e2e.scaffold("load-service", "--proto", proto)
 for name, (before, parameters, body) in HANDLERS.items():
     (project / f"server/load_v1_load_service/{name}.c").write_text(HANDLER % (before, name, parameters, body))
@@ -201,7 +201,7 @@ policy = guide[guide.index("```json\n") + len("```json\n"):]
 policy = policy[:policy.index("```")]
 slowest = served = 0
 targets = "ipv4:" + ",".join(s.address for s in servers)
-client = subprocess.Popen([python, "client.py", targets, policy], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+client = subprocess.Popen(e2e.python_client("client.py", targets, policy), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 try:
     e2e.equal(client.stdout.readline(), "calling\n", "the client")
     for n in range(ROUNDS):

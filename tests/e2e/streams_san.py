@@ -189,7 +189,7 @@ project = four_kinds.project()
 pathlib.Path("client.py").write_text(CLIENT)
 e2e.python_stubs(pathlib.Path.cwd() / "all.proto", ".")
 with e2e.Server(project / "build/all-service", cwd=project) as server:
-    e2e.run(e2e.PEERS / "python/bin/python", "client.py", server.address)
+    e2e.run(*e2e.python_client("client.py", server.address))
     without_waiting(project, server.address)
     client = Client(project / "build/all-service-client", server.address)
     each_kind(client)

@@ -107,7 +107,7 @@ thread.join()
 assert not errors, errors[0]
 ''')
 with e2e.Server(project / serve[0], *serve[1:], cwd=project, env={"DATABASE_URL": "sqlite::memory:"}) as server:
-    e2e.run(e2e.PEERS / "python/bin/python", "client.py", server.address, project / "tls", project / "tls-other", sign)
+    e2e.run(*e2e.python_client("client.py", server.address, project / "tls", project / "tls-other", sign))
     said = server.text()
     for words in ("no certificate came from the peer", "the peer's certificate could not be verified", "tls=mutual"):
         if words not in said:

@@ -31,9 +31,13 @@ def environment(stage=STAGE):
 
 def run(*command, cwd=None, env=None, check=0, timeout=300, **more):
     """Runs a command, captured; anything but exit code `check` (None: any) fails the test with its output."""
-    done = subprocess.run([str(c) for c in command], cwd=cwd, env=env or environment(), text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          timeout=timeout, **more)
+    try:
+        done = subprocess.run([str(c) for c in command], cwd=cwd, env=env or environment(), text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=timeout, **more)
+    except subprocess.TimeoutExpired as late:
+        said = [(text or b"").decode(errors="replace") for text in (late.stdout, late.stderr)]
+        fail(f"{' '.join(map(str, command))}: not done after {timeout} s\n--- stdout\n{said[0]}\n--- stderr\n{said[1]}")
     if check is not None and done.returncode != check:
         fail(f"{' '.join(map(str, command))}: exit code {done.returncode}, expected {check}\n"
              f"--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}")
@@ -161,6 +165,11 @@ class Server:
         else:
             self.kill()
             print(self.text())
+
+
+def python_client(*arguments):
+    """The command of a client of grpcio's: a file and its arguments, or -c and code."""
+    return [PEERS / "python/bin/python", SOURCE / "tests/e2e/support/client_main.py", *arguments]
 
 
 def python_stubs(proto, out):
