@@ -1,28 +1,24 @@
 /* args.c: options and operands of a subcommand, and what a mistyped one was meant to be. */
 #include "cli.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
-
-#include "base/edits.h"
 
 #include "base/banned.h"
 
-const char *cli_nearest(const char *word, const char *const *names, size_t n_names)
+int cli_usage(const cli_command *command, const char *format, ...)
 {
-    const char *nearest = NULL;
-    size_t least = strlen(word) / 3 + 2; /* a third of it may be wrong */
+    va_list args;
 
-    for (size_t i = 0; i < n_names; i++) {
-        size_t d = csvc__edits(word, names[i]);
-        bool begins = strlen(word) >= 3 && strncmp(word, names[i], strlen(word)) == 0;
-
-        d = begins && d > 1 ? 1 : d;
-        if (d < least && d < strlen(names[i])) {
-            least = d;
-            nearest = names[i];
-        }
-    }
-    return nearest;
+    va_start(args, format);
+    fprintf(stderr, "c-svc%s%s: ", command != NULL ? " " : "",
+            command != NULL ? command->name : "");
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\n       `c-svc help%s%s` says how it is used\n", command != NULL ? " " : "",
+            command != NULL ? command->name : "");
+    return CLI_USAGE;
 }
 
 static const cli_option *find_option(const cli_command *command, const char *name, size_t len)

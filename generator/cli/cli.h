@@ -1,24 +1,10 @@
 /*
- * cli.h: what the subcommands of c-svc share: exit codes, arguments, saying things.
- *
- * c-svc is a short-lived program: what it allocates goes with the arena of its command, and when
- * memory is short it says so and exits with 1, leaving nothing half-made. Results go to standard
- * output; whatever is wrong goes to standard error, in the form `file:line:col: error: text` where
- * it has a place.
+ * cli.h: what the subcommands of c-svc share: which there are, and their arguments.
  */
 #ifndef CLI_H
 #define CLI_H
 
-#include <csvc/arena.h>
-#include <csvc/code.h>
-#include "base/buffer.h"
-#include "common/process.h"
-
-enum {
-    CLI_OK = 0,
-    CLI_FAILED = 1, /* it could not be done */
-    CLI_USAGE = 2,  /* it was not asked for rightly */
-};
+#include "console/say.h"
 
 /* ---- commands (main.c) ---- */
 
@@ -40,7 +26,10 @@ typedef struct cli_command {
     int (*run)(csvc_arena *a, const cli_args *args);
 } cli_command;
 
-extern const cli_command cli_new_service, cli_generate, cli_explain, cli_doctor;
+extern const cli_command cli_new_service;
+extern const cli_command cli_generate;
+extern const cli_command cli_explain;
+extern const cli_command cli_doctor;
 
 /* All of them, in the order of the help; ends with NULL. */
 extern const cli_command *const cli_commands[];
@@ -80,44 +69,7 @@ const char *cli_args_option(const cli_args *args, const char *name, size_t n);
 size_t cli_args_options(csvc_arena *a, const cli_args *args, const char *name,
                         const char *const **ret_values);
 
-/* The one of `names` that `word` was probably meant to be; NULL when none is near. */
-const char *cli_nearest(const char *word, const char *const *names, size_t n_names);
-
-/* ---- saying things (say.c) ---- */
-
-/* `c-svc: text` on standard error. */
-void cli_error(const char *format, ...) CSVC_PRINTF(1, 2);
-
-/* A second line below it: `       text`, saying how to mend it. */
-void cli_hint(const char *format, ...) CSVC_PRINTF(1, 2);
-
 /* Wrong usage: an error and `try c-svc help COMMAND`; returns CLI_USAGE. */
 int cli_usage(const cli_command *command, const char *format, ...) CSVC_PRINTF(2, 3);
-
-/* `  create  PATH` on standard output. */
-void cli_status(const char *word, const char *path);
-
-/* What is returned must be there: says `out of memory` and exits with 1 when it is NULL. Only for
- * places where nothing has to be undone: files.c registers its own clean-up. */
-void *cli_must(const void *memory);
-
-/* printf into the arena, never NULL. */
-char *cli_printf(csvc_arena *a, const char *format, ...) CSVC_PRINTF(2, 3);
-
-/* Runs a program, ended when c-svc is told to stop meanwhile: gen_process_run. */
-csvc_code cli_run(csvc_arena *a, const char *const *argv, gen_process_result *ret_result,
-                  csvc_error *err);
-
-/* A list of text in an arena that grows. */
-typedef struct cli_list {
-    const char **items;
-    size_t len, max;
-} cli_list;
-
-void cli_list_add(csvc_arena *a, cli_list *list, const char *item);
-bool cli_list_has(const cli_list *list, const char *item);
-void cli_list_sort(cli_list *list);
-/* The items with a blank between them. */
-const char *cli_list_join(csvc_arena *a, const cli_list *list, const char *between);
 
 #endif /* CLI_H */

@@ -1,7 +1,7 @@
 /* doctor.c: c-svc doctor: is everything here that making and building a service needs? */
 #include "cli.h"
-#include "files.h"
-#include "protoc.h"
+#include "project/files.h"
+#include "project/protoc.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* explain.c: c-svc explain: what was inferred from the protos, and why. */
 #include "cli.h"
-#include "open.h"
+#include "project/open.h"
 #include "protos.h"
 
 #include <csvc/store.h>

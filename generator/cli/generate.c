@@ -1,10 +1,10 @@
 /* generate.c: c-svc generate: brings gen/ up to date, and touches nothing else. */
 #include "cli.h"
-#include "compose.h"
-#include "files.h"
-#include "lock.h"
-#include "open.h"
-#include "strays.h"
+#include "project/compose.h"
+#include "project/files.h"
+#include "project/lock.h"
+#include "project/open.h"
+#include "project/strays.h"
 
 #include <stdio.h>
 #include <stdlib.h>

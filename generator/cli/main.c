@@ -1,6 +1,6 @@
 /* main.c: c-svc finds the subcommand and runs it. */
 #include "cli.h"
-#include "stop.h"
+#include "console/stop.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* new_service.c: c-svc new-service: a project from nothing, or nothing. */
 #include "cli.h"
-#include "files.h"
+#include "project/files.h"
 #include "names/names.h"
-#include "compose.h"
-#include "example.h"
+#include "project/compose.h"
+#include "project/example.h"
 #include "protos.h"
 
 #include <stdio.h>

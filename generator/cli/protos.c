@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files.h"
+#include "project/files.h"
 
 #include "base/banned.h"
 

@@ -7,7 +7,8 @@
 #ifndef CLI_PROTOS_H
 #define CLI_PROTOS_H
 
-#include "pipeline.h"
+#include "cli.h"
+#include "project/pipeline.h"
 
 /* Says what is wrong with them: not there, no .proto, given twice. CLI_FAILED, CLI_USAGE. */
 int protos_check(csvc_arena *a, const cli_args *args, const char *const *protos, size_t n_protos,

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/config.h"
+#include "console/say.h"
+#include "project/config.h"
 
 static int setup(void **state)
 {

@@ -17,10 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "cli/files.h"
-#include "cli/stop.h"
-#include "cli/sha256.h"
+#include "console/say.h"
+#include "project/files.h"
+#include "console/stop.h"
+#include "project/sha256.h"
 
 typedef struct place {
     csvc_arena *a;

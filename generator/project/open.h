@@ -1,8 +1,8 @@
 /*
  * open.h: the project that a command was started in.
  */
-#ifndef CLI_OPEN_H
-#define CLI_OPEN_H
+#ifndef PROJECT_OPEN_H
+#define PROJECT_OPEN_H
 
 #include "project.h"
 
@@ -12,4 +12,4 @@ csvc_code project_open(csvc_arena *a, project *p, pipeline *pipeline, csvc_error
 /* Finds the protos that the configuration lists. */
 csvc_code project_name_protos(project *p, csvc_error *err);
 
-#endif /* CLI_OPEN_H */
+#endif /* PROJECT_OPEN_H */

@@ -1,8 +1,8 @@
 /*
  * stop.h: being told to stop, and leaving nothing half-made behind. One thread.
  */
-#ifndef CLI_STOP_H
-#define CLI_STOP_H
+#ifndef CONSOLE_STOP_H
+#define CONSOLE_STOP_H
 
 #include <stdbool.h>
 
@@ -21,4 +21,4 @@ typedef void stop_abandon_fn(void *self);
 void stop_unfinished_file(const char *path);
 void stop_unfinished(stop_abandon_fn *abandon, void *self);
 
-#endif /* CLI_STOP_H */
+#endif /* CONSOLE_STOP_H */

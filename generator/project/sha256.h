@@ -1,6 +1,6 @@
 /* sha256.h: SHA-256 (FIPS 180-4), as sha256sum prints it, so that a Makefile can compare. */
-#ifndef CLI_SHA256_H
-#define CLI_SHA256_H
+#ifndef PROJECT_SHA256_H
+#define PROJECT_SHA256_H
 
 #include <csvc/common.h>
 
@@ -10,4 +10,4 @@ enum {
 
 void sha256_hex(csvc_bytes data, char ret_hex[SHA256_HEX]);
 
-#endif /* CLI_SHA256_H */
+#endif /* PROJECT_SHA256_H */

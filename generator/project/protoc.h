@@ -4,10 +4,10 @@
  * c-svc has no parser of its own: what protoc refuses is refused, in its words, with the place in
  * front. Nothing is written to disk.
  */
-#ifndef CLI_PROTOC_H
-#define CLI_PROTOC_H
+#ifndef PROJECT_PROTOC_H
+#define PROJECT_PROTOC_H
 
-#include "cli.h"
+#include "console/say.h"
 
 /* A .proto and the name others import it by: "api/user/v1/user.proto", "user/v1/user.proto". */
 typedef struct protoc_file {
@@ -36,4 +36,4 @@ csvc_code protoc_compile(csvc_arena *a, const cli_list *folders, const protoc_fi
  * when it comes with protoc. */
 const char *protoc_find(csvc_arena *a, const cli_list *folders, const char *name);
 
-#endif /* CLI_PROTOC_H */
+#endif /* PROJECT_PROTOC_H */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "files_internal.h"
-#include "stop.h"
+#include "console/stop.h"
 
 #include "base/banned.h"
 

@@ -5,8 +5,8 @@
  * (gen/ and .c-svc/). gen/ follows from c-svc.yaml, the protos, the migrations and which handlers
  * and tests are there, and from nothing else; gen/project.mk says so to make.
  */
-#ifndef CLI_COMPOSE_H
-#define CLI_COMPOSE_H
+#ifndef PROJECT_COMPOSE_H
+#define PROJECT_COMPOSE_H
 
 #include "project.h"
 
@@ -20,4 +20,4 @@ csvc_code compose_own(project *p, csvc_error *err);
 /* gen/ and .c-svc/lock.json; after the two above, when they are wanted. */
 csvc_code compose_gen(project *p, csvc_error *err);
 
-#endif /* CLI_COMPOSE_H */
+#endif /* PROJECT_COMPOSE_H */

@@ -1,5 +1,5 @@
 /* say.c: messages, and the small helpers that end the program when memory is short. */
-#include "cli.h"
+#include "say.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/edits.h"
 
 #include "base/banned.h"
 
@@ -30,20 +31,6 @@ void cli_hint(const char *format, ...)
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
-}
-
-int cli_usage(const cli_command *command, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    fprintf(stderr, "c-svc%s%s: ", command != NULL ? " " : "",
-            command != NULL ? command->name : "");
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fprintf(stderr, "\n       `c-svc help%s%s` says how it is used\n", command != NULL ? " " : "",
-            command != NULL ? command->name : "");
-    return CLI_USAGE;
 }
 
 void cli_status(const char *word, const char *path)
@@ -126,4 +113,22 @@ const char *cli_list_join(csvc_arena *a, const cli_list *list, const char *betwe
                  : NULL;
     csvc__buffer_release(&text);
     return cli_must(joined);
+}
+
+const char *cli_nearest(const char *word, const char *const *names, size_t n_names)
+{
+    const char *nearest = NULL;
+    size_t least = strlen(word) / 3 + 2; /* a third of it may be wrong */
+
+    for (size_t i = 0; i < n_names; i++) {
+        size_t d = csvc__edits(word, names[i]);
+        bool begins = strlen(word) >= 3 && strncmp(word, names[i], strlen(word)) == 0;
+
+        d = begins && d > 1 ? 1 : d;
+        if (d < least && d < strlen(names[i])) {
+            least = d;
+            nearest = names[i];
+        }
+    }
+    return nearest;
 }

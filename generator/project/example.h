@@ -1,8 +1,8 @@
 /*
  * example.h: lines to try, as the client takes them.
  */
-#ifndef CLI_EXAMPLE_H
-#define CLI_EXAMPLE_H
+#ifndef PROJECT_EXAMPLE_H
+#define PROJECT_EXAMPLE_H
 
 #include "project.h"
 
@@ -13,4 +13,4 @@ const char *project_example_rpc(project *p, const gen_rpc *rpc);
 /* An rpc that takes a stream: `printf '{...}\n{...}\n' | build/NAME-client upload`. */
 const char *project_example_lines(project *p, const gen_rpc *rpc);
 
-#endif /* CLI_EXAMPLE_H */
+#endif /* PROJECT_EXAMPLE_H */

@@ -1,5 +1,5 @@
 /* run.c: other programs, which end when c-svc is told to. */
-#include "cli.h"
+#include "say.h"
 #include "stop.h"
 
 #include "base/banned.h"

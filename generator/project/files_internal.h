@@ -1,6 +1,6 @@
 /* files_internal.h: what files.c and files_tree.c share. */
-#ifndef CLI_FILES_INTERNAL_H
-#define CLI_FILES_INTERNAL_H
+#ifndef PROJECT_FILES_INTERNAL_H
+#define PROJECT_FILES_INTERNAL_H
 
 #include "files.h"
 
@@ -12,4 +12,4 @@ csvc_code files__make_folders(csvc_arena *a, const char *path, cli_list *made, c
 
 csvc_code files__write_all(int fd, const char *path, csvc_bytes content, csvc_error *err);
 
-#endif /* CLI_FILES_INTERNAL_H */
+#endif /* PROJECT_FILES_INTERNAL_H */

@@ -1,8 +1,8 @@
 /*
  * lock.h: .c-svc/lock.json: what was made, and of what.
  */
-#ifndef CLI_LOCK_H
-#define CLI_LOCK_H
+#ifndef PROJECT_LOCK_H
+#define PROJECT_LOCK_H
 
 #include "project.h"
 
@@ -15,4 +15,4 @@ csvc_code lock_text(project *p, csvc_bytes *ret_text, csvc_error *err);
 /* Files under gen/ that an earlier run made, that this one does not, and that nobody changed. */
 csvc_code lock_stale(project *p, cli_list *ret_paths, csvc_error *err);
 
-#endif /* CLI_LOCK_H */
+#endif /* PROJECT_LOCK_H */

@@ -2,8 +2,8 @@
  * pipeline.h: from .proto files to a model that may be rendered: protoc, request, model,
  * inference, check. What new-service, generate and explain have in common.
  */
-#ifndef CLI_PIPELINE_H
-#define CLI_PIPELINE_H
+#ifndef PROJECT_PIPELINE_H
+#define PROJECT_PIPELINE_H
 
 #include "config.h"
 #include "infer/infer.h"
@@ -50,4 +50,4 @@ bool pipeline_is_well_known(const char *name);
  */
 bool pipeline_is_provided(const char *name);
 
-#endif /* CLI_PIPELINE_H */
+#endif /* PROJECT_PIPELINE_H */

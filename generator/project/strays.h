@@ -1,8 +1,8 @@
 /*
  * strays.h: what lies about.
  */
-#ifndef CLI_STRAYS_H
-#define CLI_STRAYS_H
+#ifndef PROJECT_STRAYS_H
+#define PROJECT_STRAYS_H
 
 #include "project.h"
 
@@ -10,4 +10,4 @@
  * has in it. Nothing compiles them any more. */
 void project_strays(project *p, cli_list *ret_paths);
 
-#endif /* CLI_STRAYS_H */
+#endif /* PROJECT_STRAYS_H */

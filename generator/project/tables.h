@@ -1,8 +1,8 @@
 /*
  * tables.h: whether the steps make the tables that the entities need.
  */
-#ifndef CLI_TABLES_H
-#define CLI_TABLES_H
+#ifndef PROJECT_TABLES_H
+#define PROJECT_TABLES_H
 
 #include "project.h"
 
@@ -13,4 +13,4 @@
  */
 csvc_code tables_check(project *p, cli_list *ret_warnings, csvc_error *err);
 
-#endif /* CLI_TABLES_H */
+#endif /* PROJECT_TABLES_H */

@@ -8,12 +8,12 @@
  *
  * One tree at a time, one thread. Errors say which file and why.
  */
-#ifndef CLI_FILES_H
-#define CLI_FILES_H
+#ifndef PROJECT_FILES_H
+#define PROJECT_FILES_H
 
 #include <csvc/arena.h>
 #include <csvc/code.h>
-#include "cli.h"
+#include "console/say.h"
 
 /* ---- reading ---- */
 
@@ -82,4 +82,4 @@ csvc_code files_tree_commit(files_tree *tree, csvc_error *err);
 /* Removes what was made since the beginning; nothing after a commit. Takes NULL. */
 void files_tree_abandon(files_tree *tree);
 
-#endif /* CLI_FILES_H */
+#endif /* PROJECT_FILES_H */

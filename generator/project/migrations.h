@@ -1,8 +1,8 @@
 /*
  * migrations.h: the steps of a database.
  */
-#ifndef CLI_MIGRATIONS_H
-#define CLI_MIGRATIONS_H
+#ifndef PROJECT_MIGRATIONS_H
+#define PROJECT_MIGRATIONS_H
 
 #include "project.h"
 
@@ -12,4 +12,4 @@ csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err);
 /* The first steps: a table for each entity. */
 csvc_code migrations_plan_first(project *p, csvc_error *err);
 
-#endif /* CLI_MIGRATIONS_H */
+#endif /* PROJECT_MIGRATIONS_H */

@@ -1,8 +1,8 @@
 /*
  * project.h: a project: its configuration, its model, the files it has and those that are made.
  */
-#ifndef CLI_PROJECT_H
-#define CLI_PROJECT_H
+#ifndef PROJECT_H
+#define PROJECT_H
 
 #include "config.h"
 #include "output/output.h"
@@ -58,4 +58,4 @@ const char *project_test_path(csvc_arena *a, const gen_rpc *rpc);
 /* "create user", "list users", "yours to write". */
 const char *project_served(csvc_arena *a, const gen_rpc *rpc);
 
-#endif /* CLI_PROJECT_H */
+#endif /* PROJECT_H */

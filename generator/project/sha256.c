@@ -1,7 +1,7 @@
 /* sha256.c: OpenSSL's, as hexadecimal text. */
 #include "sha256.h"
 
-#include "cli.h"
+#include "console/say.h"
 
 #include <openssl/sha.h>
 

@@ -11,10 +11,10 @@
  * An unknown key or a wrong value is refused with its place and what was probably meant; nothing is
  * ignored in silence.
  */
-#ifndef CLI_CONFIG_H
-#define CLI_CONFIG_H
+#ifndef PROJECT_CONFIG_H
+#define PROJECT_CONFIG_H
 
-#include "cli.h"
+#include "console/say.h"
 
 typedef enum config_storage {
     CONFIG_NONE = 0,
@@ -62,4 +62,4 @@ const char *config_c_name(csvc_arena *a, const char *name);
 /* Whether a path can stand in a Makefile and a shell as it is: letters, digits, _ . / + - only. */
 bool config_path_is_plain(const char *path);
 
-#endif /* CLI_CONFIG_H */
+#endif /* PROJECT_CONFIG_H */
