@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "console/say.h"
+#include "cli/cli.h"
 #include "project/config.h"
 
 static int setup(void **state)
