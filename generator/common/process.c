@@ -119,19 +119,32 @@ static void take(int *fd, csvc__buffer *out)
     }
 }
 
-/* Until all streams have ended; false when told to stop or an output is too long. */
-static bool serve(child *c, const gen_process *process, csvc__buffer *out, csvc__buffer *said)
-{
-    csvc_bytes input = process->input;
+/*
+ * A program that runs: what it was told to, what it has printed.
+ */
+struct gen_running {
+    child c;
+    const char *name;
+    bool (*stop)(void);
+    csvc_bytes input; /* what it has not taken */
+    csvc__buffer out;
+    csvc__buffer said;
+};
 
-    while (c->ours[0] >= 0 || c->ours[1] >= 0 || c->ours[2] >= 0) {
+/* Until it has taken its input (`all`: until all streams have ended); false when told to stop or an
+ * output is too long. */
+static bool serve(gen_running *r, bool all)
+{
+    int *ours = r->c.ours;
+
+    while (ours[0] >= 0 || (all && (ours[1] >= 0 || ours[2] >= 0))) {
         struct pollfd fds[3];
 
-        if (process->stop != NULL && process->stop()) {
+        if (r->stop != NULL && r->stop()) {
             return false;
         }
         for (int i = 0; i < 3; i++) {
-            fds[i] = (struct pollfd){.fd = c->ours[i], .events = i == 0 ? POLLOUT : POLLIN};
+            fds[i] = (struct pollfd){.fd = ours[i], .events = i == 0 ? POLLOUT : POLLIN};
         }
         if (poll(fds, 3, -1) < 0) {
             if (errno == EINTR) {
@@ -140,15 +153,15 @@ static bool serve(child *c, const gen_process *process, csvc__buffer *out, csvc_
             return false;
         }
         if (fds[0].revents != 0) {
-            feed(c, &input);
+            feed(&r->c, &r->input);
         }
         if (fds[1].revents != 0) {
-            take(&c->ours[1], out);
+            take(&ours[1], &r->out);
         }
         if (fds[2].revents != 0) {
-            take(&c->ours[2], said);
+            take(&ours[2], &r->said);
         }
-        if (!csvc__buffer_ok(out) || !csvc__buffer_ok(said)) {
+        if (!csvc__buffer_ok(&r->out) || !csvc__buffer_ok(&r->said)) {
             return false;
         }
     }
@@ -167,6 +180,57 @@ static int wait_for(pid_t pid)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static csvc_code begin(gen_running *r, const gen_process *process, csvc_error *err)
+{
+    csvc_code code = CSVC_OK;
+
+    *r = (gen_running){.c = {.ours = {-1, -1, -1}, .theirs = {-1, -1, -1}},
+                       .name = process->argv[0],
+                       .stop = process->stop,
+                       .input = process->input};
+    csvc__buffer_init(&r->out, GEN_PROCESS_MAX_OUTPUT);
+    csvc__buffer_init(&r->said, GEN_PROCESS_MAX_OUTPUT);
+    if (!open_streams(&r->c)) {
+        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "no sockets to run %.100s: %s", r->name,
+                              strerror(errno));
+    } else {
+        const int rc = start(&r->c, process->argv);
+
+        if (rc != 0) {
+            code = csvc_error_set(err, rc == ENOENT ? CSVC_NOT_FOUND : CSVC_UNAVAILABLE,
+                                  "%.200s cannot be run: %s", r->name, strerror(rc));
+        }
+    }
+    shut_all(r->c.theirs);
+    if (code != CSVC_OK) {
+        shut_all(r->c.ours);
+    }
+    return code;
+}
+
+/* Sees it end, once served; its outputs are the caller's to release. */
+static csvc_code end(gen_running *r, bool whole, int *ret_exit_code, csvc_error *err)
+{
+    if (!whole) {
+        (void)kill(r->c.pid, SIGTERM);
+    }
+    shut_all(r->c.ours);
+    *ret_exit_code = wait_for(r->c.pid);
+    if (r->stop != NULL && r->stop()) {
+        return csvc_error_set(err, CSVC_CANCELLED, "told to stop while %.100s ran", r->name);
+    }
+    return whole ? CSVC_OK
+                 : csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED,
+                                  "out of memory for what %.100s prints, or it prints too much",
+                                  r->name);
+}
+
+static void release(gen_running *r)
+{
+    csvc__buffer_release(&r->out);
+    csvc__buffer_release(&r->said);
+}
+
 static bool keep(csvc_arena *a, const csvc__buffer *b, csvc_bytes *ret_bytes)
 {
     const char *text = csvc_arena_strndup(a, b->data != NULL ? b->data : "", b->len);
@@ -175,93 +239,90 @@ static bool keep(csvc_arena *a, const csvc__buffer *b, csvc_bytes *ret_bytes)
     return text != NULL;
 }
 
-/* Feeds and drains a child that runs, and sees it end. */
-static csvc_code attend(csvc_arena *a, child *c, const gen_process *process,
-                        gen_process_result *ret_result, csvc_error *err)
-{
-    const char *name = process->argv[0];
-    gen_process_result result = {0};
-    csvc__buffer out;
-    csvc__buffer said;
-    csvc_code code = CSVC_OK;
-    bool whole;
-
-    csvc__buffer_init(&out, GEN_PROCESS_MAX_OUTPUT);
-    csvc__buffer_init(&said, GEN_PROCESS_MAX_OUTPUT);
-    whole = serve(c, process, &out, &said);
-    if (!whole) {
-        (void)kill(c->pid, SIGTERM);
-    }
-    shut_all(c->ours);
-    result.exit_code = wait_for(c->pid);
-    if (process->stop != NULL && process->stop()) {
-        code = csvc_error_set(err, CSVC_CANCELLED, "told to stop while %.100s ran", name);
-    } else if (!whole) {
-        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED,
-                              "out of memory for what %.100s prints, or it prints too much", name);
-    } else if (!keep(a, &out, &result.out) || !keep(a, &said, &result.err)) {
-        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
-    } else {
-        *ret_result = result;
-    }
-    csvc__buffer_release(&out);
-    csvc__buffer_release(&said);
-    return code;
-}
-
 csvc_code gen_process_run(csvc_arena *a, const gen_process *process, gen_process_result *ret_result,
                           csvc_error *err)
 {
-    child c = {.ours = {-1, -1, -1}, .theirs = {-1, -1, -1}};
-    csvc_code code = CSVC_OK;
-
-    if (!open_streams(&c)) {
-        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "no sockets to run %.100s: %s",
-                              process->argv[0], strerror(errno));
-    } else {
-        const int rc = start(&c, process->argv);
-
-        if (rc == ENOENT) {
-            code = csvc_error_set(err, CSVC_NOT_FOUND, "%.200s cannot be run: %s", process->argv[0],
-                                  strerror(rc));
-        } else if (rc != 0) {
-            code = csvc_error_set(err, CSVC_UNAVAILABLE, "%.200s cannot be run: %s",
-                                  process->argv[0], strerror(rc));
-        }
-    }
-    shut_all(c.theirs);
-    if (code == CSVC_OK) {
-        code = attend(a, &c, process, ret_result, err);
-    }
-    shut_all(c.ours);
-    return code;
-}
-
-csvc_code gen_filter(csvc_arena *a, const char *program, csvc_bytes input, csvc_bytes *ret_output,
-                     csvc_error *err)
-{
-    const char *const argv[] = {program, NULL};
-    const gen_process process = {.argv = argv, .input = input};
-    gen_process_result result;
-    csvc_code code = gen_process_run(a, &process, &result, err);
+    gen_process_result result = {0};
+    gen_running r;
+    csvc_code code = begin(&r, process, err);
 
     if (code != CSVC_OK) {
         return code;
     }
-    if (result.exit_code != 0) {
-        const bool killed = result.exit_code > 128;
-        const char *said = (const char *)result.err.data;
-        size_t len = result.err.len;
-
-        while (len > 0 && strchr("\r\n ", said[len - 1]) != NULL) {
-            len--;
-        }
-        return csvc_error_set(err, CSVC_INTERNAL, "%.100s %s %d: %.*s", program,
-                              killed ? "was killed by signal" : "ended with status",
-                              killed ? result.exit_code - 128 : result.exit_code,
-                              len > 0 ? (int)(len > 300 ? 300 : len) : 100,
-                              len > 0 ? said : "it said nothing");
+    code = end(&r, serve(&r, true), &result.exit_code, err);
+    if (code == CSVC_OK && (!keep(a, &r.out, &result.out) || !keep(a, &r.said, &result.err))) {
+        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
-    *ret_output = result.out;
+    if (code == CSVC_OK) {
+        *ret_result = result;
+    }
+    release(&r);
+    return code;
+}
+
+csvc_code gen_filter_start(csvc_arena *a, const char *program, csvc_bytes input,
+                           gen_running **ret_running, csvc_error *err)
+{
+    const char *const argv[] = {program, NULL};
+    const gen_process process = {.argv = argv, .input = input};
+    gen_running *r = csvc_arena_alloc(a, sizeof(*r));
+    csvc_code code;
+
+    if (r == NULL) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    code = begin(r, &process, err);
+    if (code != CSVC_OK) {
+        return code;
+    }
+    if (!serve(r, false)) {
+        int exit_code;
+
+        code = end(r, false, &exit_code, err);
+        release(r);
+        return code;
+    }
+    *ret_running = r;
     return CSVC_OK;
+}
+
+void gen_process_drop(gen_running *running)
+{
+    csvc_error ignored = {CSVC_ERROR_INIT};
+    int exit_code;
+
+    (void)end(running, false, &exit_code, &ignored);
+    release(running);
+}
+
+/* What a program that failed said, as an error. */
+static csvc_code failed(const gen_running *r, int exit_code, csvc_error *err)
+{
+    const bool killed = exit_code > 128;
+    const char *said = r->said.data;
+    size_t len = r->said.len;
+
+    while (len > 0 && strchr("\r\n ", said[len - 1]) != NULL) {
+        len--;
+    }
+    return csvc_error_set(
+        err, CSVC_INTERNAL, "%.100s %s %d: %.*s", r->name,
+        killed ? "was killed by signal" : "ended with status", killed ? exit_code - 128 : exit_code,
+        len > 0 ? (int)(len > 300 ? 300 : len) : 100, len > 0 ? said : "it said nothing");
+}
+
+csvc_code gen_filter_end(gen_running *running, csvc__buffer *ret_output, csvc_error *err)
+{
+    int exit_code;
+    csvc_code code = end(running, serve(running, true), &exit_code, err);
+
+    if (code == CSVC_OK && exit_code != 0) {
+        code = failed(running, exit_code, err);
+    }
+    if (code == CSVC_OK) {
+        *ret_output = running->out;
+        csvc__buffer_init(&running->out, GEN_PROCESS_MAX_OUTPUT);
+    }
+    release(running);
+    return code;
 }

@@ -10,6 +10,7 @@
 
 #include <csvc/arena.h>
 #include <csvc/code.h>
+#include "base/buffer.h"
 
 enum {
     GEN_PROCESS_MAX_OUTPUT = 1 << 30 /* of each output */
@@ -36,11 +37,21 @@ typedef struct gen_process_result {
 csvc_code gen_process_run(csvc_arena *a, const gen_process *process, gen_process_result *ret_result,
                           csvc_error *err);
 
+/* One that runs. */
+typedef struct gen_running gen_running;
+
 /*
- * Runs `program` without arguments as a filter. Codes as above, and INTERNAL when it failed: err
- * ends with what it said on stderr.
+ * Runs `program` without arguments as a filter, which begins now: this returns when it has taken
+ * its input, or does not want it. It must be ended or dropped. Codes as above.
  */
-csvc_code gen_filter(csvc_arena *a, const char *program, csvc_bytes input, csvc_bytes *ret_output,
-                     csvc_error *err);
+csvc_code gen_filter_start(csvc_arena *a, const char *program, csvc_bytes input,
+                           gen_running **ret_running, csvc_error *err);
+
+/* Waits for what it prints, which the caller releases. Codes as above, and INTERNAL when it failed:
+ * err ends with what it said on stderr. */
+csvc_code gen_filter_end(gen_running *running, csvc__buffer *ret_output, csvc_error *err);
+
+/* Ends it and waits until it has. */
+void gen_process_drop(gen_running *running);
 
 #endif /* GEN_PROCESS_H */

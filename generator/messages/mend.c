@@ -170,6 +170,13 @@ static bool any_renamed(const gen_file *file)
 
 /* ---- initialisers ---- */
 
+static bool is_mended(const gen_oneof *oneof)
+{
+    const csvc_kind first = oneof->fields[0]->kind;
+
+    return first == CSVC_KIND_BYTES || first == CSVC_KIND_ENUM;
+}
+
 static bool mend_init(mending *m, const gen_message *message)
 {
     for (size_t i = 0; i < message->n_oneofs; i++) {
@@ -178,7 +185,7 @@ static bool mend_init(mending *m, const gen_message *message)
         const char *found;
         char *mark;
 
-        if (first->kind != CSVC_KIND_BYTES && first->kind != CSVC_KIND_ENUM) {
+        if (!is_mended(oneof)) {
             continue;
         }
         mark = text_of(m, ", %s__NOT_SET, {0}", oneof->c_prefix);
@@ -210,11 +217,15 @@ static bool mend_inits(mending *m, gen_message *const *messages, size_t n)
     return true;
 }
 
-static bool any_oneof(const gen_file *file)
+static bool any_init(const gen_file *file)
 {
     for (size_t i = 0; i < file->n_all_messages; i++) {
-        if (file->all_messages[i]->n_oneofs > 0) {
-            return true;
+        const gen_message *message = file->all_messages[i];
+
+        for (size_t j = 0; j < message->n_oneofs; j++) {
+            if (is_mended(&message->oneofs[j])) {
+                return true;
+            }
         }
     }
     return false;
@@ -228,7 +239,7 @@ csvc_code gen_mend(csvc_arena *a, const gen_file *file, bool is_header, const ch
     csvc_code code = CSVC_OK;
     bool ok;
 
-    if (is_header ? !any_oneof(file) : !any_renamed(file)) {
+    if (is_header ? !any_init(file) : !any_renamed(file)) {
         return CSVC_OK;
     }
     csvc__buffer_init(&out, MAX_TEXT);

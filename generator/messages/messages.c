@@ -342,31 +342,77 @@ static csvc_code take_files(maker *m, gen_plan *plan, const char *program,
     return CSVC_OK;
 }
 
-csvc_code gen_messages(gen_plan *plan, const gen_model *model, const gen_request *request,
-                       csvc_error *err)
-{
-    maker m = {.a = request->arena, .model = model, .parameters = &request->parameters};
-    const char *program = request->parameters.protoc_gen_c != NULL
-                              ? request->parameters.protoc_gen_c
-                              : "protoc-gen-c";
-    csvc_error why = {CSVC_ERROR_INIT};
-    csvc_bytes input;
-    csvc_bytes output;
-    void *response = NULL;
-    size_t n_files = 0;
-    csvc_code code = make_request(&m, &input, &n_files, err);
+/* ---- the run ---- */
 
-    if (code != CSVC_OK || n_files == 0) {
-        return code;
+struct gen_messages {
+    maker m;
+    const char *program;
+    gen_running *running;
+    size_t n_files;
+};
+
+csvc_code gen_messages_start(const gen_model *model, const gen_request *request,
+                             gen_messages **ret_messages, csvc_error *err)
+{
+    gen_messages *messages = csvc_arena_calloc(request->arena, 1, sizeof(*messages));
+    csvc_error why = {CSVC_ERROR_INIT};
+    csvc_arena *scratch;
+    csvc_bytes input;
+    csvc_code code;
+
+    *ret_messages = NULL;
+    if (messages == NULL) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
-    code = gen_filter(m.a, program, input, &output, &why);
+    scratch = csvc_arena_new(0); /* its request is as large as ours, and gone once it is fed */
+    if (scratch == NULL) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    messages->m = (maker){.a = scratch, .model = model, .parameters = &request->parameters};
+    messages->program = request->parameters.protoc_gen_c != NULL ? request->parameters.protoc_gen_c
+                                                                 : "protoc-gen-c";
+    code = make_request(&messages->m, &input, &messages->n_files, err);
+    if (code == CSVC_OK && messages->n_files > 0) {
+        code = gen_filter_start(request->arena, messages->program, input, &messages->running, &why);
+        if (code != CSVC_OK) {
+            code = explain(&why, code, err);
+        } else {
+            *ret_messages = messages;
+        }
+    }
+    (void)csvc_arena_free(scratch);
+    messages->m.a = request->arena;
+    return code;
+}
+
+csvc_code gen_messages_end(gen_messages *messages, gen_plan *plan, csvc_error *err)
+{
+    csvc_error why = {CSVC_ERROR_INIT};
+    csvc__buffer output;
+    void *response = NULL;
+    csvc_code code;
+
+    if (messages == NULL) {
+        return CSVC_OK;
+    }
+    code = gen_filter_end(messages->running, &output, &why);
     if (code != CSVC_OK) {
         return explain(&why, code, err);
     }
-    code = csvc_decode(m.a, GEN_PB(code_generator_response), output, NULL, &response, &why);
+    code =
+        csvc_decode(messages->m.a, GEN_PB(code_generator_response),
+                    (csvc_bytes){output.len, (const uint8_t *)output.data}, NULL, &response, &why);
+    csvc__buffer_release(&output);
     if (code != CSVC_OK) {
-        return csvc_error_set(err, code, "%.100s answered with something else: %.300s", program,
-                              why.text);
+        return csvc_error_set(err, code, "%.100s answered with something else: %.300s",
+                              messages->program, why.text);
     }
-    return take_files(&m, plan, program, response, n_files, err);
+    return take_files(&messages->m, plan, messages->program, response, messages->n_files, err);
+}
+
+void gen_messages_drop(gen_messages *messages)
+{
+    if (messages != NULL) {
+        gen_process_drop(messages->running);
+    }
 }

@@ -43,8 +43,7 @@ void gen_plan_sort(gen_plan *plan)
 
 /* ---- rendering ---- */
 
-/* An output is named once: whoever writes them must not depend on an order among equals. */
-static csvc_code check_paths(csvc_arena *a, const gen_plan *plan, csvc_error *err)
+csvc_code gen_plan_check(csvc_arena *a, const gen_plan *plan, csvc_error *err)
 {
     gen_plan sorted = *plan;
 
@@ -65,28 +64,33 @@ static csvc_code check_paths(csvc_arena *a, const gen_plan *plan, csvc_error *er
     return CSVC_OK;
 }
 
+csvc_code gen_output_render(csvc_arena *a, gen_output *output, const gen_templates *templates,
+                            csvc__buffer *text, csvc_error *err)
+{
+    csvc_code code;
+
+    csvc__buffer_clear(text);
+    code = gen_render(templates, output->template, output->scope, text, err);
+    if (code != CSVC_OK) {
+        return code;
+    }
+    output->content = csvc_arena_strndup(a, text->len > 0 ? text->data : "", text->len);
+    output->len = text->len;
+    return output->content != NULL
+               ? CSVC_OK
+               : csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "%s: out of memory", output->path);
+}
+
 csvc_code gen_plan_render(csvc_arena *a, gen_plan *plan, const gen_templates *templates,
                           csvc_error *err)
 {
-    csvc_code code = check_paths(a, plan, err);
+    csvc_code code = gen_plan_check(a, plan, err);
     csvc__buffer text;
 
     csvc__buffer_init(&text, GEN_MAX_OUTPUT);
     for (size_t i = 0; i < plan->n_outputs && code == CSVC_OK; i++) {
-        gen_output *output = &plan->outputs[i];
-
-        if (output->template == NULL) {
-            continue;
-        }
-        csvc__buffer_clear(&text);
-        code = gen_render(templates, output->template, output->scope, &text, err);
-        if (code == CSVC_OK) {
-            output->content = csvc_arena_strndup(a, text.len > 0 ? text.data : "", text.len);
-            output->len = text.len;
-            if (output->content == NULL) {
-                code =
-                    csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "%s: out of memory", output->path);
-            }
+        if (plan->outputs[i].template != NULL) {
+            code = gen_output_render(a, &plan->outputs[i], templates, &text, err);
         }
     }
     csvc__buffer_release(&text);

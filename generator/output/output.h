@@ -37,10 +37,19 @@ bool gen_plan_add(csvc_arena *a, gen_plan *plan, gen_output output);
 /* By path, byte by byte. */
 void gen_plan_sort(gen_plan *plan);
 
+/* INVALID_ARGUMENT when two outputs have one path: whoever writes them must not depend on an order
+ * among equals. */
+csvc_code gen_plan_check(csvc_arena *a, const gen_plan *plan, csvc_error *err);
+
 /*
- * Fills `content` of every output that has a template, in memory of the arena. A wrong template is
- * INVALID_ARGUMENT with `template:line: ...`; two outputs with one path are INVALID_ARGUMENT, too.
+ * Fills `content` of one output, in memory of the arena; its scope is not needed afterwards. `text`
+ * is used on the way and may be used again. INVALID_ARGUMENT with `template:line: ...` for a wrong
+ * template.
  */
+csvc_code gen_output_render(csvc_arena *a, gen_output *output, const gen_templates *templates,
+                            csvc__buffer *text, csvc_error *err);
+
+/* The same for every output that has a template, once the paths have been checked. */
 csvc_code gen_plan_render(csvc_arena *a, gen_plan *plan, const gen_templates *templates,
                           csvc_error *err);
 

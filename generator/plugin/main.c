@@ -96,7 +96,7 @@ static int run(void)
 {
     csvc_error err = {CSVC_ERROR_INIT};
     csvc__buffer input;
-    csvc_bytes response;
+    gen_response response;
     csvc_arena *a = csvc_arena_new(0);
     bool ok = false;
 
@@ -109,7 +109,10 @@ static int run(void)
         if (gen_plugin_run(a, request, &response, &err) != CSVC_OK) {
             (void)fprintf(stderr, "protoc-gen-c-svc: %s\n", err.text);
         } else {
-            ok = write_all(response);
+            ok = true;
+            for (size_t i = 0; ok && i < response.n_pieces; i++) {
+                ok = write_all(response.pieces[i]);
+            }
         }
     }
     csvc__buffer_release(&input);

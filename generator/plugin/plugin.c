@@ -22,7 +22,7 @@ static csvc_code out_of_memory(csvc_error *err)
  * The problems as a response. protoc prints "--c-svc_out: " before the text, so the first line is a
  * summary, and each `file:line:col:` starts a line of its own, where editors look for it.
  */
-static csvc_code refuse(csvc_arena *a, const gen_diag *diag, csvc_bytes *ret_response,
+static csvc_code refuse(csvc_arena *a, const gen_diag *diag, gen_response *ret_response,
                         csvc_error *err)
 {
     csvc__buffer text;
@@ -42,17 +42,17 @@ static csvc_code refuse(csvc_arena *a, const gen_diag *diag, csvc_bytes *ret_res
     return code;
 }
 
-static csvc_code generate(csvc_arena *a, const gen_model *model, const gen_request *request,
-                          gen_plan *plan, csvc_error *err)
+static csvc_code generate(const gen_model *model, const gen_request *request, gen_plan *plan,
+                          csvc_error *err)
 {
     const char *folders[] = {request->parameters.templates, NULL};
-    gen_templates templates = {.folders = folders[0] != NULL ? folders : NULL};
-    csvc_code code = gen_plan_sets(plan, model, request, err);
+    const gen_templates templates = {.folders = folders[0] != NULL ? folders : NULL};
 
-    return code == CSVC_OK ? gen_plan_render(a, plan, &templates, err) : code;
+    return gen_plan_sets(plan, model, request, &templates, err);
 }
 
-csvc_code gen_plugin_run(csvc_arena *a, csvc_bytes bytes, csvc_bytes *ret_response, csvc_error *err)
+csvc_code gen_plugin_run(csvc_arena *a, csvc_bytes bytes, gen_response *ret_response,
+                         csvc_error *err)
 {
     csvc_error why = {CSVC_ERROR_INIT};
     gen_request request;
@@ -84,7 +84,7 @@ csvc_code gen_plugin_run(csvc_arena *a, csvc_bytes bytes, csvc_bytes *ret_respon
     if (diag.n_errors > 0) {
         return refuse(a, &diag, ret_response, err);
     }
-    code = generate(a, model, &request, &plan, &why);
+    code = generate(model, &request, &plan, &why);
     if (code == CSVC_RESOURCE_EXHAUSTED) {
         return csvc_error_set(err, code, "%s", why.text);
     }

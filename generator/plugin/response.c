@@ -1,34 +1,86 @@
 /* plugin/response.c: a plan as a CodeGeneratorResponse. */
+#include <string.h>
+
 #include "common/pb.h"
 #include "plugin/plugin.h"
 
 #include "base/banned.h"
 
-csvc_code gen_response_write(csvc_arena *a, const gen_plan *plan, const char *error,
-                             csvc_bytes *ret_bytes, csvc_error *err)
-{
-    CsvcPb__CodeGeneratorResponse response = CSVC_PB__CODE_GENERATOR_RESPONSE__INIT;
-    size_t n = plan != NULL && error == NULL ? plan->n_outputs : 0;
-    CsvcPb__CodeGeneratorResponse__File *files = csvc_arena_calloc(a, n, sizeof(*files));
-    CsvcPb__CodeGeneratorResponse__File **pointers = csvc_arena_calloc(a, n, sizeof(*pointers));
+enum {
+    TAG_FILE = 15 << 3 | 2, /* CodeGeneratorResponse.file */
+    TAG_NAME = 1 << 3 | 2,  /* File.name */
+    TAG_CONTENT = 15 << 3 | 2,
+    MOST_OF_NUMBER = 10,
+};
 
-    if (files == NULL || pointers == NULL) {
+static uint8_t *put_number(uint8_t *at, size_t number)
+{
+    while (number > 127) {
+        *at++ = (uint8_t)(number | 128);
+        number >>= 7;
+    }
+    *at++ = (uint8_t)number;
+    return at;
+}
+
+static size_t room(size_t number)
+{
+    uint8_t bytes[MOST_OF_NUMBER];
+
+    return (size_t)(put_number(bytes, number) - bytes);
+}
+
+/* All of a file before its content, which is a piece of its own. */
+static bool put_head(csvc_arena *a, const gen_output *output, csvc_bytes *ret_piece)
+{
+    const size_t len = strlen(output->path);
+    const size_t within = 1 + room(len) + len + 1 + room(output->len) + output->len;
+    uint8_t *bytes = csvc_arena_alloc(a, len + 3 * (1 + MOST_OF_NUMBER));
+    uint8_t *at = bytes;
+
+    if (bytes == NULL) {
+        return false;
+    }
+    *at++ = TAG_FILE;
+    at = put_number(at, within);
+    *at++ = TAG_NAME;
+    at = put_number(at, len);
+    memcpy(at, output->path, len);
+    at += len;
+    *at++ = TAG_CONTENT;
+    at = put_number(at, output->len);
+    *ret_piece = (csvc_bytes){(size_t)(at - bytes), bytes};
+    return true;
+}
+
+csvc_code gen_response_write(csvc_arena *a, const gen_plan *plan, const char *error,
+                             gen_response *ret_response, csvc_error *err)
+{
+    CsvcPb__CodeGeneratorResponse rest = CSVC_PB__CODE_GENERATOR_RESPONSE__INIT;
+    const size_t n = plan != NULL && error == NULL ? plan->n_outputs : 0;
+    gen_response response = {.pieces = csvc_arena_calloc(a, 1 + 2 * n, sizeof(csvc_bytes))};
+    csvc_code code;
+
+    rest.error = (char *)(uintptr_t)error;
+    rest.has_supported_features = true;
+    rest.supported_features = CSVC_PB__CODE_GENERATOR_RESPONSE__FEATURE__FEATURE_PROTO3_OPTIONAL;
+    if (response.pieces == NULL) {
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
-    for (size_t i = 0; i < n; i++) {
+    code = csvc_encode(a, GEN_PB(code_generator_response), &rest, &response.pieces[0], err);
+    response.n_pieces = 1;
+    for (size_t i = 0; i < n && code == CSVC_OK; i++) {
         const gen_output *output = &plan->outputs[i];
 
-        files[i] =
-            (CsvcPb__CodeGeneratorResponse__File)CSVC_PB__CODE_GENERATOR_RESPONSE__FILE__INIT;
-        files[i].name = (char *)(uintptr_t)output->path;
-        files[i].content = (char *)(uintptr_t)output->content;
-        pointers[i] = &files[i];
+        if (!put_head(a, output, &response.pieces[response.n_pieces])) {
+            code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+        }
+        response.pieces[response.n_pieces + 1] =
+            (csvc_bytes){output->len, (const uint8_t *)output->content};
+        response.n_pieces += 2;
     }
-    response.file = pointers;
-    response.n_file = n;
-    response.error = (char *)(uintptr_t)error;
-    response.has_supported_features = true;
-    response.supported_features =
-        CSVC_PB__CODE_GENERATOR_RESPONSE__FEATURE__FEATURE_PROTO3_OPTIONAL;
-    return csvc_encode(a, GEN_PB(code_generator_response), &response, ret_bytes, err);
+    if (code == CSVC_OK) {
+        *ret_response = response;
+    }
+    return code;
 }

@@ -181,11 +181,9 @@ static void check_names(project *p)
 static csvc_code plan_sets(project *p, csvc_error *err)
 {
     gen_plan sets = {0};
-    csvc_code code = gen_plan_sets(&sets, p->pipeline->model, &p->pipeline->request, err);
+    csvc_code code =
+        gen_plan_sets(&sets, p->pipeline->model, &p->pipeline->request, &p->templates, err);
 
-    if (code == CSVC_OK) {
-        code = gen_plan_render(p->a, &sets, &p->templates, err);
-    }
     for (size_t i = 0; code == CSVC_OK && i < sets.n_outputs; i++) {
         project_add(p, cli_printf(p->a, "gen/%s", sets.outputs[i].path), GEN_MACHINE,
                     (csvc_bytes){.len = sets.outputs[i].len,

@@ -9,6 +9,7 @@
 
 #include "common/pb.h"
 #include "plugin/plugin.h"
+#include "proto_helpers.h"
 #include "request/request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -16,8 +17,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static csvc_code run(csvc_arena *a, csvc_bytes request, csvc_bytes *ret_response)
 {
     csvc_error err = {CSVC_ERROR_INIT};
-    csvc_code code = gen_plugin_run(a, request, ret_response, &err);
+    gen_response response;
+    csvc_code code = gen_plugin_run(a, request, &response, &err);
 
+    if (code == CSVC_OK) {
+        *ret_response = response_bytes(a, &response);
+        code = ret_response->data != NULL ? CSVC_OK
+                                          : csvc_error_set(&err, CSVC_RESOURCE_EXHAUSTED, "memory");
+    }
     assert(code == CSVC_OK || code == CSVC_INTERNAL || code == CSVC_RESOURCE_EXHAUSTED);
     assert(code == CSVC_OK || err.text[0] != '\0');
     return code;

@@ -303,12 +303,14 @@ static void names_are_protobuf_cs(void **state)
                                true);
     gen_model *model;
     unsigned n_enums = 0;
+    gen_messages *messages;
     const char *with_wkt[6];
 
     memcpy(with_wkt, files, sizeof(files));
     with_wkt[5] = "google/protobuf/timestamp.proto";
     model = model_of(*state, set, with_wkt, 6, &request);
-    assert_int_equal(gen_messages(&plan, model, &request, &err), CSVC_OK);
+    assert_int_equal(gen_messages_start(model, &request, &messages, &err), CSVC_OK);
+    assert_int_equal(gen_messages_end(messages, &plan, &err), CSVC_OK);
     assert_int_equal(plan.n_outputs, 12);
     assert_int_equal(system("rm -rf names && mkdir -p names/google/protobuf"), 0);
     for (size_t i = 0; i < plan.n_outputs; i++) {

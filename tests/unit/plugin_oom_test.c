@@ -50,11 +50,11 @@ static const char protos_off[] =
     "  rpc CreateUser(User) returns (User);\n"
     "}\n";
 
-static void judge(csvc_code code, const csvc_error *err, csvc_bytes response, bool want_error)
+static void judge(csvc_code code, const csvc_error *err, gen_response response, bool want_error)
 {
     if (code == CSVC_OK) {
         /* A response after all: right, or it would be a failure that nobody was told of. */
-        bool is_error = response.len > 0 && response.data[0] == (1 << 3 | 2);
+        bool is_error = response.n_pieces > 0 && response.pieces[0].data[0] == (1 << 3 | 2);
 
         assert_true(is_error == want_error);
     } else {
@@ -67,7 +67,7 @@ static void judge(csvc_code code, const csvc_error *err, csvc_bytes response, bo
 static bool run(csvc_bytes request, size_t n, bool want_error)
 {
     csvc_error err = {CSVC_ERROR_INIT};
-    csvc_bytes response = {0};
+    gen_response response = {0};
     csvc_code code = CSVC_RESOURCE_EXHAUSTED;
     csvc_arena *a;
     size_t asked;
@@ -107,7 +107,7 @@ static void all_limits(csvc_bytes request, bool want_error)
 
     for (size_t max = 1024; code != CSVC_OK; max += 512) {
         csvc_error err = {CSVC_ERROR_INIT};
-        csvc_bytes response = {0};
+        gen_response response = {0};
         csvc_arena *a = csvc_arena_new(max);
 
         assert_non_null(a);

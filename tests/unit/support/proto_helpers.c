@@ -123,3 +123,22 @@ csvc_bytes proto_request(csvc_arena *a, csvc_bytes set, const char *const *files
     assert_non_null(request.data);
     return request;
 }
+
+csvc_bytes response_bytes(csvc_arena *a, const gen_response *response)
+{
+    size_t len = 0;
+    size_t at = 0;
+    uint8_t *bytes;
+
+    for (size_t i = 0; i < response->n_pieces; i++) {
+        len += response->pieces[i].len;
+    }
+    bytes = csvc_arena_alloc(a, len);
+    for (size_t i = 0; bytes != NULL && i < response->n_pieces; i++) {
+        if (response->pieces[i].len > 0) {
+            memcpy(bytes + at, response->pieces[i].data, response->pieces[i].len);
+            at += response->pieces[i].len;
+        }
+    }
+    return (csvc_bytes){bytes != NULL ? len : 0, bytes};
+}

@@ -2,6 +2,7 @@
 #ifndef TESTS_PROTO_HELPERS_H
 #define TESTS_PROTO_HELPERS_H
 
+#include "plugin/plugin.h"
 #include <csvc/arena.h>
 
 /*
@@ -16,5 +17,8 @@ csvc_bytes proto_set_of_text(csvc_arena *a, const char *text, bool places);
 /* A CodeGeneratorRequest that asks for the files named, of a FileDescriptorSet. */
 csvc_bytes proto_request(csvc_arena *a, csvc_bytes set, const char *const *files, size_t n_files,
                          const char *parameter);
+
+/* A response's pieces, one behind the other. */
+csvc_bytes response_bytes(csvc_arena *a, const gen_response *response);
 
 #endif /* TESTS_PROTO_HELPERS_H */
