@@ -1,6 +1,6 @@
 /* rpc/detach.c: what handlers and keepers ask of a stream and of a call that lasts. */
 #include <csvc/log.h>
-#include <rpc/served.h>
+#include <rpc/serve_stream.h>
 
 #include <string.h>
 

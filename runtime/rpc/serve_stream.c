@@ -8,7 +8,8 @@
  */
 #include <codec/codec.h>
 #include <csvc/log.h>
-#include <rpc/served.h>
+#include <rpc/serve_pool.h>
+#include <rpc/serve_stream.h>
 
 #include <string.h>
 

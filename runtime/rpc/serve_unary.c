@@ -12,19 +12,12 @@
 #include <codec/codec.h>
 #include <csvc/alloc.h>
 #include <csvc/log.h>
-#include <rpc/served.h>
+#include <rpc/serve_pool.h>
+#include <rpc/serve_stream.h>
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <base/banned.h>
-
-enum {
-    QUICK_MICROS = 20, /* handlers that usually take less are quick jobs */
-    WATCH_TICKS = 5,   /* a quick job that is out for so many is watched after all */
-};
-#define GUARD_EVERY CSVC__MS
 
 typedef csvc__served served;
 
@@ -130,138 +123,6 @@ static void finish(served *s)
     ctx->tc->ops->finish(ctx->tc, &f);
 }
 
-/* ---- looking after the pool ---- */
-
-static void watch_busy(csvc__guard *guard);
-
-/* Calls wait for a worker, or did: for long? */
-static void busy_look(csvc_timer *timer)
-{
-    csvc__guard *guard = (csvc__guard *)((uint8_t *)timer - offsetof(csvc__guard, busy));
-
-    watch_busy(guard);
-}
-
-/* Says so when calls have long waited for a worker, and looks again as long as some wait. */
-static void watch_busy(csvc__guard *guard)
-{
-    csvc_server *srv = guard->srv;
-    csvc__pool_jam jam;
-    char event[48], waiting[16];
-    int64_t next;
-
-    if (guard->busy.slot != 0 || srv->o.slow_call_ms >= INT64_MAX / CSVC__MS) {
-        return;
-    }
-    if (csvc__pool_jammed(srv->pool, csvc__now(), srv->o.slow_call_ms * CSVC__MS, &jam, &next)) {
-        (void)snprintf(event, sizeof(event), "all %" PRIu32 " workers are busy", jam.n_workers);
-        (void)snprintf(waiting, sizeof(waiting), "%" PRIu32, jam.n_waiting);
-        csvc_log(CSVC_LOG_WARN, event, "#waiting", waiting, "oldest", jam.oldest, NULL);
-    }
-    guard->busy.run = busy_look;
-    if (next != INT64_MAX && csvc__timer_set(guard->loop, &guard->busy, next) != CSVC_OK) {
-        csvc_log(CSVC_LOG_WARN, "no memory for a timer", NULL);
-    }
-}
-
-/* Every millisecond: has the pool come to a halt, is somebody overdue? */
-static void guard_look(csvc_timer *timer)
-{
-    csvc__guard *guard = (csvc__guard *)((uint8_t *)timer - offsetof(csvc__guard, timer));
-
-    (void)csvc__pool_nudge(guard->srv->pool, &guard->seen);
-    if (csvc__pool_is_full(guard->srv->pool)) {
-        watch_busy(guard);
-    }
-    for (served *s = guard->out; s != NULL; s = s->next_out) {
-        if (s->ticks_out++ == WATCH_TICKS) {
-            s->ctx.tc->ops->watch(s->ctx.tc);
-        }
-    }
-    if (guard->out != NULL &&
-        csvc__timer_set(guard->loop, timer, csvc__now() + GUARD_EVERY) != CSVC_OK) {
-        csvc_log(CSVC_LOG_WARN, "no memory for a timer", NULL);
-    }
-}
-
-static csvc__guard *guard_of(csvc_server *srv, csvc_loop *loop)
-{
-    csvc__guard *guard = loop->upper;
-
-    if (guard == NULL) {
-        guard = csvc__calloc(1, sizeof(*guard));
-        if (guard == NULL) {
-            return NULL;
-        }
-        guard->srv = srv;
-        guard->loop = loop;
-        guard->timer.run = guard_look;
-        guard->next = atomic_load(&srv->guards);
-        while (!atomic_compare_exchange_weak(&srv->guards, &guard->next, guard)) {
-        }
-        loop->upper = guard;
-    }
-    return guard;
-}
-
-csvc_code csvc__served_submit(served *s)
-{
-    csvc_code code;
-    csvc__guard *guard;
-
-    s->job.name = s->sm->method->path;
-    code = csvc__pool_submit(s->srv->pool, &s->job);
-    if (csvc__pool_is_full(s->srv->pool)) {
-        guard = guard_of(s->srv, s->ctx.tc->loop);
-        if (guard != NULL) {
-            watch_busy(guard);
-        }
-    }
-    return code;
-}
-
-/* Whether the call may go to the pool as a quick job: one that is looked after. */
-static bool guard_out(served *s)
-{
-    csvc_loop *loop = s->ctx.tc->loop;
-    csvc__guard *guard;
-
-    if (atomic_load_explicit(&s->sm->usual_micros, memory_order_relaxed) > 16 * QUICK_MICROS) {
-        return false;
-    }
-    guard = guard_of(s->srv, loop);
-    if (guard == NULL ||
-        (guard->timer.slot == 0 &&
-         csvc__timer_set(loop, &guard->timer, csvc__now() + GUARD_EVERY) != CSVC_OK)) {
-        return false;
-    }
-    s->ticks_out = 0;
-    s->prev_out = NULL;
-    s->next_out = guard->out;
-    if (guard->out != NULL) {
-        ((served *)guard->out)->prev_out = s;
-    }
-    guard->out = s;
-    return true;
-}
-
-static void guard_back(served *s)
-{
-    csvc__guard *guard = s->ctx.tc->loop->upper;
-
-    if (!s->job.quick) {
-        return;
-    }
-    if (s->prev_out != NULL) {
-        s->prev_out->next_out = s->next_out;
-    } else {
-        guard->out = s->next_out;
-    }
-    if (s->next_out != NULL) {
-        s->next_out->prev_out = s->prev_out;
-    }
-}
-
 /* ---- the end, from a worker ---- */
 
 static void run_finish(csvc_task *task)
@@ -269,7 +130,7 @@ static void run_finish(csvc_task *task)
     served *s = (served *)((uint8_t *)task - offsetof(served, task));
 
     s->ctx.may_block = false;
-    guard_back(s);
+    csvc__served_guard_back(s);
     finish(s);
 }
 
@@ -277,7 +138,7 @@ static void run_detached(csvc_task *task)
 {
     served *s = (served *)((uint8_t *)task - offsetof(served, task));
 
-    guard_back(s);
+    csvc__served_guard_back(s);
     csvc__live_returned(s, s->l.handler_code);
 }
 
@@ -378,7 +239,7 @@ static void on_cancelled(csvc_tcall *tc)
     if (s->on_loop_live) {
         csvc__live_cancelled(s, why, taken);
     } else if (taken) {
-        guard_back(s);
+        csvc__served_guard_back(s);
         answer(s, csvc_check_cancelled(&s->ctx));
     }
 }
@@ -488,13 +349,13 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
         }
     } else {
         s->job.run = run_job;
-        s->job.quick = guard_out(s);
+        s->job.quick = csvc__served_guard_out(s);
         if (!s->job.quick) {
             tc->ops->watch(tc); /* it costs 8 %: a quick one has nothing to hear */
         }
         code = csvc__served_submit(s);
         if (code != CSVC_OK) {
-            guard_back(s);
+            csvc__served_guard_back(s);
             answer(s, csvc_fail(ctx, code, "too many calls wait for a worker"));
         }
     }

@@ -1,9 +1,10 @@
 /*
- * rpc/served.h: a served call, shared by the files it is served in.
+ * rpc/served.h: a served call, and what such calls have in common, of whatever kind.
  *
- * serve_unary.c has what every call goes through, from arrival to release, and unary handlers;
- * serve_stream.c has calls that last: those with a stream, and those that are detached (`live`);
- * both stand on served.c; detach.c has what handlers and keepers ask of them, on any thread.
+ * serve_pool.c takes them to the pool; serve_stream.c has calls that last: those with a stream, and
+ * those that are detached (`live`); detach.c has what handlers and keepers ask of these, on any
+ * thread; serve_unary.c has what every call goes through, from arrival to release, and unary
+ * handlers. Each stands on those before it.
  */
 #ifndef CSVC_RPC_SERVED_H
 #define CSVC_RPC_SERVED_H
@@ -60,8 +61,6 @@ typedef struct csvc__served {
     _Alignas(16) uint8_t first_chunk[CSVC__CTX_FIRST_CHUNK];
 } csvc__served;
 
-/* ---- served.c ---- */
-
 csvc_code csvc__served_why_cancelled(const csvc__served *s);
 
 /* A code from code that is not ours; outside 0 to 16 it is INTERNAL and a line in the log. */
@@ -73,45 +72,7 @@ csvc_code csvc__served_begin(csvc__served *s);
 csvc_code csvc__served_decode(csvc__served *s, void **ret_request);
 csvc_code csvc__served_encode(csvc__served *s, const void *message);
 
-/* To the pool; on the loop. */
-csvc_code csvc__served_submit(csvc__served *s) CSVC_MUST_CHECK;
-
 /* The end of a call that is closed, and its memory. */
 void csvc__served_give_back(csvc__served *s);
-
-/* ---- serve_stream.c ---- */
-
-/* A call with a stream that was let in. On the loop. */
-void csvc__live_start(csvc__served *s);
-
-/* Sets up s->l; where the handler runs, before anybody else knows of it. */
-void csvc__live_init(csvc__served *s);
-
-/* The handler of a live call has returned. On the loop. */
-void csvc__live_returned(csvc__served *s, csvc_code code);
-
-/* The server stops; and, later, its caller has not read the end that followed. On the loop. */
-void csvc__live_stop(csvc__served *s);
-void csvc__live_cut(csvc__served *s);
-
-/* Events. */
-void csvc__live_message(csvc__served *s, csvc_payload *message);
-void csvc__live_writable(csvc__served *s);
-void csvc__live_cancelled(csvc__served *s, csvc_code why, bool never_ran);
-void csvc__live_closing(csvc__served *s, csvc_code outcome); /* before the ends run */
-void csvc__live_closed(csvc__served *s, csvc_code outcome);
-void csvc__live_dispose(csvc__served *s); /* any thread */
-
-/*
- * What interceptors hear of messages: one after the other, whatever thread they come from, and
- * nothing once the ends have begun. A message to send is queued and heard of in one go, so that
- * each that was queued counts.
- */
-csvc_code csvc__live_received(csvc__served *s, const void *message) CSVC_MUST_CHECK;
-csvc__pushed csvc__live_push(csvc__served *s, csvc_payload *payload, const void *message,
-                             csvc_code *ret_why);
-
-/* INTERNAL and a line in the log when a message was kept too long, where that is looked for. */
-csvc_code csvc__live_kept(csvc__served *s) CSVC_MUST_CHECK;
 
 #endif /* CSVC_RPC_SERVED_H */

@@ -2,7 +2,7 @@
 #include <base/clock.h>
 #include <csvc/alloc.h>
 #include <csvc/log.h>
-#include <rpc/served.h>
+#include <rpc/serve_stream.h>
 
 #include <base/banned.h>
 

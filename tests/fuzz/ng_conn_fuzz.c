@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #include <csvc/transport.h>
-#include <transport/nghttp2/ng.h>
+#include <transport/nghttp2/life.h>
+#include <transport/nghttp2/server.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -152,14 +153,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     started = closed = 0;
     conn = csvc__ng_conn_new(fds[0], "fuzz");
     assert(conn != NULL);
-    (void)atomic_fetch_add(&ts->n_conns, 1);
+    (void)atomic_fetch_add(&ts->shared.n_conns, 1);
     (void)atomic_fetch_add(&loop->n_conns, 1);
     loop->now = csvc__now();
     csvc__ng_conn_open(loop, conn);
     loop->ending = true; /* when nothing is left of it */
     csvc__ng_loop_run(loop);
-    assert(started == closed && loop->n_live == 0 && atomic_load(&ts->buffered) == 0);
-    assert(atomic_load(&ts->n_conns) == 0);
+    assert(started == closed && loop->n_live == 0 && atomic_load(&ts->shared.buffered) == 0);
+    assert(atomic_load(&ts->shared.n_conns) == 0);
     close(fds[1]);
     return 0;
 }

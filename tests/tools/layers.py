@@ -13,6 +13,23 @@ LAYERS = {"base": 0, "codec": 1, "transport": 2, "rpc": 3, "std": 4, "intercepto
 # Within transport: seam (files of the folder itself) <- {net, tls} <- the transports, which do not know one another.
 TRANSPORT = {"": 0, "net": 1, "tls": 1, "grpc_core": 2, "nghttp2": 2}
 
+# Within a folder, where it is kept that fine: files (x.c and x.h are one) on floors, from the ground up; each may include only what lies on a
+# lower one. What a lower one has to tell a higher one goes through a function pointer.
+FLOORS = {"transport/nghttp2": ["ng memory out fields budget tls_socket",
+                                "request tls_context queue",
+                                "tls_session shared",
+                                "loop counts settings inbox",
+                                "conn",
+                                "guard call",
+                                "sieve send",
+                                "receive",
+                                "serve",
+                                "session output",
+                                "life",
+                                "accept",
+                                "server",
+                                "transport"]}
+
 # Which layer a public header belongs to.
 PUBLIC = {"common": "base", "code": "base", "alloc": "base", "arena": "base", "log": "base", "metrics": "base", "health": "base", "message": "codec",
           "transport": "transport", "ctx": "rpc", "service": "rpc", "interceptor": "rpc", "server": "rpc",
@@ -57,6 +74,19 @@ def check_transport(path, name, breaches):
         breaches.append(f"{path.relative_to(ROOT)}: {own or 'transport'} includes {other} ({name})")
 
 
+def check_floors(path, name, breaches):
+    folder = path.parent.relative_to(ROOT / "runtime").as_posix()
+    other, _, file = name.rpartition("/")
+    if folder not in FLOORS or other != folder:
+        return
+    floors = {stem: i for i, stems in enumerate(FLOORS[folder]) for stem in stems.split()}
+    own, other = path.stem, pathlib.PurePath(file).stem
+    if own not in floors or other not in floors:
+        breaches.append(f"{path.relative_to(ROOT)}: {own} or {other}: a file of {folder} without a floor in {__file__}")
+    elif own != other and floors[other] >= floors[own]:
+        breaches.append(f"{path.relative_to(ROOT)}: {own} includes {other} ({name}), which is no lower in {folder}")
+
+
 def check_runtime(path, breaches):
     relative = path.relative_to(ROOT / "runtime")
     if relative.parts[0] == "include":
@@ -73,6 +103,7 @@ def check_runtime(path, breaches):
             if (name.startswith(foreign)) and not str(path.relative_to(ROOT)).startswith(homes):
                 breaches.append(f"{path.relative_to(ROOT)}: <{name}> belongs to {' and '.join(homes)} alone")
         check_transport(path, name, breaches)
+        check_floors(path, name, breaches)
         other = layer_of_include(name)
         if other is None:
             if quote == '"' and "/" not in name and not (path.parent / name).exists():

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include <base/clock.h>
-#include <transport/nghttp2/tls.h>
+#include <transport/nghttp2/tls_session.h>
 #include <transport/tls/refusal.h>
 
 #include <openssl/err.h>

@@ -1,6 +1,6 @@
 /* nghttp2/counts.c: connections, as who counts them hears of them. */
 #include <transport/net/refusals.h>
-#include <transport/nghttp2/ng.h>
+#include <transport/nghttp2/counts.h>
 
 #include <base/banned.h>
 
@@ -22,23 +22,23 @@ static const char *const words[] = {CSVC__NET_TOO_MANY,
                                     NG_TOO_MANY_STREAMS,
                                     NULL};
 
-void csvc__ng_counts(const csvc_tserver *ts)
+void csvc__ng_counts(const ng_shared *shared)
 {
-    if (ts->events->counts != NULL) {
-        ts->events->counts(ts->server, words);
+    if (shared->events->counts != NULL) {
+        shared->events->counts(shared->server, words);
     }
 }
 
-void csvc__ng_count(const csvc_tserver *ts, int change)
+void csvc__ng_count(const ng_shared *shared, int change)
 {
-    if (ts->events->connection != NULL) {
-        ts->events->connection(ts->server, change);
+    if (shared->events->connection != NULL) {
+        shared->events->connection(shared->server, change);
     }
 }
 
-void csvc__ng_refused(const csvc_tserver *ts, const char *word)
+void csvc__ng_refused(const ng_shared *shared, const char *word)
 {
-    if (ts->events->refused != NULL) {
-        ts->events->refused(ts->server, word);
+    if (shared->events->refused != NULL) {
+        shared->events->refused(shared->server, word);
     }
 }

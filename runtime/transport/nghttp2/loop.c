@@ -5,8 +5,9 @@
  * calls are ready for, late work, and last each connection that has something to say, once.
  */
 #include <base/thread.h>
+#include <base/clock.h>
 #include <csvc/alloc.h>
-#include <transport/nghttp2/ng.h>
+#include <transport/nghttp2/loop.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,13 +22,21 @@ enum {
     ROUNDS = 256 /* of what calls are ready for, in one turn */
 };
 
-bool csvc__ng_loop_init(ng_loop *loop, struct csvc_tserver *ts)
+static void on_woken(ng_source *source, uint32_t events)
+{
+    uint64_t woken = 0;
+
+    (void)events;
+    (void)!read(source->fd, &woken, sizeof(woken));
+}
+
+bool csvc__ng_loop_init(ng_loop *loop, ng_shared *shared)
 {
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = &loop->waker};
 
     csvc__loop_init(&loop->base, &csvc_nghttp2);
     loop->base.runs_late = true;
-    loop->ts = ts;
+    loop->shared = shared;
     loop->ready_end = &loop->ready;
     csvc__buffer_init(&loop->scratch, NG_MAX_HEADERS);
     csvc__ng_memory_init(&loop->memory);
@@ -35,11 +44,11 @@ bool csvc__ng_loop_init(ng_loop *loop, struct csvc_tserver *ts)
     atomic_init(&loop->n_coming, 0);
     atomic_init(&loop->n_conns, 0);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    loop->waker = (ng_source){NG_WAKER, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    loop->waker.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->waker.on_events = on_woken;
     loop->in = csvc__malloc(NG_READ_SIZE);
-    loop->out.bytes = csvc__malloc(NG_OUT_SIZE);
-    if (loop->epoll < 0 || loop->waker.fd < 0 || loop->in == NULL || loop->out.bytes == NULL ||
-        epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->waker.fd, &e) != 0) {
+    if (!csvc__ng_out_init(&loop->out) || loop->in == NULL || loop->epoll < 0 ||
+        loop->waker.fd < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->waker.fd, &e) != 0) {
         csvc__ng_loop_release(loop);
         return false;
     }
@@ -48,7 +57,6 @@ bool csvc__ng_loop_init(ng_loop *loop, struct csvc_tserver *ts)
 
 void csvc__ng_loop_release(ng_loop *loop)
 {
-    csvc__ng_call_free_spare(loop);
     if (loop->epoll >= 0) {
         (void)close(loop->epoll);
     }
@@ -56,8 +64,8 @@ void csvc__ng_loop_release(ng_loop *loop)
         (void)close(loop->waker.fd);
     }
     csvc__free(loop->in);
-    csvc__free(loop->out.bytes);
-    csvc__free(loop->nva);
+    csvc__ng_out_release(&loop->out);
+    csvc__ng_fields_release(&loop->fields);
     csvc__buffer_release(&loop->scratch);
     csvc__ng_memory_release(&loop->memory);
     csvc__loop_release(&loop->base);
@@ -120,53 +128,41 @@ static int wait_for_events(ng_loop *loop, struct epoll_event events[EVENTS])
 /* Those that are ready now: what makes itself ready again waits for the next round. */
 static void run_ready(ng_loop *loop)
 {
-    ng_call *call = loop->ready;
+    ng_due *due = loop->ready;
 
     loop->ready = NULL;
     loop->ready_end = &loop->ready;
-    while (call != NULL) {
-        ng_call *next = call->next_ready; /* running it may end its memory */
+    while (due != NULL) {
+        ng_due *next = due->next;
 
-        call->listed = false;
-        csvc__ng_call_run(call);
-        call = next;
+        due->listed = false;
+        due->run(due);
+        due = next;
     }
 }
 
 static void handle(ng_loop *loop, const struct epoll_event *event)
 {
     ng_source *source = event->data.ptr;
-    uint64_t woken = 0;
 
-    switch (source->kind) {
-    case NG_WAKER:
-        (void)!read(source->fd, &woken, sizeof(woken));
-        break;
-    case NG_LISTENER:
-        csvc__ng_accept(loop->ts, source->fd);
-        break;
-    case NG_CONN:
-        /* answers first, then the next one: their calls' memory serves it again, still at hand */
-        csvc__ng_conn_events((ng_conn *)source, event->events);
-        if (loop->ready != NULL) {
-            run_ready(loop);
-        }
-        break;
+    source->on_events(source, event->events);
+    /* answers first, then the next one: their calls' memory serves it again, still at hand */
+    if (loop->ready != NULL) {
+        run_ready(loop);
     }
 }
 
-static void flush_dirty(ng_loop *loop)
+static void run_dirty(ng_loop *loop)
 {
-    ng_conn *conn = loop->dirty;
+    ng_due *due = loop->dirty;
 
     loop->dirty = NULL;
-    while (conn != NULL) {
-        ng_conn *next = conn->next_dirty;
+    while (due != NULL) {
+        ng_due *next = due->next;
 
-        conn->dirty = false;
-        csvc__ng_flush(conn);
-        csvc__ng_conn_unref(conn);
-        conn = next;
+        due->listed = false;
+        due->run(due);
+        due = next;
     }
 }
 
@@ -199,7 +195,7 @@ void csvc__ng_loop_run(ng_loop *loop)
             run_ready(loop); /* who sends message after message fills a frame */
         }
         csvc__loop_run_late(&loop->base);
-        flush_dirty(loop);
+        run_dirty(loop);
         if (loop->ready != NULL) {
             run_ready(loop); /* what was written has ended calls */
         }

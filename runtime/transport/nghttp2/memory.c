@@ -8,7 +8,7 @@
  */
 #include <base/arena.h>
 #include <csvc/alloc.h>
-#include <transport/nghttp2/ng.h>
+#include <transport/nghttp2/memory.h>
 
 #include <string.h>
 

@@ -1,77 +1,14 @@
-/*
- * nghttp2/output.c: from frames to one write.
- *
- * Frames are gathered in the loop's memory, which all connections share; only what a socket does
- * not take is kept, with its connection. Long pieces of messages are not copied but shown to the
- * write.
- */
+/* nghttp2/output.c: from frames to one write. */
 #include <csvc/alloc.h>
-#include <transport/nghttp2/ng.h>
+#include <transport/nghttp2/call.h>
+#include <transport/nghttp2/output.h>
+#include <transport/nghttp2/settings.h>
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <base/banned.h>
-
-enum {
-    FRAME = 16384 + 9 + 256, /* the longest that one step adds, with what goes before it */
-    SHOWN = 4                /* pieces that one step may add */
-};
-
-bool csvc__ng_out_has_room(const ng_out *out)
-{
-    return out->len + FRAME <= NG_OUT_SIZE && out->n_pieces + SHOWN <= NG_OUT_PIECES &&
-           out->total < 4 * NG_OUT_SIZE;
-}
-
-void csvc__ng_out_copy(ng_out *out, const void *data, size_t len)
-{
-    uint8_t *at = out->bytes + out->len;
-    struct iovec *last = out->n_pieces > 0 ? &out->pieces[out->n_pieces - 1] : NULL;
-
-    if (len == 0) {
-        return;
-    }
-    memcpy(at, data, len);
-    out->len += len;
-    out->total += len;
-    if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == at) {
-        last->iov_len += len;
-        return;
-    }
-    out->pieces[out->n_pieces++] = (struct iovec){.iov_base = at, .iov_len = len};
-}
-
-void csvc__ng_out_add(ng_out *out, csvc_payload *payload, const void *data, size_t len)
-{
-    if (len < NG_REFERENCED || out->one_piece || out->n_pieces + 2 >= NG_OUT_PIECES) {
-        csvc__ng_out_copy(out, data, len);
-        return;
-    }
-    if (out->n_held == 0 || out->held[out->n_held - 1] != payload) {
-        csvc__payload_ref(payload);
-        out->held[out->n_held++] = payload;
-    }
-    out->pieces[out->n_pieces++] =
-        (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = len};
-    out->total += len;
-}
-
-static void clear(ng_out *out)
-{
-    for (size_t i = 0; i < out->n_held; i++) {
-        csvc__payload_unref(out->held[i]);
-    }
-    out->n_held = 0;
-    out->n_pieces = 0;
-    out->len = 0;
-    out->total = 0;
-    out->full = false;
-}
-
-/* ---- writing ---- */
 
 static ssize_t write_tls(ng_conn *conn, const struct iovec *pieces, size_t n_pieces)
 {
@@ -181,7 +118,7 @@ static bool write_out(ng_conn *conn, ng_out *out)
     } else if ((size_t)n < out->total) {
         ok = keep(conn, out, (size_t)n);
     }
-    clear(out);
+    csvc__ng_out_clear(out);
     return ok;
 }
 
@@ -214,7 +151,7 @@ static bool gather_and_write(ng_conn *conn, ng_out *out)
                 csvc__ng_out_copy(out, frame, (size_t)n);
                 if (!conn->settings_sent) {
                     conn->settings_sent = true;
-                    csvc__ng_session_first(conn, at, (size_t)n);
+                    csvc__ng_settings_complete(at, (size_t)n, conn->loop->shared);
                 }
                 if (!conn->sent_away) {
                     continue;
@@ -246,34 +183,25 @@ static bool is_all_said(const ng_conn *conn)
            (!nghttp2_session_want_read(conn->session) && (!conn->draining || conn->last_said));
 }
 
-void csvc__ng_flush(ng_conn *conn)
+ng_said csvc__ng_output(ng_conn *conn)
 {
     bool ok = true;
 
-    if (!conn->open || (conn->tls != NULL && !csvc__ng_tls_established(conn->tls))) {
-        return; /* the handshake goes on as things are read */
+    if (conn->tls != NULL && !csvc__ng_tls_established(conn->tls)) {
+        return NG_SAID; /* the handshake goes on as things are read */
     }
     if (conn->n_pending > 0) {
         ok = write_pending(conn);
     }
     if (ok && conn->n_pending == 0 && !conn->sent_away) {
         ok = gather_and_write(conn, &conn->loop->out);
-        clear(&conn->loop->out);
+        csvc__ng_out_clear(&conn->loop->out);
     }
     if (ok && conn->n_pending == 0) {
         tell_ended(conn);
     }
     if (!ok || conn->failed || !csvc__ng_conn_epoll(conn)) {
-        csvc__ng_conn_abort(conn);
-        return;
+        return NG_DEAD;
     }
-    if (conn->n_pending > 0) {
-        csvc__ng_conn_watch(conn);
-    } else if (!conn->shut && is_all_said(conn)) {
-        /* the peer closes, or the timer does */
-        if (conn->tls != NULL) {
-            csvc__ng_tls_close_notify(conn->tls);
-        }
-        csvc__ng_conn_linger(conn);
-    }
+    return conn->n_pending == 0 && is_all_said(conn) ? NG_SAID_ALL : NG_SAID;
 }

@@ -1,12 +1,8 @@
-/*
- * nghttp2/request.c: the headers of a request.
- *
- * Those of the protocol are understood as they come, the others are copied into one run of bytes
- * whose memory goes from call to call.
- */
+/* nghttp2/request.c: the headers of a request. */
 #include <base/base64.h>
+#include <base/clock.h>
 #include <csvc/alloc.h>
-#include <transport/nghttp2/ng.h>
+#include <transport/nghttp2/request.h>
 
 #include <string.h>
 
@@ -18,6 +14,11 @@ enum {
     KEPT_ENTRIES = 64,
     TIMEOUT_DIGITS = 8
 };
+
+void csvc__ng_request_init(ng_request *rq, size_t max_metadata)
+{
+    csvc__buffer_init(&rq->text, max_metadata + NG_METADATA_GRACE);
+}
 
 void csvc__ng_request_reset(ng_request *rq)
 {

@@ -7,7 +7,12 @@
  */
 #include <base/thread.h>
 #include <csvc/alloc.h>
-#include <transport/nghttp2/ng.h>
+#include <transport/nghttp2/call.h>
+#include <transport/nghttp2/counts.h>
+#include <transport/nghttp2/life.h>
+#include <transport/nghttp2/send.h>
+#include <transport/nghttp2/server.h>
+#include <transport/nghttp2/session.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +27,13 @@ enum {
     MIN_PING_MS = 5 * 60 * 1000
 };
 
-#define CUT_WAIT (500 * CSVC__MS) /* for the statuses of calls that the stop has ended */
+#define MAX_BUFFERED ((size_t)512 << 20) /* for who sets nothing */
+#define CUT_WAIT     (500 * CSVC__MS)    /* for the statuses of calls that the stop has ended */
+
+static csvc_tserver *server_of(const ng_loop *loop)
+{
+    return NG_CONTAINER(loop->shared, csvc_tserver, shared);
+}
 
 static void drain_one(csvc_task *task);
 static void cancel_one(csvc_task *task);
@@ -59,26 +70,26 @@ static ng_times times_of(const csvc_tserver_times *t)
 
 static csvc_code copy_methods(csvc_tserver *ts, const csvc_tserver_config *config, csvc_error *err)
 {
-    ts->methods = csvc__calloc(config->n_methods + 1, sizeof(*ts->methods));
-    if (ts->methods == NULL) {
+    ts->shared.methods = csvc__calloc(config->n_methods + 1, sizeof(*ts->shared.methods));
+    if (ts->shared.methods == NULL) {
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
     for (size_t i = 0; i < config->n_methods; i++) {
         const csvc_tmethod *from = &config->methods[i];
-        ng_method *method = &ts->methods[i];
+        ng_method *method = &ts->shared.methods[i];
 
         method->path = csvc__strdup(from->path);
         if (method->path == NULL) {
             return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         }
-        ts->n_methods++;
+        ts->shared.n_methods++;
         method->path_len = strlen(from->path);
         method->reads_first = from->reads_first;
         method->method = from->method;
-        if (csvc__map_get(&ts->by_path, method->path) != NULL) {
+        if (csvc__map_get(&ts->shared.by_path, method->path) != NULL) {
             return csvc_error_set(err, CSVC_ALREADY_EXISTS, "%s is registered twice", method->path);
         }
-        if (!csvc__map_put(&ts->by_path, method->path, method)) {
+        if (!csvc__map_put(&ts->shared.by_path, method->path, method)) {
             return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         }
     }
@@ -94,7 +105,7 @@ static bool make_loops(csvc_tserver *ts, uint32_t n_loops)
     for (uint32_t i = 0; i < n_loops; i++) {
         ng_loop *loop = &ts->loops[i];
 
-        if (!csvc__ng_loop_init(loop, ts)) {
+        if (!csvc__ng_loop_init(loop, &ts->shared)) {
             return false;
         }
         ts->n_loops++;
@@ -126,13 +137,13 @@ static csvc_code set_up(csvc_tserver *ts, const csvc_tserver_config *config, csv
         return code;
     }
     if (config->tls != NULL) {
-        ts->tls = csvc__ng_tls_new(config->tls, err);
-        if (ts->tls == NULL) {
+        ts->shared.tls = csvc__ng_tls_new(config->tls, err);
+        if (ts->shared.tls == NULL) {
             return CSVC_FAILED_PRECONDITION;
         }
     }
-    if (!csvc__ng_sessions_prepare(ts) || !make_loops(ts, n_loops) ||
-        !csvc__net_reserve_fill(&ts->reserve)) {
+    if (!csvc__ng_sessions_prepare(&ts->shared) || !make_loops(ts, n_loops) ||
+        !csvc__net_reserve_fill(&ts->acceptor.reserve)) {
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory or descriptors");
     }
     return CSVC_OK;
@@ -147,18 +158,18 @@ csvc_tserver *csvc__ng_server_new(const csvc_tserver_config *config, csvc_error 
         (void)csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         return NULL;
     }
-    csvc__map_init(&ts->by_path);
-    ts->events = config->events;
-    ts->server = config->server;
-    ts->upper_size = config->upper_size;
-    ts->times = times_of(&config->times);
-    ts->max_message = config->max_message_bytes;
-    ts->max_metadata = config->max_metadata_bytes;
-    ts->max_streams = config->max_streams;
-    ts->max_connections = config->max_connections;
-    ts->max_buffered =
-        config->max_buffered_bytes != 0 ? config->max_buffered_bytes : NG_MAX_BUFFERED;
-    ts->reserve.fd = -1;
+    csvc__map_init(&ts->shared.by_path);
+    ts->shared.events = config->events;
+    ts->shared.server = config->server;
+    ts->shared.upper_size = config->upper_size;
+    ts->shared.times = times_of(&config->times);
+    ts->shared.max_message = config->max_message_bytes;
+    ts->shared.max_metadata = config->max_metadata_bytes;
+    ts->shared.max_streams = config->max_streams;
+    ts->shared.max_connections = config->max_connections;
+    ts->shared.max_buffered =
+        config->max_buffered_bytes != 0 ? config->max_buffered_bytes : MAX_BUFFERED;
+    ts->acceptor.reserve.fd = -1;
     if (set_up(ts, config, err) != CSVC_OK) {
         csvc__ng_server_free(ts);
         return NULL;
@@ -171,19 +182,20 @@ void csvc__ng_server_free(csvc_tserver *ts)
     if (ts == NULL) {
         return;
     }
-    csvc__net_listeners_close(&ts->listeners);
-    csvc__net_reserve_release(&ts->reserve);
+    csvc__net_listeners_close(&ts->acceptor.sockets);
+    csvc__net_reserve_release(&ts->acceptor.reserve);
     for (uint32_t i = 0; i < ts->n_loops; i++) {
+        csvc__ng_calls_release(&ts->loops[i]);
         csvc__ng_loop_release(&ts->loops[i]);
     }
     csvc__free(ts->loops);
-    csvc__ng_sessions_release(ts);
-    csvc__ng_tls_free(ts->tls);
-    for (size_t i = 0; i < ts->n_methods; i++) {
-        csvc__free(ts->methods[i].path);
+    csvc__ng_sessions_release(&ts->shared);
+    csvc__ng_tls_free(ts->shared.tls);
+    for (size_t i = 0; i < ts->shared.n_methods; i++) {
+        csvc__free(ts->shared.methods[i].path);
     }
-    csvc__free(ts->methods);
-    csvc__map_release(&ts->by_path);
+    csvc__free(ts->shared.methods);
+    csvc__map_release(&ts->shared.by_path);
     pthread_cond_destroy(&ts->one_less);
     pthread_mutex_destroy(&ts->lock);
     csvc__free(ts);
@@ -194,13 +206,13 @@ void csvc__ng_server_free(csvc_tserver *ts)
 csvc_code csvc__ng_server_listen(csvc_tserver *ts, const char *address, int *ret_port,
                                  csvc_error *err)
 {
-    return csvc__net_listeners_add(&ts->listeners, address, ret_port, err);
+    return csvc__net_listeners_add(&ts->acceptor.sockets, address, ret_port, err);
 }
 
 static void *run_loop(void *arg)
 {
     ng_loop *loop = arg;
-    csvc_tserver *ts = loop->ts;
+    csvc_tserver *ts = server_of(loop);
     char name[16];
 
     (void)snprintf(name, sizeof(name), "csvc-loop-%u", (unsigned)(loop - ts->loops) % 1000);
@@ -245,8 +257,8 @@ csvc_code csvc__ng_server_start(csvc_tserver *ts, csvc_error *err)
         }
     }
     ts->started = true;
-    csvc__ng_counts(ts);
-    if (!csvc__ng_accept_begin(ts)) {
+    csvc__ng_counts(&ts->shared);
+    if (!csvc__ng_accept_begin(&ts->acceptor, ts->loops, ts->n_loops)) {
         csvc__ng_server_drain(ts);
         (void)csvc__ng_server_join(ts, INT64_MAX);
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "cannot watch the listening sockets");
@@ -259,12 +271,12 @@ csvc_code csvc__ng_server_start(csvc_tserver *ts, csvc_error *err)
 static void drain_one(csvc_task *task)
 {
     ng_loop *loop = NG_CONTAINER(task, ng_loop, drain_task);
-    csvc_tserver *ts = loop->ts;
+    csvc_tserver *ts = server_of(loop);
     ng_conn *next = NULL;
 
     loop->draining = true;
     if (loop == &ts->loops[0]) {
-        csvc__ng_accept_end(ts);
+        csvc__ng_accept_end(&ts->acceptor);
     }
     for (ng_conn *conn = loop->conns; conn != NULL; conn = next) {
         next = conn->next; /* one that has not begun is closed at once */
@@ -278,9 +290,9 @@ static void cancel_one(csvc_task *task)
 
     for (ng_conn *conn = loop->conns; conn != NULL; conn = conn->next) {
         for (ng_call *call = conn->calls; call != NULL; call = call->next) {
-            csvc__ng_call_cut(call, CSVC_UNAVAILABLE, "the server is stopping");
+            csvc__ng_cut(call, CSVC_UNAVAILABLE, "the server is stopping");
         }
-        csvc__ng_conn_give_up_by(conn, loop->now + CUT_WAIT); /* whose peer does not read */
+        csvc__ng_conn_end_by(conn, loop->now + CUT_WAIT); /* whose peer does not read */
     }
 }
 
@@ -291,7 +303,7 @@ static void end_one(csvc_task *task)
 
 void csvc__ng_server_drain(csvc_tserver *ts)
 {
-    if (!ts->started || atomic_exchange(&ts->draining, true)) {
+    if (!ts->started || atomic_exchange(&ts->shared.draining, true)) {
         return;
     }
     for (uint32_t i = 0; i < ts->n_loops; i++) {

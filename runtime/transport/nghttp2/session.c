@@ -1,5 +1,11 @@
 /* nghttp2/session.c: what nghttp2 tells of a connection. */
-#include <transport/nghttp2/ng.h>
+#include <transport/nghttp2/counts.h>
+#include <transport/nghttp2/guard.h>
+#include <transport/nghttp2/receive.h>
+#include <transport/nghttp2/send.h>
+#include <transport/nghttp2/serve.h>
+#include <transport/nghttp2/session.h>
+#include <transport/nghttp2/settings.h>
 
 #include <string.h>
 
@@ -12,8 +18,7 @@ enum {
     FRAME_PAYLOAD = 16384
 };
 
-#define UNLIMITED UINT32_C(0x7fffffff)
-#define IN_TIME   (20 * CSVC__MS) /* before its deadline: the peer's clock runs ahead of ours */
+#define IN_TIME (20 * CSVC__MS) /* before its deadline: the peer's clock runs ahead of ours */
 
 static const uint8_t drain_ping[8] = {'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
 
@@ -26,12 +31,12 @@ static ng_call *call_of(nghttp2_session *session, int32_t stream)
 
 /*
  * One too many, or behind the last one that GOAWAY names when it has not gone out yet.
- * nghttp2 would end the whole connection for one stream too many, so it does not know the limit.
+ * nghttp2 does not know the limit (settings.h).
  * Its header fields are decoded, as they have to be, and go nowhere.
  */
 static void refuse(ng_conn *conn, int32_t stream)
 {
-    const size_t max = conn->loop->ts->max_streams;
+    const size_t max = conn->loop->shared->max_streams;
 
     csvc__ng_guard(conn, NG_RESETS);
     if (conn->n_streams > 2 * max + REFUSED_UNREAD) {
@@ -53,11 +58,11 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     }
     conn->current = NULL;
     conn->n_streams++;
-    if (conn->n_streams > conn->loop->ts->max_streams || conn->last_said) {
+    if (conn->n_streams > conn->loop->shared->max_streams || conn->last_said) {
         refuse(conn, frame->hd.stream_id);
         return 0;
     }
-    call = csvc__ng_call_new(conn, frame->hd.stream_id);
+    call = csvc__ng_serve_new(conn, frame->hd.stream_id);
     if (call == NULL) { /* to a caller that is RESOURCE_EXHAUSTED */
         return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                          NGHTTP2_ENHANCE_YOUR_CALM);
@@ -81,12 +86,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         return 0; /* trailers of a request have no meaning */
     }
     if (name_len == 5 && memcmp(name, ":path", 5) == 0 &&
-        csvc__ng_call_path(call, value, value_len)) {
+        csvc__ng_serve_path(call, value, value_len)) {
         return 0; /* one of ours, as nearly always, need not be kept */
     }
-    csvc__ng_request_header(&call->request, conn->loop->ts->max_metadata, name, name_len, value,
+    csvc__ng_request_header(&call->request, conn->loop->shared->max_metadata, name, name_len, value,
                             value_len);
-    if (call->request.bytes > (size_t)conn->loop->ts->max_metadata + NG_METADATA_GRACE) {
+    if (call->request.bytes > (size_t)conn->loop->shared->max_metadata + NG_METADATA_GRACE) {
         csvc__ng_guard_headers(conn);
     }
     return 0;
@@ -113,7 +118,7 @@ static void on_headers_end(nghttp2_session *session, ng_conn *conn, const nghttp
         call = conn->current;
         conn->current = NULL;
         if (call != NULL) {
-            csvc__ng_call_headers(call); /* which may end its memory */
+            csvc__ng_serve_headers(call); /* which may end its memory */
         }
     }
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
@@ -245,7 +250,7 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
         return 0;
     }
-    csvc__ng_guard_credit(conn, NG_OTHER);
+    csvc__ng_budget_credit(conn->budgets, NG_OTHER);
     conn->strikes = 0; /* a peer that is answered may ask whether we live */
     conn->ping_ok = 0;
     if (frame->hd.type != NGHTTP2_HEADERS || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
@@ -298,24 +303,24 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t co
     /* By a reset of the peer's, or by one that it has brought about: calls that it need not wait
      * for. One whose time is up anyway costs nothing. */
     if (call->end_sent) {
-        csvc__ng_guard_credit(conn, NG_RESETS);
+        csvc__ng_budget_credit(conn->budgets, NG_RESETS);
     } else if (conn->open && !call->cut && call->deadline > conn->loop->now + IN_TIME) {
         csvc__ng_guard(conn, NG_RESETS);
     }
-    csvc__ng_call_gone(call);
+    csvc__ng_serve_gone(call);
     return 0;
 }
 
 /* ---- sessions ---- */
 
-bool csvc__ng_sessions_prepare(csvc_tserver *ts)
+bool csvc__ng_sessions_prepare(ng_shared *shared)
 {
     nghttp2_session_callbacks *cb = NULL;
 
     if (nghttp2_session_callbacks_new(&cb) != 0) {
         return false;
     }
-    ts->callbacks = cb;
+    shared->callbacks = cb;
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback2(cb, on_bad_header);
@@ -327,63 +332,37 @@ bool csvc__ng_sessions_prepare(csvc_tserver *ts)
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
     nghttp2_session_callbacks_set_send_data_callback(cb, csvc__ng_send_data);
-    if (nghttp2_option_new(&ts->options) != 0) {
+    if (nghttp2_option_new(&shared->options) != 0) {
         return false;
     }
-    nghttp2_option_set_no_auto_window_update(ts->options, 1);
-    nghttp2_option_set_no_closed_streams(ts->options, 1);
-    nghttp2_option_set_stream_reset_rate_limit(ts->options, NEVER_BY_THEM, NEVER_BY_THEM);
+    nghttp2_option_set_no_auto_window_update(shared->options, 1);
+    nghttp2_option_set_no_closed_streams(shared->options, 1);
+    nghttp2_option_set_stream_reset_rate_limit(shared->options, NEVER_BY_THEM, NEVER_BY_THEM);
     nghttp2_option_set_max_continuations(
-        ts->options, CONTINUATIONS + (ts->max_metadata + NG_METADATA_GRACE) / FRAME_PAYLOAD);
-    nghttp2_option_set_max_send_header_block_length(ts->options, NG_MAX_HEADERS);
+        shared->options,
+        CONTINUATIONS + (shared->max_metadata + NG_METADATA_GRACE) / FRAME_PAYLOAD);
+    nghttp2_option_set_max_send_header_block_length(shared->options, NG_MAX_HEADERS);
     return true;
 }
 
-void csvc__ng_sessions_release(csvc_tserver *ts)
+void csvc__ng_sessions_release(ng_shared *shared)
 {
-    nghttp2_session_callbacks_del(ts->callbacks);
-    nghttp2_option_del(ts->options);
+    nghttp2_session_callbacks_del(shared->callbacks);
+    nghttp2_option_del(shared->options);
 }
 
 nghttp2_session *csvc__ng_session_new(ng_conn *conn)
 {
-    const csvc_tserver *ts = conn->loop->ts;
-    const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, UNLIMITED}, /* until csvc__ng_session_first */
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, NG_STREAM_WINDOW},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, ts->max_metadata},
-    };
+    const ng_shared *shared = conn->loop->shared;
     nghttp2_session *session = NULL;
 
-    if (nghttp2_session_server_new3(&session, ts->callbacks, conn, ts->options,
+    if (nghttp2_session_server_new3(&session, shared->callbacks, conn, shared->options,
                                     &conn->loop->memory.functions) != 0) {
         return NULL;
     }
-    if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings,
-                                sizeof(settings) / sizeof(settings[0])) != 0 ||
-        nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
-                                              NG_CONNECTION_WINDOW) != 0) {
+    if (!csvc__ng_settings_submit(session, shared)) {
         nghttp2_session_del(session);
         return NULL;
     }
     return session;
-}
-
-void csvc__ng_session_first(const ng_conn *conn, uint8_t *frame, size_t len)
-{
-    const uint32_t max = conn->loop->ts->max_streams;
-
-    if (frame[3] != NGHTTP2_SETTINGS) {
-        return;
-    }
-    for (size_t at = 9; at + 6 <= len; at += 6) {
-        uint8_t *value = frame + at + 2;
-
-        if (frame[at] == 0 && frame[at + 1] == NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) {
-            value[0] = (uint8_t)(max >> 24);
-            value[1] = (uint8_t)(max >> 16);
-            value[2] = (uint8_t)(max >> 8);
-            value[3] = (uint8_t)max;
-        }
-    }
 }

@@ -6,7 +6,8 @@
  * connection, and so nghttp2 does it, with all its calls. Here such a frame is taken out instead:
  * it speaks of nothing that we know. Frames are told apart by their heads alone.
  */
-#include <transport/nghttp2/ng.h>
+#include <transport/nghttp2/guard.h>
+#include <transport/nghttp2/sieve.h>
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* nghttp2/tls_session.c: one connection's TLS. */
 #include <base/utf8.h>
 #include <csvc/alloc.h>
-#include <transport/nghttp2/tls_context.h>
+#include <transport/nghttp2/tls_session.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,167 +9,45 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <base/banned.h>
 
-enum {
-    /* Of tickets, new keys, warnings, refused renegotiations, one behind the other: OpenSSL would
-     * go on for as long as they come. */
-    MAX_IDLE_RECORDS = 32,
-    /* Reads of the socket, 16 KiB each, before others have their turn. */
-    MAX_RECEIVED = 8
-};
-
 struct ng_tls_session {
     SSL *ssl;
-    X509 *peer; /* verified; NULL: nobody was asked for one */
-    int fd;
-    bool established;
+    ng_tls_socket socket;
+    X509 *peer;      /* verified; NULL: nobody was asked for one */
     bool other_name; /* our certificate has not the name that the peer calls us by */
     bool heard;      /* there was data */
-    bool began;      /* the peer has sent something */
-    bool no_alpn;
-    bool failed; /* OpenSSL will do nothing more */
-    unsigned idle_records;
-    unsigned received; /* reads of the socket since it was last waited for */
+    bool failed;     /* OpenSSL will do nothing more */
     /* why it failed */
     unsigned long error;
     int system_error;
 };
-
-/* ---- the socket ---- */
-
-/* OpenSSL's own would raise SIGPIPE. */
-static int bio_write(BIO *bio, const char *data, int len)
-{
-    ng_tls_session *session = BIO_get_data(bio);
-    ssize_t n = 0;
-
-    BIO_clear_retry_flags(bio);
-    do {
-        n = send(session->fd, data, (size_t)len, MSG_NOSIGNAL);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        BIO_set_retry_write(bio);
-    }
-    return (int)n;
-}
-
-static int bio_read(BIO *bio, char *buffer, int len)
-{
-    ng_tls_session *session = BIO_get_data(bio);
-    ssize_t n = 0;
-
-    BIO_clear_retry_flags(bio);
-    if (session->idle_records > MAX_IDLE_RECORDS) {
-        errno = EPROTO;
-        return -1;
-    }
-    if (session->received >= MAX_RECEIVED) {
-        BIO_set_retry_read(bio); /* what is there is announced again */
-        return -1;
-    }
-    session->received++;
-    do {
-        n = recv(session->fd, buffer, (size_t)len, 0);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        BIO_set_retry_read(bio);
-    } else if (n == 0) {
-        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
-    } else if (n > 0) {
-        session->began = true;
-    }
-    return (int)n;
-}
-
-static long bio_control(BIO *bio, int command, long number, void *data)
-{
-    (void)number;
-    (void)data;
-    if (command == BIO_CTRL_EOF) {
-        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
-    }
-    return command == BIO_CTRL_FLUSH;
-}
-
-BIO_METHOD *csvc__ng_tls_bio_method_new(void)
-{
-    BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
-
-    if (method != NULL &&
-        (BIO_meth_set_write(method, bio_write) != 1 || BIO_meth_set_read(method, bio_read) != 1 ||
-         BIO_meth_set_ctrl(method, bio_control) != 1)) {
-        BIO_meth_free(method);
-        method = NULL;
-    }
-    return method;
-}
-
-/* ---- what OpenSSL asks and tells ---- */
-
-/* A caller without ALPN has no other protocol in common with us: it speaks none of HTTP/2. */
-int csvc__ng_tls_on_hello(SSL *ssl, int *alert, void *arg)
-{
-    ng_tls_session *session = SSL_get_app_data(ssl);
-    const unsigned char *data = NULL;
-    size_t len = 0;
-
-    (void)arg;
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &data,
-                                  &len) != 1) {
-        session->no_alpn = true;
-        *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
-        return SSL_CLIENT_HELLO_ERROR;
-    }
-    return SSL_CLIENT_HELLO_SUCCESS;
-}
-
-void csvc__ng_tls_on_record(int write, int version, int type, const void *data, size_t len,
-                            SSL *ssl, void *arg)
-{
-    ng_tls_session *session = SSL_get_app_data(ssl);
-
-    (void)version;
-    (void)data;
-    (void)len;
-    (void)arg;
-    if (write == 0 && type == SSL3_RT_HEADER && session->established) {
-        session->idle_records++;
-    }
-}
 
 /* ---- a session ---- */
 
 ng_tls_session *csvc__ng_tls_session_new(ng_tls *tls, int fd)
 {
     ng_tls_session *session = csvc__calloc(1, sizeof(*session));
-    BIO *bio = NULL;
 
     if (session == NULL) {
         return NULL;
     }
     ERR_clear_error();
-    session->fd = fd;
-    session->ssl = csvc__ng_tls_ssl_new(tls);
-    bio = BIO_new(csvc__ng_tls_bio_method(tls));
-    if (session->ssl == NULL || bio == NULL || SSL_set_app_data(session->ssl, session) != 1) {
-        BIO_free(bio);
+    session->socket.fd = fd;
+    session->ssl = csvc__ng_tls_ssl_new(tls, &session->socket);
+    if (session->ssl == NULL) {
         csvc__ng_tls_session_free(session);
         ERR_clear_error();
         return NULL;
     }
-    BIO_set_data(bio, session);
-    BIO_set_init(bio, 1);
-    SSL_set_bio(session->ssl, bio, bio);
     SSL_set_accept_state(session->ssl);
     return session;
 }
 
 void csvc__ng_tls_close_notify(ng_tls_session *session)
 {
-    if (session->established && !session->failed) {
+    if (session->socket.established && !session->failed) {
         ERR_clear_error();
         (void)SSL_shutdown(session->ssl);
         ERR_clear_error();
@@ -192,7 +70,7 @@ static ssize_t outcome(ng_tls_session *session, int result, int system_error)
 {
     switch (SSL_get_error(session->ssl, result)) {
     case SSL_ERROR_WANT_READ:
-        session->received = 0;
+        session->socket.received = 0;
         return NG_IO_AGAIN_READ;
     case SSL_ERROR_WANT_WRITE:
         return NG_IO_AGAIN_WRITE;
@@ -226,7 +104,7 @@ static ssize_t shake_hands(ng_tls_session *session)
     if (result != 1) {
         return outcome(session, result, errno);
     }
-    session->established = true;
+    session->socket.established = true;
     session->other_name = is_another(session->ssl);
     if ((SSL_get_verify_mode(session->ssl) & SSL_VERIFY_PEER) != 0) {
         session->peer = SSL_get1_peer_certificate(session->ssl);
@@ -243,7 +121,7 @@ ssize_t csvc__ng_tls_read(ng_tls_session *session, void *buffer, size_t len)
         return NG_IO_ERROR;
     }
     ERR_clear_error();
-    if (!session->established) {
+    if (!session->socket.established) {
         ssize_t shaken = shake_hands(session);
 
         if (shaken <= 0) {
@@ -255,10 +133,10 @@ ssize_t csvc__ng_tls_read(ng_tls_session *session, void *buffer, size_t len)
     if (result != 1) {
         return outcome(session, result, errno);
     }
-    session->idle_records = 0;
+    session->socket.idle_records = 0;
     session->heard = true;
     if (SSL_has_pending(session->ssl) == 0) {
-        session->received = 0;
+        session->socket.received = 0;
     }
     return (ssize_t)n;
 }
@@ -272,7 +150,7 @@ ssize_t csvc__ng_tls_write(ng_tls_session *session, const void *data, size_t len
         return NG_IO_ERROR;
     }
     ERR_clear_error();
-    if (!session->established) {
+    if (!session->socket.established) {
         ssize_t shaken = shake_hands(session);
 
         if (shaken <= 0) {
@@ -296,7 +174,7 @@ bool csvc__ng_tls_pending(const ng_tls_session *session)
 
 bool csvc__ng_tls_established(const ng_tls_session *session)
 {
-    return session->established;
+    return session->socket.established;
 }
 
 /* In OpenSSL's words or the like of them; NULL: nothing. */
@@ -304,17 +182,17 @@ static const char *reason(const ng_tls_session *session)
 {
     const char *text = NULL;
 
-    if (session->no_alpn) {
+    if (session->socket.no_alpn) {
         return "no application protocol";
     }
-    if (session->idle_records > MAX_IDLE_RECORDS) {
+    if (csvc__ng_tls_socket_idles(&session->socket)) {
         return "too many records without data";
     }
     if (session->error != 0) {
         text = ERR_reason_error_string(session->error);
         return text != NULL ? text : "failed";
     }
-    if (session->began && !session->established && session->system_error == 0) {
+    if (session->socket.began && !session->socket.established && session->system_error == 0) {
         return "the peer closed in the midst of the handshake";
     }
     return NULL;
@@ -332,7 +210,7 @@ const char *csvc__ng_tls_refusal(const ng_tls_session *session, char *buffer, si
     } else if (session->other_name && !session->heard) {
         (void)snprintf(buffer, size, "No match found for server name: %s",
                        SSL_get_servername(session->ssl, TLSEXT_NAMETYPE_host_name));
-    } else if (session->system_error == 0 || session->established ||
+    } else if (session->system_error == 0 || session->socket.established ||
                strerror_r(session->system_error, buffer, size) != 0) {
         return NULL;
     }

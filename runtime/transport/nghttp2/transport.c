@@ -1,5 +1,6 @@
 /* nghttp2/transport.c: the table. */
-#include <transport/nghttp2/ng.h>
+#include <csvc/transport.h>
+#include <transport/nghttp2/server.h>
 
 #include <base/banned.h>
 

@@ -6,7 +6,7 @@
 #define TESTS_TLS_PAIR_H
 
 #include <openssl/ssl.h>
-#include <transport/nghttp2/tls.h>
+#include <transport/nghttp2/tls_session.h>
 
 typedef struct tls_caller {
     int version;      /* TLS1_3_VERSION */

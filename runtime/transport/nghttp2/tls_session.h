@@ -1,14 +1,5 @@
 /*
- * nghttp2/tls.h: TLS of a server's connections, by OpenSSL 3.
- *
- * A server has one `ng_tls`: the files (tls/files.h), looked at with each new connection; the keys
- * of session tickets, which outlive a change of certificates, but not one of the CA file: whoever
- * was let in by it must be let in again by the new one. A connection has one `ng_tls_session`
- * around a socket that stays the connection's.
- *
- * TLS 1.2 and 1.3, as RFC 9113 (9.2) wants them for HTTP/2: ephemeral keys and authenticated
- * ciphers, no compression, no renegotiation. A caller that does not offer "h2" by ALPN is refused
- * with no_application_protocol.
+ * nghttp2/tls_session.h: one connection's TLS, around a socket that stays the connection's.
  *
  *     n = csvc__ng_tls_read(session, buffer, sizeof(buffer));
  *     if (n == NG_IO_AGAIN_READ || n == NG_IO_AGAIN_WRITE) wait until the socket is so;
@@ -18,12 +9,12 @@
  *         close;
  *     }
  */
-#ifndef CSVC_NGHTTP2_TLS_H
-#define CSVC_NGHTTP2_TLS_H
+#ifndef CSVC_NGHTTP2_TLS_SESSION_H
+#define CSVC_NGHTTP2_TLS_SESSION_H
 
 #include <sys/types.h>
 
-#include <transport/seam.h>
+#include <transport/nghttp2/tls_context.h>
 
 /* What reading and writing say besides a number of bytes. Either may wait for either. */
 enum {
@@ -32,13 +23,7 @@ enum {
     NG_IO_AGAIN_WRITE = -3
 };
 
-typedef struct ng_tls ng_tls;
 typedef struct ng_tls_session ng_tls_session;
-
-/* Reads the files a first time. NULL with err set, as csvc__tls_files_init, and
- * FAILED_PRECONDITION for what OpenSSL refuses (a key too small). */
-ng_tls *csvc__ng_tls_new(const csvc_ttls *files, csvc_error *err) CSVC_MUST_CHECK;
-void csvc__ng_tls_free(ng_tls *tls); /* takes NULL; after the last session */
 
 /* For an accepted, non-blocking socket, with the newest certificates. Any thread; from then on one
  * thread at a time. NULL: no memory. */
@@ -80,4 +65,4 @@ const char *csvc__ng_tls_refusal(const ng_tls_session *session, char *buffer, si
 bool csvc__ng_tls_identity(const ng_tls_session *session, csvc_arena *a,
                            csvc_identity *ret_identity);
 
-#endif /* CSVC_NGHTTP2_TLS_H */
+#endif /* CSVC_NGHTTP2_TLS_SESSION_H */

@@ -1,4 +1,5 @@
-/* nghttp2/tls.c: a server's certificates and the keys of its tickets, as OpenSSL wants them. */
+/* nghttp2/tls_context.c: a server's certificates and the keys of its tickets, as OpenSSL wants
+ * them. */
 #include <base/clock.h>
 #include <csvc/alloc.h>
 #include <transport/nghttp2/tls_context.h>
@@ -347,7 +348,7 @@ void csvc__ng_tls_free(ng_tls *tls)
     csvc__free(tls);
 }
 
-SSL *csvc__ng_tls_ssl_new(ng_tls *tls)
+SSL *csvc__ng_tls_ssl_new(ng_tls *tls, ng_tls_socket *socket)
 {
     SSL *ssl = NULL;
 
@@ -355,10 +356,9 @@ SSL *csvc__ng_tls_ssl_new(ng_tls *tls)
     (void)csvc__tls_files_look(&tls->files);
     ssl = SSL_new(tls->context);
     pthread_mutex_unlock(&tls->lock);
+    if (ssl != NULL && !csvc__ng_tls_socket_put(socket, tls->bio_method, ssl)) {
+        SSL_free(ssl);
+        return NULL;
+    }
     return ssl;
-}
-
-BIO_METHOD *csvc__ng_tls_bio_method(ng_tls *tls)
-{
-    return tls->bio_method;
 }
