@@ -73,7 +73,7 @@ NGHTTP2_SRC   := $(call src,runtime/transport/nghttp2) $(TLS_SRC)
 SQLITE_SRC    := $(call src,runtime/store/sqlite)
 HTTP_SRC      := $(call src,runtime/http)
 # one folder a step, in the order of the pipeline
-STEPS         := common names template request model infer check output messages scope plan
+STEPS         := common names template request model infer check compat output messages scope plan
 PLUGIN_SRC    := generator/plugin/main.c
 GENERATOR_SRC := $(call src,$(STEPS:%=generator/%) generator/pb/* generator/pb/*/* generator/pb/*/*/*) \
                    $(filter-out $(PLUGIN_SRC),$(call src,generator/plugin))

@@ -435,7 +435,7 @@ static int run_new_service(csvc_arena *a, const cli_args *args)
     csvc_error err = {CSVC_ERROR_INIT};
     files_tree *tree = NULL;
     pipeline p = {.a = a, .inference = CONFIG_INFERENCE};
-    project pr = {.a = a, .pipeline = &p};
+    project pr = {.a = a, .pipeline = &p, .records_protos = true};
     csvc_code code;
     request r;
     int rc = read_request(a, args, &r);

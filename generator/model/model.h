@@ -51,6 +51,7 @@ struct gen_enum {
     bool closed;         /* of a proto2 file */
     gen_enum_value *values;
     size_t n_values;
+    const struct CsvcPb__EnumDescriptorProto *proto;
     gen_place place;
     gen_comments comments;
 };
@@ -162,6 +163,7 @@ struct gen_rpc {
     bool is_inline;
     bool deprecated;
     const struct CsvcPb__Retry *retry; /* (c_svc.rpc).retry; NULL: not given */
+    const struct CsvcPb__MethodDescriptorProto *proto;
     gen_crud *crud;                    /* NULL: none of our business */
     const char *crud_reason; /* infer.h: why it has that role, or none; NULL: nothing to say */
     gen_place place;

@@ -59,6 +59,7 @@ static void read_enum(gen_builder *b, gen_enum *e, const CsvcPb__EnumDescriptorP
         .file = b->file,
         .parent = parent,
         .closed = b->file->syntax != 3,
+        .proto = proto,
         .place = gen_place_here(b),
         .comments = gen_comments_here(b, false),
     };
@@ -411,6 +412,7 @@ static void read_service(gen_builder *b, gen_service *service,
         enter(b, 2, i);
         rpc->service = service;
         rpc->index = (uint32_t)i;
+        rpc->proto = method;
         rpc->place = gen_place_here(b);
         rpc->comments = gen_comments_here(b, true);
         rpc->name = read_name(b, "an rpc", method->name);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "contract.h"
 #include "files.h"
 #include "lock.h"
 #include "migrations.h"
@@ -218,12 +219,17 @@ static csvc_code plan_project_mk(project *p, csvc_error *err)
     cli_list warnings = {0};
     const char *sum;
     gen_value *scope;
+    size_t n_wire;
     csvc_code code;
 
     cli_list_add(p->a, &p->inputs, CONFIG_FILE);
+    if (project_has(p, CONTRACT_FILE)) {
+        cli_list_add(p->a, &p->inputs, CONTRACT_FILE);
+    }
     project_protos(p, &p->inputs);
     cli_list_sort(&p->inputs);
-    code = migrations_list(p, &migrations, err);
+    code = p->records_protos ? CSVC_OK : contract_check(p, GEN_WARNING, &warnings, &n_wire, err);
+    code = code == CSVC_OK ? migrations_list(p, &migrations, err) : code;
     code = code == CSVC_OK ? add_templates(p, err) : code;
     for (size_t i = 0; i < migrations.len; i++) {
         cli_list_add(p->a, &p->inputs, migrations.items[i]);
@@ -262,6 +268,9 @@ csvc_code compose_gen(project *p, csvc_error *err)
         code = migrations_scope(p, scope, err);
         code = code == CSVC_OK ? add_gen(p, "migrations.h", scope, err) : code;
         code = code == CSVC_OK ? add_gen(p, "migrations.c", scope, err) : code;
+    }
+    if (code == CSVC_OK && p->records_protos) {
+        code = contract_plan(p, err);
     }
     if (code == CSVC_OK) {
         code = plan_project_mk(p, err);

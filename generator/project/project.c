@@ -117,6 +117,18 @@ void project_protos(project *p, cli_list *ret_paths)
     cli_list_sort(ret_paths);
 }
 
+const char *project_proto_path(project *p, const char *name)
+{
+    for (size_t i = 0; i < p->config.include.len; i++) {
+        const char *path = files_join(p->a, p->config.include.items[i], name);
+
+        if (project_has(p, path)) {
+            return path;
+        }
+    }
+    return name;
+}
+
 void project_count(const project *p, project_counts *ret_counts)
 {
     const gen_model *model = p->pipeline->model;

@@ -16,6 +16,7 @@ typedef struct project {
     gen_templates templates; /* config.templates, where it lies */
     gen_plan plan;           /* what project_plan_... came to, rendered */
     cli_list inputs;         /* paths of what gen/ is made from */
+    bool records_protos;     /* the protos of now are what later ones are compared with */
 } project;
 
 enum {
@@ -42,6 +43,9 @@ bool project_has(project *p, const char *path);
 
 /* The protos that belong to the project, imported ones too, as `path in the project`. */
 void project_protos(project *p, cli_list *ret_paths);
+
+/* Where the proto that is imported by this name lies in the project; the name, when nowhere. */
+const char *project_proto_path(project *p, const char *name);
 
 /* The entities, services and rpcs that code is made for. */
 typedef struct project_counts {

@@ -86,24 +86,11 @@ static csvc_code run_steps(tables *t, csvc_error *err)
 
 /* ---- saying what does not fit ---- */
 
-/* Where a proto lies in the project. */
-static const char *proto_path(project *p, const char *name)
-{
-    for (size_t i = 0; i < p->config.include.len; i++) {
-        const char *path = files_join(p->a, p->config.include.items[i], name);
-
-        if (project_has(p, path)) {
-            return path;
-        }
-    }
-    return name;
-}
-
 static void say(tables *t, gen_severity severity, gen_place place, const char *text)
 {
     gen_report(&t->p->pipeline->diag, severity, place, "%s", text);
     cli_list_add(t->p->a, &t->said,
-                 cli_printf(t->p->a, "%s:%u:%u: %s: %s", proto_path(t->p, place.file),
+                 cli_printf(t->p->a, "%s:%u:%u: %s: %s", project_proto_path(t->p, place.file),
                             (unsigned)place.line, (unsigned)place.column,
                             severity == GEN_NOTE ? "note" : "warning", text));
 }

@@ -1,0 +1,186 @@
+/* contract.c: the protos that a project was last brought up to. */
+#include "contract.h"
+
+#include <string.h>
+
+#include "common/pb.h"
+#include "files.h"
+
+#include "base/banned.h"
+
+enum {
+    MAX_DESCRIPTORS = 256 << 20 /* as much as gen_request_from_set takes */
+};
+
+/* ---- reading ---- */
+
+static csvc_code read_recorded(project *p, csvc_bytes *ret_set, csvc_error *err)
+{
+    const char *path;
+
+    *ret_set = (csvc_bytes){0};
+    if (p->root == NULL) {
+        return CSVC_OK;
+    }
+    path = files_join(p->a, p->root, CONTRACT_FILE);
+    return files_exists(path) ? files_read(p->a, path, MAX_DESCRIPTORS, ret_set, err) : CSVC_OK;
+}
+
+static csvc_code damaged(const project *p, const char *why, csvc_error *err)
+{
+    return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
+                          "%s" CONTRACT_FILE ": error: %s; it should hold the protos that the "
+                          "project was last updated to: take it from the repository again, or "
+                          "remove it, then nothing can be said of what changed since",
+                          p->root != NULL ? p->root : "", why);
+}
+
+csvc_code contract_recorded(project *p, const gen_model **ret_before, csvc_error *err)
+{
+    gen_parameters parameters = gen_parameters_default();
+    csvc_error why = {CSVC_ERROR_INIT};
+    gen_request *request;
+    gen_model *model;
+    gen_diag diag;
+    csvc_bytes set;
+    csvc_code code = read_recorded(p, &set, err);
+
+    if (code != CSVC_OK) {
+        return code;
+    }
+    if (set.data == NULL) {
+        *ret_before = NULL;
+        return CSVC_OK;
+    }
+    request = cli_must(csvc_arena_calloc(p->a, 1, sizeof(*request)));
+    parameters.inference = p->config.inference;
+    code = gen_request_from_set(request, p->a, set, NULL, 0, &parameters, &why);
+    if (code == CSVC_RESOURCE_EXHAUSTED) {
+        return csvc_error_set(err, code, "%s" CONTRACT_FILE ": %s", p->root, why.text);
+    }
+    if (code != CSVC_OK || request->proto->n_proto_file == 0) {
+        return damaged(p, code != CSVC_OK ? why.text : "there is nothing in it", err);
+    }
+    gen_diag_init(&diag, p->a);
+    model = cli_must(gen_model_build(request, &diag));
+    if (diag.n_errors > 0) {
+        return damaged(p, diag.problems[0].text, err);
+    }
+    *ret_before = model;
+    return CSVC_OK;
+}
+
+/* ---- writing ---- */
+
+static bool has_own(const gen_model *model, const gen_file *file)
+{
+    const gen_file *other = gen_model_file(model, file->name);
+
+    return pipeline_is_provided(file->name) ||
+           (other != NULL && other->descriptor.len == file->descriptor.len &&
+            (file->descriptor.len == 0 ||
+             memcmp(other->descriptor.data, file->descriptor.data, file->descriptor.len) == 0));
+}
+
+/* Whether both have the same protos, those aside that come with protoc. */
+static bool same_own(const gen_model *x, const gen_model *y)
+{
+    for (size_t i = 0; i < x->n_files; i++) {
+        if (!has_own(y, x->files[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < y->n_files; i++) {
+        if (!has_own(x, y->files[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* FileDescriptorSet.file, each as the model has it: without places. */
+static csvc_bytes make_set(project *p, const gen_model *model)
+{
+    csvc__buffer b;
+    uint8_t *copy;
+    csvc_bytes set;
+
+    csvc__buffer_init(&b, MAX_DESCRIPTORS);
+    for (size_t i = 0; i < model->n_files; i++) {
+        csvc_bytes file = model->files[i]->descriptor;
+
+        csvc__buffer_putc(&b, 0x0a);
+        for (size_t len = file.len;; len >>= 7) {
+            csvc__buffer_putc(&b, (char)(len > 0x7f ? (len & 0x7f) | 0x80 : len));
+            if (len <= 0x7f) {
+                break;
+            }
+        }
+        csvc__buffer_add(&b, (const char *)file.data, file.len);
+    }
+    copy = cli_must(csvc__buffer_ok(&b) ? csvc_arena_alloc(p->a, b.len + 1) : NULL);
+    memcpy(copy, b.data != NULL ? b.data : "", b.len);
+    set = (csvc_bytes){.len = b.len, .data = copy};
+    csvc__buffer_release(&b);
+    return set;
+}
+
+csvc_code contract_plan(project *p, csvc_error *err)
+{
+    const gen_model *before = NULL;
+    csvc_bytes set;
+    csvc_code code = contract_recorded(p, &before, err);
+
+    if (code != CSVC_OK) {
+        return code;
+    }
+    if (before != NULL && same_own(before, p->pipeline->model)) {
+        code = read_recorded(p, &set, err);
+    } else {
+        set = make_set(p, p->pipeline->model);
+    }
+    if (code == CSVC_OK) {
+        project_add(p, CONTRACT_FILE, GEN_MACHINE, set);
+    }
+    return code;
+}
+
+/* ---- comparing ---- */
+
+static void add_lines(project *p, const char *text, cli_list *lines)
+{
+    for (const char *line = text; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+
+        cli_list_add(p->a, lines, cli_must(csvc_arena_strndup(p->a, line, len)));
+        line += len + (line[len] == '\n' ? 1 : 0);
+    }
+}
+
+csvc_code contract_check(project *p, gen_severity wire, cli_list *ret_lines, size_t *ret_wire,
+                         csvc_error *err)
+{
+    const gen_model *before = NULL;
+    csvc__buffer text;
+    gen_diag diag;
+    csvc_code code = contract_recorded(p, &before, err);
+
+    *ret_wire = 0;
+    if (code != CSVC_OK || before == NULL) {
+        return code;
+    }
+    gen_diag_init(&diag, p->a);
+    *ret_wire = compat_check(before, p->pipeline->model, wire, &diag);
+    for (size_t i = 0; i < diag.n_problems; i++) {
+        gen_problem *problem = &diag.problems[i];
+
+        gen_report(&p->pipeline->diag, problem->severity, problem->place, "%s", problem->text);
+        problem->place.file = project_proto_path(p, problem->place.file);
+    }
+    csvc__buffer_init(&text, 16 << 20);
+    gen_diag_print(&diag, GEN_NOTE, &text);
+    (void)cli_must(csvc__buffer_ok(&text) && !diag.failed ? p : NULL);
+    add_lines(p, text.data != NULL ? text.data : "", ret_lines);
+    csvc__buffer_release(&text);
+    return CSVC_OK;
+}
