@@ -2,10 +2,11 @@
 
 # What gen/ was made from, and the SHA-256 of what `sha256sum` says of it.
 GEN_INPUTS := \
+    .c-svc/descriptors.pb \
     c-svc.yaml \
     proto/user.proto \
     migrations/sqlite/0001_users.sql
-GEN_SUM    := 29f29006e6be2db1d45396820e43af136dfbc1e60b0193e88f4d5eb69ed1a1c6
+GEN_SUM    := 94b2a41ca173f6f0221938a09d13cd44d33e0a2ab1e7927e123b2916d15672d6
 
 # What is in gen/.
 GEN_FILES  := \
