@@ -164,7 +164,7 @@ struct gen_rpc {
     bool deprecated;
     const struct CsvcPb__Retry *retry; /* (c_svc.rpc).retry; NULL: not given */
     const struct CsvcPb__MethodDescriptorProto *proto;
-    gen_crud *crud;                    /* NULL: none of our business */
+    gen_crud *crud;          /* NULL: none of our business */
     const char *crud_reason; /* infer.h: why it has that role, or none; NULL: nothing to say */
     gen_place place;
     gen_comments comments;

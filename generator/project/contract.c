@@ -9,7 +9,7 @@
 #include "base/banned.h"
 
 enum {
-    MAX_DESCRIPTORS = 256 << 20 /* what protoc may print is less: GEN_PROCESS_MAX_OUTPUT */
+    MAX_DESCRIPTORS = 1 << 30 /* what protoc may print */
 };
 
 /* ---- reading ---- */
