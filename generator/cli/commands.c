@@ -1,6 +1,9 @@
 /* commands.c: the subcommands, and finding one by the word that was typed. */
 #include "cli.h"
 
+#include "project/features.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #include "base/banned.h"
@@ -9,10 +12,11 @@ static int run_help(csvc_arena *a, const cli_args *args);
 
 static const cli_command help = {
     .name = "help",
-    .operands = "[COMMAND]",
+    .operands = "[COMMAND|features]",
     .max_operands = 1,
     .summary = "what the commands do",
-    .text = "Without COMMAND it lists the commands, with one it says what it does.\n",
+    .text = "Without COMMAND it lists the commands, with one it says what it does. `features` are\n"
+            "what a project may have around its service.\n",
     .run = run_help,
 };
 
@@ -51,6 +55,19 @@ int cli_find_command(const char *word, const cli_command **ret_command)
     return cli_usage(NULL, "unknown command '%s'", word);
 }
 
+static void print_features(void)
+{
+    printf("What a project may have around its service; those with a * every new one has, unless\n"
+           "`new-service --without FEATURE` says otherwise.\n\n");
+    for (const feature *f = features_all; f->name != NULL; f++) {
+        printf("  %c %-12s %s\n", f->by_default ? '*' : ' ', f->name, f->summary);
+        if (f->needs != NULL) {
+            printf("    %-12s (with %s)\n", "", f->needs);
+        }
+    }
+    printf("\nThe files are yours to change: `c-svc update` merges what changes in c-svc.\n");
+}
+
 static int run_help(csvc_arena *a, const cli_args *args)
 {
     const cli_command *command;
@@ -59,6 +76,10 @@ static int run_help(csvc_arena *a, const cli_args *args)
     (void)a;
     if (args->n_operands == 0) {
         cli_print_commands(cli_commands);
+        return CLI_OK;
+    }
+    if (strcmp(args->operands[0], "features") == 0) {
+        print_features();
         return CLI_OK;
     }
     rc = cli_find_command(args->operands[0], &command);

@@ -4,6 +4,7 @@
 #include "names/names.h"
 #include "project/compose.h"
 #include "project/example.h"
+#include "project/features.h"
 #include "protos.h"
 
 #include <stdio.h>
@@ -23,6 +24,7 @@ typedef struct request {
     size_t n_folders;
     bool has_storage;
     config_storage storage;
+    cli_list features;
     bool dry_run;
 } request;
 
@@ -57,6 +59,52 @@ static int check_storage(request *r)
     return CLI_OK;
 }
 
+/* Takes a name, or `all`, into or out of the list; what it needs comes with it, what needs it goes
+ * with it. */
+static void choose(request *r, const char *word, bool with)
+{
+    cli_list left = {0};
+
+    for (const feature *f = features_all; f->name != NULL; f++) {
+        bool named = strcmp(word, "all") == 0 || strcmp(word, f->name) == 0;
+        const feature *asked = features_find(word);
+        bool follows =
+            asked != NULL && (with ? asked->needs != NULL && strcmp(asked->needs, f->name) == 0
+                                   : f->needs != NULL && strcmp(f->needs, word) == 0);
+
+        if (named || follows ? with : cli_list_has(&r->features, f->name)) {
+            cli_list_add(r->a, &left, f->name);
+        }
+    }
+    r->features = left;
+}
+
+/* --with and --without, in the order given: --without all --with docker. */
+static int choose_features(request *r)
+{
+    features_default(r->a, &r->features);
+    for (size_t i = 0; i < r->args->n_options; i++) {
+        const char *option = r->args->names[i];
+        const char *word = r->args->values[i];
+
+        if (strcmp(option, "with") != 0 && strcmp(option, "without") != 0) {
+            continue;
+        }
+        if (strcmp(word, "all") != 0 && features_find(word) == NULL) {
+            const char *nearest = features_nearest(word);
+
+            if (nearest != NULL) {
+                return cli_usage(r->args->command, "no feature is called '%s'; did you mean %s?",
+                                 word, nearest);
+            }
+            return cli_usage(r->args->command, "no feature is called '%s'; there are %s", word,
+                             features_names(r->a));
+        }
+        choose(r, word, strcmp(option, "with") == 0);
+    }
+    return CLI_OK;
+}
+
 static int read_request(csvc_arena *a, const cli_args *args, request *r)
 {
     const char *dir = cli_args_option(args, "dir", 0);
@@ -68,6 +116,7 @@ static int read_request(csvc_arena *a, const cli_args *args, request *r)
     r->dry_run = cli_args_option(args, "dry-run", 0) != NULL;
     rc = check_name(r);
     rc = rc == CLI_OK ? check_storage(r) : rc;
+    rc = rc == CLI_OK ? choose_features(r) : rc;
     if (rc == CLI_OK) {
         char *target = cli_must(csvc_arena_strdup(a, dir != NULL ? dir : r->name));
 
@@ -293,6 +342,7 @@ static csvc_code plan(const request *r, pipeline *p, project *pr, csvc_error *er
     pr->config.name = r->name;
     pr->config.inference = CONFIG_INFERENCE;
     pr->config.storage = r->storage;
+    pr->config.features = r->features;
     if (!r->has_storage && p->model->n_entities == 0) {
         pr->config.storage = CONFIG_NONE;
     }
@@ -321,12 +371,14 @@ static csvc_code plan(const request *r, pipeline *p, project *pr, csvc_error *er
 /* The order a reader wants: what was asked for, what came of it, the rest. */
 static int rank(const char *path)
 {
-    static const char *const tops[] = {CONFIG_FILE, "proto/",      "gen/",   "server/",
-                                       "client/",   "migrations/", "tests/", "Makefile",
-                                       "README.md", ".gitignore",  ".clang", ".c-svc/"};
+    static const char *const tops[] = {CONFIG_FILE,   "proto/",   "gen/",     "server/", "client/",
+                                       "migrations/", "tests/",   "bench/",   "deploy/", "Makefile",
+                                       "README.md",   "buf.yaml", ".github/", ".git",    ".clang",
+                                       ".docker",     ".c-svc/"};
+    const int n_tops = sizeof(tops) / sizeof(tops[0]);
     int n = 0;
 
-    while (n < 12 && strncmp(path, tops[n], strlen(tops[n])) != 0) {
+    while (n < n_tops && strncmp(path, tops[n], strlen(tops[n])) != 0) {
         n++;
     }
     return n;
@@ -479,6 +531,8 @@ static const cli_option options[] = {
     {.name = "proto", .value = "FILE", .many = true},
     {.name = "I", .value = "DIR", .many = true},
     {.name = "storage", .value = "sqlite|none"},
+    {.name = "with", .value = "FEATURE", .many = true},
+    {.name = "without", .value = "FEATURE", .many = true},
     {.name = "dir", .value = "DIR"},
     {.name = "templates", .value = "DIR"},
     {.name = "dry-run"},
@@ -503,6 +557,10 @@ const cli_command cli_new_service = {
         "  --storage sqlite|none\n"
         "                   where rows are kept. Without it, sqlite when there is anything to\n"
         "                   keep; with none all handlers are yours to write.\n"
+        "  --with FEATURE, --without FEATURE\n"
+        "                   what there is to be around the service; again for more, `all` for\n"
+        "                   all. `c-svc help features` lists them, and which are there without\n"
+        "                   being asked for. They can be added and removed later.\n"
         "  --dir DIR        the project's folder, when it is not to be NAME\n"
         "  --templates DIR  templates of your own, each instead of the one of that name\n"
         "  --dry-run        says what would be written, and writes nothing\n"

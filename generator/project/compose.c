@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "contract.h"
+#include "features.h"
 #include "files.h"
 #include "lock.h"
 #include "migrations.h"
@@ -43,6 +44,7 @@ csvc_code compose_sources(project *p, const protoc_file *copies, size_t n_copies
     gen_set_text(a, scope, "storage", config_storage_name(p->config.storage));
     gen_set_text(a, scope, "storage_pad",
                  p->config.storage == CONFIG_NONE ? "              " : "            ");
+    gen_set_text(a, scope, "features", cli_list_join(a, &p->config.features, ", "));
     gen_set_text(a, scope, "templates", p->config.templates != NULL ? p->config.templates : "");
     code = add_own(p, CONFIG_FILE, GEN_BORN_ONCE, scope, err);
     for (size_t i = 0; code == CSVC_OK && i < n_copies; i++) {
@@ -106,6 +108,34 @@ static csvc_code plan_handlers(project *p, csvc_error *err)
     return code;
 }
 
+/* A merged file, and its base: what a later c-svc merges from. */
+static csvc_code add_merged(project *p, const char *path, const char *template,
+                            const gen_value *scope, csvc_error *err)
+{
+    csvc_bytes content;
+    csvc_code code = project_render(p, path, GEN_MERGED,
+                                    cli_printf(p->a, "project/%s.tmpl", template), scope, err);
+
+    code = code == CSVC_OK ? project_read(p, path, &content, err) : code;
+    if (code == CSVC_OK) {
+        project_add(p, cli_printf(p->a, ".c-svc/base/%s", path), GEN_MACHINE, content);
+    }
+    return code;
+}
+
+static csvc_code plan_features(project *p, const gen_value *scope, csvc_error *err)
+{
+    csvc_code code = CSVC_OK;
+
+    for (const feature *f = features_all; f->name != NULL; f++) {
+        for (const char *const *path = f->files;
+             code == CSVC_OK && *path != NULL && config_has(&p->config, f->name); path++) {
+            code = add_merged(p, features_path(p->a, *path, p->config.name), *path, scope, err);
+        }
+    }
+    return code;
+}
+
 csvc_code compose_own(project *p, csvc_error *err)
 {
     static const char *const born[] = {"server/service.h", "server/request_id.h",
@@ -129,16 +159,9 @@ csvc_code compose_own(project *p, csvc_error *err)
         code = add_own(p, born[i], GEN_BORN_ONCE, scope, err);
     }
     for (size_t i = 0; code == CSVC_OK && i < sizeof(merged) / sizeof(merged[0]); i++) {
-        csvc_bytes content;
-
-        code = add_own(p, merged[i], GEN_MERGED, scope, err);
-        if (code == CSVC_OK) {
-            code = project_read(p, merged[i], &content, err);
-        }
-        if (code == CSVC_OK) { /* what a later c-svc merges from */
-            project_add(p, cli_printf(p->a, ".c-svc/base/%s", merged[i]), GEN_MACHINE, content);
-        }
+        code = add_merged(p, merged[i], merged[i], scope, err);
     }
+    code = code == CSVC_OK ? plan_features(p, scope, err) : code;
     return code;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "features.h"
+
 #include "base/banned.h"
 
 typedef struct reader {
@@ -22,6 +24,11 @@ static const char *const storages[] = {"none", "sqlite"};
 const char *config_storage_name(config_storage storage)
 {
     return storages[storage];
+}
+
+bool config_has(const config *c, const char *name)
+{
+    return cli_list_has(&c->features, name);
 }
 
 static csvc_code refuse(const reader *r, yaml_mark_t mark, const char *format, ...)
@@ -140,14 +147,48 @@ static csvc_code read_storage(reader *r, const yaml_node_t *node)
                   word != NULL ? or_meant(r->a, word, storages, n) : "");
 }
 
-static csvc_code read_features(const reader *r, const yaml_node_t *node)
+/* A feature whose files speak of another's. */
+static csvc_code check_needs(const reader *r, const yaml_node_t *node)
 {
-    if (node->type == YAML_SEQUENCE_NODE &&
-        node->data.sequence.items.start == node->data.sequence.items.top) {
-        return CSVC_OK;
+    for (size_t i = 0; i < r->config.features.len; i++) {
+        const feature *f = features_find(r->config.features.items[i]);
+
+        if (f->needs != NULL && !config_has(&r->config, f->needs)) {
+            return refuse(r, node->start_mark, "%s needs the feature %s, too", f->name, f->needs);
+        }
     }
-    return refuse(r, node->start_mark,
-                  "this release has no features to choose; leave the list empty");
+    return CSVC_OK;
+}
+
+static csvc_code read_features(reader *r, yaml_node_t *node)
+{
+    const yaml_node_item_t *item;
+
+    if (node->type != YAML_SEQUENCE_NODE) {
+        return refuse(r, node->start_mark, "features is to be a list: features: [docker]");
+    }
+    for (item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++) {
+        const yaml_node_t *entry = yaml_document_get_node(r->document, *item);
+        const char *word = text_of(r, entry);
+
+        if (word == NULL) {
+            return refuse(r, entry != NULL ? entry->start_mark : node->start_mark,
+                          "features is to be a list of words: features: [docker]");
+        }
+        if (features_find(word) == NULL) {
+            const char *nearest = features_nearest(word);
+
+            return refuse(
+                r, entry->start_mark, "no feature is called \"%s\"%s (there are %s)", word,
+                nearest != NULL ? cli_printf(r->a, "; did you mean \"%s\"?", nearest) : "",
+                features_names(r->a));
+        }
+        if (config_has(&r->config, word)) {
+            return refuse(r, entry->start_mark, "%s is listed twice", word);
+        }
+        cli_list_add(r->a, &r->config.features, word);
+    }
+    return check_needs(r, node);
 }
 
 static csvc_code read_inference(reader *r, const yaml_node_t *node)

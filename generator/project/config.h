@@ -5,6 +5,7 @@
  *     protos: [proto/user.proto]
  *     include: [proto]
  *     storage: sqlite        (or none, the default)
+ *     features: [docker]     (what features.h lists; none when absent)
  *     inference: 1
  *     templates: ../our-templates    (optional)
  *
@@ -26,6 +27,7 @@ typedef struct config {
     cli_list protos;  /* relative to the project */
     cli_list include; /* folders that imports start from; never empty */
     config_storage storage;
+    cli_list features;     /* names of features.h, each once */
     uint32_t inference;    /* rule set */
     const char *templates; /* a folder whose templates win over ours; NULL: none */
 } config;
@@ -46,6 +48,9 @@ csvc_code config_parse(csvc_arena *a, const char *path, csvc_bytes text, config 
                        csvc_error *err);
 
 const char *config_storage_name(config_storage storage);
+
+/* Whether the project has this feature. */
+bool config_has(const config *c, const char *name);
 
 /* ---- names ---- */
 

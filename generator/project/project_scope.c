@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "example.h"
+#include "features.h"
 #include "names/names.h"
 #include "scope/scope.h"
 #include "strays.h"
@@ -231,6 +232,34 @@ static const char *links(csvc_arena *a, const cli_list *paths)
     return cli_list_join(a, &list, ", ");
 }
 
+/* What the project has, as `feature.docker` and so on. */
+static gen_value *features(const project *p)
+{
+    gen_value *object = gen_object(p->a);
+
+    for (const feature *f = features_all; f->name != NULL; f++) {
+        gen_set_truth(p->a, object, f->name, config_has(&p->config, f->name));
+    }
+    return object;
+}
+
+/* user-service -> UserService. */
+static const char *camel(csvc_arena *a, const char *name)
+{
+    char *word = cli_must(csvc_arena_strdup(a, name));
+    char *to = word;
+
+    for (const char *c = name; *c != '\0'; c++) {
+        if (*c != '-') {
+            bool begins = c == name || c[-1] == '-';
+
+            *to++ = begins && *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+        }
+    }
+    *to = '\0';
+    return word;
+}
+
 gen_value *project_scope(project *p)
 {
     csvc_arena *a = p->a;
@@ -242,10 +271,14 @@ gen_value *project_scope(project *p)
     gen_set_text(a, scope, "name", p->config.name);
     gen_set_text(a, scope, "c_name", c_name);
     gen_set_text(a, scope, "c_upper", gen_upper(a, c_name));
+    gen_set_text(a, scope, "camel", camel(a, p->config.name));
+    gen_set_truth(a, scope, "volumes",
+                  p->config.storage == CONFIG_SQLITE || config_has(&p->config, "prometheus"));
     gen_set_text(a, scope, "with_database",
                  p->config.storage == CONFIG_SQLITE ? ", with an empty database in memory," : "");
     gen_set_text(a, scope, "storage", config_storage_name(p->config.storage));
     gen_set_truth(a, scope, "sqlite", p->config.storage == CONFIG_SQLITE);
+    gen_set(a, scope, "feature", features(p));
     gen_set_text(a, scope, "protos", cli_list_join(a, &p->config.protos, ", "));
     gen_set_text(a, scope, "proto_links", links(a, &p->config.protos));
     gen_set_text(a, scope, "example", example != NULL ? example : "");

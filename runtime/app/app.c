@@ -1,6 +1,8 @@
 /* app/app.c: a server program from its flags to its exit code. */
 #include <app/addresses.h>
 #include <app/admin.h>
+#include <app/notify.h>
+#include <app/probe.h>
 #include <app/server_settings.h>
 #include <app/signals.h>
 #include <app/stop.h>
@@ -446,6 +448,7 @@ static void start(csvc_app *app)
                                                                             : "mutual",
              "admin", admin_at[0] != '\0' ? admin_at : NULL, "storage",
              app->db != NULL ? storage : NULL, NULL);
+    csvc__notify("READY=1");
 }
 
 static void report(const csvc_app *app)
@@ -471,6 +474,23 @@ static void help(const csvc_app *app)
         }
     }
     csvc__settings_help(app->info->name, purpose, app->settings, CSVC__N_SETTINGS);
+}
+
+/* Asks the program that runs with the same settings. */
+static void ask_health(csvc_app *app)
+{
+    const csvc__setting *admin = &app->settings[CSVC__SET_ADMIN_ADDR];
+    csvc_error err = {CSVC_ERROR_INIT};
+
+    if (admin->absent || strcmp(admin->value, "off") == 0) {
+        (void)csvc_error_set(&err, CSVC_FAILED_PRECONDITION,
+                             "it asks the admin address, and there is none");
+        failed(app, EXIT_FAILED, "--health", &err);
+    } else if (csvc__probe(admin->value, &err) == CSVC_INVALID_ARGUMENT) {
+        bad_setting(app, CSVC__SET_ADMIN_ADDR, &err);
+    } else if (err.code != CSVC_OK) {
+        failed(app, EXIT_FAILED, "--health", &err);
+    }
 }
 
 static int end(csvc_app *app)
@@ -504,6 +524,8 @@ int csvc_app_run(csvc_app *app)
         help(app);
     } else if (app->wish == CSVC__WISH_VERSION) {
         (void)printf("%s, c-svc %s\n", app->info->name, CSVC_VERSION);
+    } else if (app->wish == CSVC__WISH_HEALTH && app->exit_code == 0) {
+        ask_health(app);
     } else if (app->exit_code == 0) {
         if (csvc__signals_take(&err) != CSVC_OK) {
             failed(app, EXIT_FAILED, "cannot run", &err);

@@ -398,7 +398,7 @@ static csvc_code read_args(cli *c, int argc, char **argv, csvc_error *err)
 
 /* ---- all of it ---- */
 
-static int call(const cli *c, int *ret_signal)
+static int call(const cli *c, const csvc__cli_use *use, int *ret_signal)
 {
     const bool by_line = client_streams(c->method) && !c->has_fields;
     const int64_t usual_ms = c->method->kind == CSVC_RPC_UNARY ? DEFAULT_TIMEOUT_MS : 0;
@@ -421,7 +421,7 @@ static int call(const cli *c, int *ret_signal)
         .max_line = c->max_line,
     };
 
-    return csvc__cli_call_run(&wanted, ret_signal);
+    return use->run(use->self, &wanted, ret_signal);
 }
 
 static int usage_error(const cli *c, const csvc_error *err)
@@ -435,7 +435,7 @@ static int usage_error(const cli *c, const csvc_error *err)
     return CSVC__CLI_EXIT_USAGE;
 }
 
-int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv)
+int csvc__cli_main(const csvc_cli_info *info, int argc, char **argv, const csvc__cli_use *use)
 {
     const char *addr = getenv("GRPC_ADDR");
     char target[CSVC__ADDRESS_SIZE];
@@ -461,11 +461,11 @@ int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv)
     } else if (c.version) {
         (void)printf("%s, c-svc %s\n", info->name, CSVC_VERSION);
     } else if (c.help && c.method == NULL) {
-        csvc__cli_help(info);
+        csvc__cli_help(info, use->about);
     } else if (c.help) {
         csvc__cli_help_command(info, c.service, c.method);
     } else {
-        exit_code = call(&c, &signal);
+        exit_code = call(&c, use, &signal);
     }
     (void)csvc_arena_free(c.a);
     if (signal != 0) {
@@ -473,4 +473,17 @@ int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv)
         exit_code = 128 + signal;
     }
     return exit_code;
+}
+
+int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv)
+{
+    static const csvc__cli_use use = {
+        .about =
+            "Calls an rpc and prints its reply as a line of JSON; of a stream, a line for each\n"
+            "message as it comes. An rpc that takes a stream reads its messages from standard\n"
+            "input, a line of JSON each, or sends the one that the flags of fields make.\n",
+        .run = csvc__cli_call_run,
+    };
+
+    return csvc__cli_main(info, argc, argv, &use);
 }

@@ -141,8 +141,19 @@ typedef struct csvc__cli_call {
 
 /* Makes the call and prints what comes of it; the exit code. A signal that ended it is to be raised
  * once all is cleared up. */
-int csvc__cli_call_run(const csvc__cli_call *c, int *ret_signal);
+int csvc__cli_call_run(void *self, const csvc__cli_call *c, int *ret_signal);
 int csvc__cli_stream(const csvc__cli_call *c, csvc_channel *ch, int *ret_signal);
+
+/* ---- cli.c ---- */
+
+/* What a program does with the call that its arguments ask for. */
+typedef struct csvc__cli_use {
+    const char *about;                                                /* of its help */
+    int (*run)(void *self, const csvc__cli_call *c, int *ret_signal); /* the exit code */
+    void *self;
+} csvc__cli_use;
+
+int csvc__cli_main(const csvc_cli_info *info, int argc, char **argv, const csvc__cli_use *use);
 
 /* ---- cli_tls.c ---- */
 
@@ -156,7 +167,7 @@ void csvc__cli_tls_help(void);
 
 /* ---- cli_help.c ---- */
 
-void csvc__cli_help(const csvc_cli_info *info);
+void csvc__cli_help(const csvc_cli_info *info, const char *about);
 void csvc__cli_help_command(const csvc_cli_info *info, const csvc_service *service,
                             const csvc_method *method);
 

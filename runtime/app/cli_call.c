@@ -38,12 +38,13 @@ static int call_unary(const csvc__cli_call *c, csvc_channel *ch)
     return exit_code;
 }
 
-int csvc__cli_call_run(const csvc__cli_call *c, int *ret_signal)
+int csvc__cli_call_run(void *self, const csvc__cli_call *c, int *ret_signal)
 {
     csvc_error err = {CSVC_ERROR_INIT};
     csvc_channel *ch = csvc_channel_new(c->addr, c->channel, &err);
     int exit_code;
 
+    (void)self;
     *ret_signal = 0;
     if (ch == NULL) {
         (void)fprintf(stderr, "%s: %s: %s\n", c->program, c->addr, err.text);

@@ -45,15 +45,12 @@ static void global_flags(void)
     csvc__cli_tls_help();
 }
 
-void csvc__cli_help(const csvc_cli_info *info)
+void csvc__cli_help(const csvc_cli_info *info, const char *about)
 {
     char command[CSVC__CLI_NAME];
 
     (void)printf("usage: %s [FLAG]... RPC [--FIELD VALUE]...\n\n", info->name);
-    (void)printf(
-        "Calls an rpc and prints its reply as a line of JSON; of a stream, a line for each\n"
-        "message as it comes. An rpc that takes a stream reads its messages from standard\n"
-        "input, a line of JSON each, or sends the one that the flags of fields make.\n");
+    (void)printf("%s", about);
     for (size_t i = 0; info->services[i] != NULL; i++) {
         const csvc_service *service = info->services[i];
 

@@ -175,6 +175,7 @@ static csvc_code unknown_flag(const csvc__setting *settings, size_t n_settings, 
         }
     }
     csvc__nearest_try(&nearest, "--help");
+    csvc__nearest_try(&nearest, "--health");
     csvc__nearest_try(&nearest, "--version");
     if (nearest.word != NULL) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "unknown flag %s; did you mean %s?", word,
@@ -199,6 +200,10 @@ static csvc_code read_flags(csvc__setting *settings, size_t n_settings, int argc
         if (strcmp(arg, "--version") == 0) {
             *wish = CSVC__WISH_VERSION;
             return CSVC_OK;
+        }
+        if (strcmp(arg, "--health") == 0) {
+            *wish = CSVC__WISH_HEALTH;
+            continue;
         }
         if (arg[0] != '-') {
             return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
@@ -230,7 +235,9 @@ csvc_code csvc__settings_read(csvc__setting *settings, size_t n_settings, int ar
     csvc__settings_wish wish = CSVC__WISH_RUN;
     csvc_code code = read_flags(settings, n_settings, argc, argv, &wish, err);
 
-    for (size_t i = 0; i < n_settings && code == CSVC_OK && wish == CSVC__WISH_RUN; i++) {
+    for (size_t i = 0;
+         i < n_settings && code == CSVC_OK && (wish == CSVC__WISH_RUN || wish == CSVC__WISH_HEALTH);
+         i++) {
         csvc__setting *setting = &settings[i];
         const char *variable = getenv(setting->variable);
 
@@ -298,6 +305,8 @@ void csvc__settings_help(const char *program, const char *purpose, const csvc__s
         }
     }
     print_setting(w, "--help", "", "", "what you are reading");
+    print_setting(w, "--health", "", "",
+                  "exits with 0 when the program that runs is ready, else with 1");
     print_setting(w, "--version", "", "", "the release of c-svc it was built with");
     (void)printf("\nA flag wins over its variable, --flag=VALUE is understood, too.\n");
 }

@@ -39,6 +39,7 @@ typedef enum csvc__settings_wish {
     CSVC__WISH_RUN,
     CSVC__WISH_HELP,
     CSVC__WISH_VERSION,
+    CSVC__WISH_HEALTH, /* how the program is that runs with these settings */
 } csvc__settings_wish;
 
 /* Reads flags and environment into the settings. INVALID_ARGUMENT, naming the flag or the variable

@@ -5,6 +5,7 @@
  * those who ask need to hear of it, GOAWAY and the end of detached streams; calls in flight have
  * the grace. A second signal ends the process in any of these (signals.h).
  */
+#include <app/notify.h>
 #include <app/signals.h>
 #include <app/stop.h>
 #include <base/clock.h>
@@ -33,6 +34,7 @@ bool csvc__stop_at_signal(const csvc__stop *stop)
     bool orderly;
     char took[32];
 
+    csvc__notify("STOPPING=1");
     csvc_health_drain(stop->health);
     csvc_log(CSVC_LOG_INFO, "stopping", "signal", signal_name, "delay",
              stop->delay->number > 0 ? stop->delay->value : NULL, "grace", stop->grace->value,

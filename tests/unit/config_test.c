@@ -38,7 +38,7 @@ static void reads_all_keys(void **state)
                                     "# comment\nname: user-service\n"
                                     "protos: [proto/user.proto, proto/a/b.proto]\n"
                                     "include:\n  - proto\n  - more\n"
-                                    "storage: sqlite\nfeatures: []\ninference: 1\n",
+                                    "storage: sqlite\nfeatures: [docker, compose]\ninference: 1\n",
                                     &c, &err));
     assert_string_equal("user-service", c.name);
     assert_int_equal(2, c.protos.len);
@@ -47,6 +47,9 @@ static void reads_all_keys(void **state)
     assert_string_equal("more", c.include.items[1]);
     assert_int_equal(CONFIG_SQLITE, c.storage);
     assert_int_equal(1, c.inference);
+    assert_true(config_has(&c, "docker"));
+    assert_true(config_has(&c, "compose"));
+    assert_false(config_has(&c, "kong"));
 }
 
 static void fills_in_what_is_absent(void **state)
@@ -58,6 +61,7 @@ static void fills_in_what_is_absent(void **state)
     assert_int_equal(1, c.protos.len);
     assert_string_equal("proto", c.include.items[0]);
     assert_int_equal(CONFIG_NONE, c.storage);
+    assert_int_equal(0, c.features.len);
     assert_int_equal(1, c.inference);
 }
 
@@ -82,8 +86,17 @@ static void refuses_with_the_place(void **state)
         {"name: a\nprotos: ['my file.proto']\n",
          "c-svc.yaml:2:10: error: \"my file.proto\": only letters, digits and _ . / + - may stand "
          "in a path"},
-        {"name: a\nprotos: [a.proto]\nfeatures: [gateway]\n",
-         "c-svc.yaml:3:11: error: this release has no features to choose; leave the list empty"},
+        {"name: a\nprotos: [a.proto]\nfeatures: [dokcer]\n",
+         "c-svc.yaml:3:12: error: no feature is called \"dokcer\"; did you mean \"docker\"? (there "
+         "are bench, buf, ci, compose, docker, grafana, kong, kubernetes, prometheus, systemd)"},
+        {"name: a\nprotos: [a.proto]\nfeatures: docker\n",
+         "c-svc.yaml:3:11: error: features is to be a list: features: [docker]"},
+        {"name: a\nprotos: [a.proto]\nfeatures: [[docker]]\n",
+         "c-svc.yaml:3:12: error: features is to be a list of words: features: [docker]"},
+        {"name: a\nprotos: [a.proto]\nfeatures: [ci, ci]\n",
+         "c-svc.yaml:3:16: error: ci is listed twice"},
+        {"name: a\nprotos: [a.proto]\nfeatures: [grafana]\n",
+         "c-svc.yaml:3:11: error: grafana needs the feature prometheus, too"},
         {"name: a\nprotos: [a.proto]\ninference: 2\n",
          "c-svc.yaml:3:12: error: inference is the number of a rule set; this release knows 1"},
         {"name: [a]\nprotos: [a.proto]\n",

@@ -143,6 +143,15 @@ typedef struct csvc_cli_info {
  */
 CSVC_API int csvc_cli_run(const csvc_cli_info *info, int argc, char **argv);
 
+/*
+ * A whole load test: `NAME-bench [-c 50] [-n 10000 | -d 10s] RPC [--FIELD VALUE]...`, with the
+ * flags of the client. Makes the call again and again from `-c` threads over one channel and prints
+ * count, calls a second, a histogram, percentiles and what came of the calls; `{n}` in a text of
+ * the request is the number of the call. SIGINT and SIGTERM end it early, with a report. Exits with
+ * 0 when any call was answered with OK, 2 for wrong usage, else 1.
+ */
+CSVC_API int csvc_bench_run(const csvc_cli_info *info, int argc, char **argv);
+
 #ifdef __cplusplus
 static inline csvc_app_info csvc_app_info_init(void)
 {

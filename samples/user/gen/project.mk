@@ -6,7 +6,7 @@ GEN_INPUTS := \
     c-svc.yaml \
     proto/user.proto \
     migrations/sqlite/0001_users.sql
-GEN_SUM    := 94b2a41ca173f6f0221938a09d13cd44d33e0a2ab1e7927e123b2916d15672d6
+GEN_SUM    := 7369a85c603b2d8b463fa41e901bf14788357c3fb976b278f7e8deb61d952d96
 
 # What is in gen/.
 GEN_FILES  := \
