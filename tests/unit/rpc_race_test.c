@@ -31,6 +31,8 @@ typedef struct scene {
     csvc_stream *out;
     Codec3__Inner *rsp;
     atomic_int n_kept, n_done, code;
+    int n_opened;
+    atomic_int open; /* the number of the call that is still to come; 0: none, or it is kept */
 } scene;
 
 static void kept_done(void *self, csvc_code code)
@@ -41,27 +43,45 @@ static void kept_done(void *self, csvc_code code)
     atomic_fetch_add(&sc->n_done, 1);
 }
 
-static csvc_code keep(scene *sc, csvc_ctx *ctx)
+/* Nobody waits for call `id` any more, or it has come: whoever is first. */
+static bool settle(scene *sc, int id)
 {
+    return atomic_compare_exchange_strong(&sc->open, &id, 0);
+}
+
+static csvc_code keep(scene *sc, csvc_ctx *ctx, int id)
+{
+    if (!settle(sc, id)) {
+        return csvc_fail(ctx, CSVC_ABORTED, "too late");
+    }
     sc->ctx = csvc_detach(ctx, &(csvc_events){CSVC_EVENTS_INIT, .self = sc, .on_done = kept_done});
-    atomic_fetch_add(&sc->n_kept, 1);
     return CSVC_OK;
 }
 
 static csvc_code keeps_down(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
                             csvc_stream *out)
 {
-    (void)req;
-    ((scene *)peer->data)->out = out;
-    return keep(peer->data, ctx);
+    scene *sc = peer->data;
+    const csvc_code code = keep(sc, ctx, req->id);
+
+    if (code == CSVC_OK) {
+        sc->out = out;
+        atomic_fetch_add(&sc->n_kept, 1);
+    }
+    return code;
 }
 
 static csvc_code keeps_unary(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
                              Codec3__Inner *rsp)
 {
-    (void)req;
-    ((scene *)peer->data)->rsp = rsp;
-    return keep(peer->data, ctx);
+    scene *sc = peer->data;
+    const csvc_code code = keep(sc, ctx, req->id);
+
+    if (code == CSVC_OK) {
+        sc->rsp = rsp;
+        atomic_fetch_add(&sc->n_kept, 1);
+    }
+    return code;
 }
 
 static csvc_code refuses(stream_peer *peer, csvc_ctx *ctx, csvc_stream *in, Codec3__Inner *rsp)
@@ -108,6 +128,8 @@ static csvc_call *open_call(scene *sc, int which, int64_t timeout_ms, listener *
     const bool down = which == STREAM_DOWN || which == STREAM_INLINE;
     csvc_call *call;
 
+    req.id = ++sc->n_opened;
+    atomic_store(&sc->open, req.id);
     call = which == STREAM_INLINE_KEEP || which == STREAM_KEEP
                ? csvc_call_async(sc->ch, &stream_methods[which], &rpc, &req, relay, NULL, l)
                : csvc_call_start(sc->ch, &stream_methods[which], &rpc, down ? &req : NULL, &events);
@@ -192,11 +214,11 @@ static void finish_against_deadline(void **state)
         while (atomic_load(&sc.n_kept) == kept && atomic_load(&l.done) == 0) {
             sched_yield();
         }
-        if (atomic_load(&sc.n_kept) == kept) {
+        if (atomic_load(&sc.n_kept) == kept && settle(&sc, sc.n_opened)) {
             csvc_call_unref(call); /* a busy machine: its time was over before */
             continue;
         }
-        kept++;
+        await_value(&sc.n_kept, ++kept);
         while (csvc__now() < deadline) {
             sched_yield();
         }
