@@ -50,6 +50,42 @@ int csvc__cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t u
                               : pthread_cond_timedwait(cond, lock, &at);
 }
 
+void csvc__sem_wait(sem_t *sem)
+{
+    while (sem_wait(sem) != 0) { /* a signal */
+    }
+}
+
+void csvc__wait(csvc__waiter **list, pthread_mutex_t *lock)
+{
+    csvc__waiter self = {.next = *list};
+
+    (void)sem_init(&self.woken, 0, 0);
+    *list = &self;
+    (void)pthread_mutex_unlock(lock);
+    csvc__sem_wait(&self.woken);
+    (void)sem_destroy(&self.woken);
+    (void)pthread_mutex_lock(lock);
+}
+
+csvc__waiter *csvc__waiters_take(csvc__waiter **list)
+{
+    csvc__waiter *taken = *list;
+
+    *list = NULL;
+    return taken;
+}
+
+void csvc__waiters_wake(csvc__waiter *taken)
+{
+    while (taken != NULL) {
+        csvc__waiter *next = taken->next; /* it is on the stack of who is woken */
+
+        (void)sem_post(&taken->woken);
+        taken = next;
+    }
+}
+
 void csvc__thread_name(const char *name)
 {
 #if defined(__linux__)

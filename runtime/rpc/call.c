@@ -7,6 +7,7 @@
  * transport's call. Locks: the waiter's, then the channel's.
  */
 #include <base/arena.h>
+#include <base/thread.h>
 #include <codec/codec.h>
 #include <rpc/calling.h>
 #include <rpc/seen.h>
@@ -29,8 +30,8 @@ typedef struct waiter {
     void *reply;
 
     pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool done; /* the call has ended; the loop looks at this struct no more */
+    bool done;   /* the call has ended; the loop looks at this struct no more */
+    sem_t ended; /* what it does last: tells so */
 } waiter;
 
 typedef struct outgoing {
@@ -172,8 +173,8 @@ static void on_status(csvc_tcall *tc, csvc_code code, csvc_bytes text, csvc_md_l
         give_back(o);
     }
     w->done = true;
-    (void)pthread_cond_signal(&w->ended);
     (void)pthread_mutex_unlock(&w->lock);
+    (void)sem_post(&w->ended);
 }
 
 static const csvc_outgoing_events events = {
@@ -218,15 +219,6 @@ static void mark_started(waiter *w)
     (void)pthread_mutex_unlock(&w->lock);
 }
 
-static void await(waiter *w)
-{
-    (void)pthread_mutex_lock(&w->lock);
-    while (!w->done) {
-        (void)pthread_cond_wait(&w->ended, &w->lock);
-    }
-    (void)pthread_mutex_unlock(&w->lock);
-}
-
 /* Starts the call and waits for its status; w->code and w->text say how it went. */
 static void run_call(waiter *w, csvc_rpc *rpc, const csvc_start *start)
 {
@@ -237,7 +229,7 @@ static void run_call(waiter *w, csvc_rpc *rpc, const csvc_start *start)
     if (rpc->parent != NULL) {
         (void)csvc__ctx_hook_add(rpc->parent, &hook);
     }
-    await(w);
+    csvc__sem_wait(&w->ended);
     if (rpc->parent != NULL) {
         csvc__ctx_hook_remove(rpc->parent, &hook);
     }
@@ -318,9 +310,9 @@ csvc_code csvc_call_unary(csvc_channel *ch, const csvc_method *method, csvc_rpc 
     }
     csvc__seen_sent(seen, request);
     (void)pthread_mutex_init(&w.lock, NULL);
-    (void)pthread_cond_init(&w.ended, NULL);
+    (void)sem_init(&w.ended, 0, 0);
     run_call(&w, rpc, &start);
-    (void)pthread_cond_destroy(&w.ended);
+    (void)sem_destroy(&w.ended);
     (void)pthread_mutex_destroy(&w.lock);
     if (seen != NULL && w.code == CSVC_OK) {
         w.code = csvc__seen_received(seen, w.reply);

@@ -426,7 +426,7 @@ static void await_over(csvc_call *call)
     csvc__call_post(call, owed);
     (void)pthread_mutex_lock(&st->lock);
     while (!call->over) {
-        (void)pthread_cond_wait(&st->moved, &st->lock);
+        csvc__wait(&call->for_over, &st->lock);
     }
     (void)pthread_mutex_unlock(&st->lock);
 }

@@ -38,7 +38,8 @@ struct csvc_call {
     const char *refusal; /* an interceptor's, of a message; NULL: there was none */
     bool discards;       /* messages that come are nobody's */
     bool over;           /* the status has come */
-    bool given_back;     /* and the transport's call has gone */
+    csvc__waiter *for_over;
+    bool given_back; /* and the transport's call has gone */
 
     /* on the loop */
     bool cancelled, closed, told_end;

@@ -255,6 +255,8 @@ static void fill_outcome(csvc_call *call)
 
 static void end(csvc_call *call)
 {
+    csvc__waiter *waits;
+
     csvc__stream_own(&call->stream); /* a payload may not outlive the transport's call */
     (void)pthread_mutex_lock(&call->stream.lock);
     conclude(call, call->status, call->status_text);
@@ -272,8 +274,9 @@ static void end(csvc_call *call)
     }
     (void)pthread_mutex_lock(&call->stream.lock);
     call->over = true;
-    (void)pthread_cond_broadcast(&call->stream.moved);
+    waits = csvc__waiters_take(&call->for_over);
     (void)pthread_mutex_unlock(&call->stream.lock);
+    csvc__waiters_wake(waits);
 }
 
 static void on_status(csvc_tcall *tc, csvc_code code, csvc_bytes text, csvc_md_list trailers)

@@ -215,26 +215,6 @@ csvc__pushed csvc__live_push(csvc__served *s, csvc_payload *payload, const void 
 
 /* ---- turns ---- */
 
-/* Whether the keeper is to hear of a message now, or of the last one's having come. */
-static bool next_event(served *s)
-{
-    struct csvc__live *l = &s->l;
-    csvc_stream *st = &l->stream;
-    bool next;
-
-    (void)pthread_mutex_lock(&st->lock);
-    next = !l->finish_asked && !st->ended && st->in_code == CSVC_OK && st->credits > 0 &&
-           (st->n_ahead > 0 || (st->at_end && !l->told_end));
-    if (next && st->credits != CSVC__MORE_ALWAYS) {
-        st->credits--;
-    }
-    if (next && st->n_ahead == 0) {
-        l->told_end = true;
-    }
-    (void)pthread_mutex_unlock(&st->lock);
-    return next;
-}
-
 static void tell_message(served *s)
 {
     struct csvc__live *l = &s->l;
@@ -263,39 +243,89 @@ static void tell_message(served *s)
     }
 }
 
-static void tell_writable(served *s)
+/* Whether the keeper is to hear of a message now, or of the last one's having come. */
+static bool has_event(const served *s)
+{
+    const struct csvc__live *l = &s->l;
+    const csvc_stream *st = &l->stream;
+
+    return !l->finish_asked && !st->ended && st->in_code == CSVC_OK && st->credits > 0 &&
+           (st->n_ahead > 0 || (st->at_end && !l->told_end));
+}
+
+/* Whether it is to hear of room. */
+static bool has_room_again(const served *s)
+{
+    const csvc_stream *st = &s->l.stream;
+
+    return st->refused && !s->l.finish_asked && !st->ended && st->n_queued <= st->max_queued / 2 &&
+           st->queued_bytes <= st->max_queued_bytes / 2;
+}
+
+/* What there is to do: one look, for most turns have one thing to do. */
+typedef struct due {
+    bool message, room; /* to be told, now: counted as told; one of them at a time */
+    bool finishes, moves;
+} due;
+
+/* With the lock. Of room once a turn: who has more to send than there is room for asks again. */
+static due look(served *s, bool tells_room)
 {
     struct csvc__live *l = &s->l;
     csvc_stream *st = &l->stream;
-    bool tell;
+    due is = {
+        .finishes =
+            l->returned && (l->finish_asked || st->ended || (l->given_up && !l->finish_called)),
+        .moves = csvc__stream_moves(st),
+    };
 
-    (void)pthread_mutex_lock(&st->lock);
-    tell = st->refused && !l->finish_asked && !st->ended && st->n_queued <= st->max_queued / 2 &&
-           st->queued_bytes <= st->max_queued_bytes / 2;
-    if (tell) {
+    if (l->returned && s->detached && !l->finished) {
+        is.message = has_event(s);
+        is.room = tells_room && !is.message && has_room_again(s);
+    }
+    if (is.message && st->credits != CSVC__MORE_ALWAYS) {
+        st->credits--;
+    }
+    if (is.message && st->n_ahead == 0) {
+        l->told_end = true;
+    }
+    if (is.room) {
         st->refused = false;
     }
-    (void)pthread_mutex_unlock(&st->lock);
-    if (tell && l->events.on_writable != NULL) {
-        l->events.on_writable(l->events.self);
-    }
+    return is;
 }
 
-static void turn(served *s)
+static due look_now(served *s, bool tells_room)
+{
+    due is;
+
+    (void)pthread_mutex_lock(&s->l.stream.lock);
+    is = look(s, tells_room);
+    (void)pthread_mutex_unlock(&s->l.stream.lock);
+    return is;
+}
+
+static void turn_for(served *s, due is)
 {
     struct csvc__live *l = &s->l;
     csvc_ctx *ctx = &s->ctx;
+    bool told_room = false;
 
     if (l->finished) {
         return;
     }
-    if (l->returned && s->detached) {
-        while (next_event(s)) {
+    while (is.message || is.room) {
+        if (is.message) {
             tell_message(s);
+        } else if (l->events.on_writable != NULL) {
+            l->events.on_writable(l->events.self);
         }
-        tell_writable(s);
+        told_room |= is.room;
+        is = look_now(s, !told_room);
     }
-    try_finish(s);
+    if (is.finishes) {
+        try_finish(s);
+    }
     if (l->finished) {
         return;
     }
@@ -306,15 +336,27 @@ static void turn(served *s)
                                        csvc__stream_announces(&l->stream));
         }
     }
-    csvc__stream_move(&l->stream);
+    if (is.moves) {
+        csvc__stream_move(&l->stream);
+    }
+}
+
+static void turn(served *s)
+{
+    turn_for(s, look_now(s, true));
 }
 
 static void run_turn(csvc_task *task)
 {
     served *s = (served *)((uint8_t *)task - offsetof(served, l.stream.task));
+    csvc_stream *st = &s->l.stream;
+    due is;
 
-    csvc__stream_unposted(&s->l.stream);
-    turn(s);
+    (void)pthread_mutex_lock(&st->lock);
+    st->posted = false;
+    is = look(s, true);
+    (void)pthread_mutex_unlock(&st->lock);
+    turn_for(s, is);
     release_if_done(s);
 }
 
@@ -476,8 +518,14 @@ void csvc__live_message(csvc__served *s, csvc_payload *message)
 
 void csvc__live_writable(csvc__served *s)
 {
-    csvc__stream_writable(&s->l.stream);
-    turn(s);
+    csvc_stream *st = &s->l.stream;
+    due is;
+
+    (void)pthread_mutex_lock(&st->lock);
+    st->sending = false;
+    is = look(s, true);
+    (void)pthread_mutex_unlock(&st->lock);
+    turn_for(s, is);
 }
 
 void csvc__live_cancelled(csvc__served *s, csvc_code why, bool never_ran)

@@ -23,7 +23,6 @@ void csvc__stream_init(csvc_stream *st, csvc_tcall *tc, void (*run)(csvc_task *t
         .tc = tc, .task.run = run, .tell.run = tell_waiting, .queue_size = CSVC__STREAM_SMALL};
     st->queue = st->small;
     (void)pthread_mutex_init(&st->lock, NULL);
-    (void)pthread_cond_init(&st->moved, NULL);
 }
 
 static void drop_queued(csvc_stream *st)
@@ -74,25 +73,10 @@ void csvc__stream_release(csvc_stream *st)
         csvc__free(st->scratch_first);
     }
     csvc__free(st->stale);
-    (void)pthread_cond_destroy(&st->moved);
     (void)pthread_mutex_destroy(&st->lock);
 }
 
-/* ---- waiting and waking; with the lock ---- */
-
-static void wait_here(csvc_stream *st, uint32_t *waiting)
-{
-    ++*waiting;
-    (void)pthread_cond_wait(&st->moved, &st->lock);
-    --*waiting;
-}
-
-static void wake(csvc_stream *st)
-{
-    if (st->waiting_out + st->waiting_in > 0) {
-        (void)pthread_cond_broadcast(&st->moved);
-    }
-}
+/* ---- the loop's turns ---- */
 
 bool csvc__stream_want_turn(csvc_stream *st)
 {
@@ -222,7 +206,7 @@ static csvc__pushed push(csvc_stream *st, csvc_payload *payload, bool wait)
             st->refused = !st->may_wait;
             return CSVC__PUSH_FULL;
         }
-        wait_here(st, &st->waiting_out);
+        csvc__wait(&st->for_room, &st->lock);
     }
     if (st->n_queued == st->queue_size && !grow(st)) {
         return CSVC__PUSH_NO_MEMORY;
@@ -271,22 +255,22 @@ bool csvc__stream_await_room(csvc_stream *st, size_t len)
     (void)pthread_mutex_lock(&st->lock);
     waits = st->may_wait;
     while (waits && !st->shut && !st->ended && !has_room(st, len)) {
-        wait_here(st, &st->waiting_out);
+        csvc__wait(&st->for_room, &st->lock);
     }
     (void)pthread_mutex_unlock(&st->lock);
     return waits;
 }
 
-/* *ret_wake: somebody waits for the room, and is to be woken once the lock is open; under the lock
- * it would wake up only to wait for that. */
-static csvc__queued take_queued(csvc_stream *st, bool *ret_wake)
+/* *ret_wake: who waits for the room, to be woken once the lock is open; under the lock they would
+ * wake up only to wait for that. */
+static csvc__queued take_queued(csvc_stream *st, csvc__waiter **ret_wake)
 {
     const csvc__queued message = st->queue[st->queue_first];
 
     st->queue_first = (st->queue_first + 1) % st->queue_size;
     st->n_queued--;
     st->queued_bytes -= message.payload->len;
-    *ret_wake = st->waiting_out > 0 && st->n_queued <= st->max_queued / 2;
+    *ret_wake = st->n_queued <= st->max_queued / 2 ? csvc__waiters_take(&st->for_room) : NULL;
     return message;
 }
 
@@ -305,7 +289,7 @@ static csvc_payload *take_ahead(csvc_stream *st, bool *ret_owed)
     csvc_payload *payload;
 
     while (st->n_ahead == 0 && !st->at_end && !st->ended && st->may_wait) {
-        wait_here(st, &st->waiting_in);
+        csvc__wait(&st->for_message, &st->lock);
     }
     if (st->n_ahead == 0 || st->in_code != CSVC_OK) {
         return NULL;
@@ -449,15 +433,25 @@ csvc_code csvc__stream_in_code(csvc_stream *st)
 
 /* ---- on the loop ---- */
 
+static bool can_send(const csvc_stream *st)
+{
+    return !st->sending && st->n_queued > 0 && !st->ended;
+}
+
+bool csvc__stream_moves(const csvc_stream *st)
+{
+    return can_send(st) || wants_more(st);
+}
+
 void csvc__stream_move(csvc_stream *st)
 {
     csvc__queued next = {0};
     bool more = false;
     bool read = false;
-    bool wakes = false;
+    csvc__waiter *wakes = NULL;
 
     (void)pthread_mutex_lock(&st->lock);
-    if (!st->sending && st->n_queued > 0 && !st->ended) {
+    if (can_send(st)) {
         next = take_queued(st, &wakes);
         more = st->n_queued > 0;
         st->sending = true;
@@ -474,28 +468,24 @@ void csvc__stream_move(csvc_stream *st)
     if (read) {
         st->tc->ops->read(st->tc);
     }
-    if (wakes) {
-        (void)pthread_cond_broadcast(&st->moved);
-    }
+    csvc__waiters_wake(wakes);
 }
 
 static void tell_waiting(csvc_late *late)
 {
     csvc_stream *st = (csvc_stream *)((uint8_t *)late - offsetof(csvc_stream, tell));
-
-    bool wakes;
+    csvc__waiter *wakes;
 
     (void)pthread_mutex_lock(&st->lock);
-    wakes = st->waiting_in > 0;
+    wakes = csvc__waiters_take(&st->for_message);
     (void)pthread_mutex_unlock(&st->lock);
-    if (wakes) {
-        (void)pthread_cond_broadcast(&st->moved);
-    }
+    csvc__waiters_wake(wakes);
 }
 
 /* Messages come in bursts: a worker that was woken for each would sleep again after each. */
 void csvc__stream_message(csvc_stream *st, csvc_payload *message)
 {
+    csvc__waiter *wakes = NULL;
     bool late = false;
 
     (void)pthread_mutex_lock(&st->lock);
@@ -504,12 +494,13 @@ void csvc__stream_message(csvc_stream *st, csvc_payload *message)
         csvc__payload_unref(message);
     } else {
         push_ahead(st, message);
-        late = st->waiting_in > 0 && st->n_ahead < CSVC__STREAM_AHEAD / 2;
+        late = st->for_message != NULL && st->n_ahead < CSVC__STREAM_AHEAD / 2;
         if (!late) {
-            wake(st);
+            wakes = csvc__waiters_take(&st->for_message);
         }
     }
     (void)pthread_mutex_unlock(&st->lock);
+    csvc__waiters_wake(wakes);
     if (late) {
         csvc__late_set(st->tc->loop, &st->tell);
     }
@@ -517,11 +508,14 @@ void csvc__stream_message(csvc_stream *st, csvc_payload *message)
 
 void csvc__stream_at_end(csvc_stream *st)
 {
+    csvc__waiter *wakes;
+
     (void)pthread_mutex_lock(&st->lock);
     st->at_end = true;
     st->reading = false;
-    wake(st);
+    wakes = csvc__waiters_take(&st->for_message);
     (void)pthread_mutex_unlock(&st->lock);
+    csvc__waiters_wake(wakes);
 }
 
 void csvc__stream_writable(csvc_stream *st)
@@ -533,6 +527,9 @@ void csvc__stream_writable(csvc_stream *st)
 
 void csvc__stream_end(csvc_stream *st, csvc_code why, bool drop_received)
 {
+    csvc__waiter *out = NULL;
+    csvc__waiter *in = NULL;
+
     csvc__late_stop(&st->tell);
     (void)pthread_mutex_lock(&st->lock);
     if (!st->ended) {
@@ -542,9 +539,12 @@ void csvc__stream_end(csvc_stream *st, csvc_code why, bool drop_received)
         if (drop_received) {
             drop_ahead(st);
         }
-        wake(st);
+        out = csvc__waiters_take(&st->for_room);
+        in = csvc__waiters_take(&st->for_message);
     }
     (void)pthread_mutex_unlock(&st->lock);
+    csvc__waiters_wake(out);
+    csvc__waiters_wake(in);
 }
 
 void csvc__stream_own(csvc_stream *st)
@@ -575,7 +575,7 @@ void csvc__stream_own(csvc_stream *st)
 bool csvc__stream_drained(csvc_stream *st, csvc__queued *ret_last)
 {
     bool drained;
-    bool wakes = false;
+    csvc__waiter *wakes = NULL;
 
     *ret_last = (csvc__queued){0};
     (void)pthread_mutex_lock(&st->lock);
@@ -584,8 +584,6 @@ bool csvc__stream_drained(csvc_stream *st, csvc__queued *ret_last)
         *ret_last = take_queued(st, &wakes);
     }
     (void)pthread_mutex_unlock(&st->lock);
-    if (wakes) {
-        (void)pthread_cond_broadcast(&st->moved);
-    }
+    csvc__waiters_wake(wakes);
     return drained;
 }

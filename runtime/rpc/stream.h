@@ -15,6 +15,7 @@
 #define CSVC_RPC_STREAM_H
 
 #include <base/arena.h>
+#include <base/thread.h>
 #include <csvc/message.h>
 #include <csvc/stream.h>
 #include <transport/seam.h>
@@ -53,10 +54,9 @@ struct csvc_stream {
     size_t max_send_bytes, max_receive_bytes; /* of a message */
     size_t compress_bytes;                    /* from here on it is packed */
 
-    pthread_mutex_t lock; /* of all below */
-    pthread_cond_t moved; /* there is room, a message, or an end */
-    uint32_t waiting_out; /* threads that wait for room */
-    uint32_t waiting_in;  /* and for a message */
+    pthread_mutex_t lock;      /* of all below */
+    csvc__waiter *for_room;    /* threads that wait for it, or the end */
+    csvc__waiter *for_message; /* the same */
     bool posted;
     bool may_wait;     /* send and recv do: on a worker, until it is detached */
     bool shut;         /* its own side has said that it sends no more */
@@ -143,8 +143,10 @@ void csvc__stream_post_turn(csvc_stream *st);
 
 void csvc__stream_unposted(csvc_stream *st);
 
-/* Gives the transport the next message, asks it for the next one. */
+/* Gives the transport the next message, asks it for the next one; whether there is any of it to do,
+ * with the lock. */
 void csvc__stream_move(csvc_stream *st);
+bool csvc__stream_moves(const csvc_stream *st);
 
 /* The transport's events. NULL messages are the owner's to understand: csvc__stream_at_end. */
 void csvc__stream_message(csvc_stream *st, csvc_payload *message);
