@@ -77,7 +77,7 @@ STEPS         := common names template request model infer check compat output m
 PLUGIN_SRC    := generator/plugin/main.c
 GENERATOR_SRC := $(call src,$(STEPS:%=generator/%) generator/pb/* generator/pb/*/* generator/pb/*/*/*) \
                    $(filter-out $(PLUGIN_SRC),$(call src,generator/plugin))
-CLI_SRC       := $(call src,$(addprefix generator/,console project update cli))
+CLI_SRC       := $(call src,$(addprefix generator/,console schema project update cli))
 TEMPLATES     := $(sort $(shell find templates -type f))
 
 ALL_SRC := $(LIBCSVC_SRC) $(GRPC_CORE_SRC) $(NGHTTP2_SRC) $(SQLITE_SRC) $(HTTP_SRC) $(GENERATOR_SRC) $(PLUGIN_SRC) $(CLI_SRC)

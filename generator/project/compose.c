@@ -13,6 +13,7 @@
 #include "plan/plan.h"
 #include "project_scope.h"
 #include "scope/scope.h"
+#include "steps.h"
 #include "tables.h"
 
 #include "base/banned.h"
@@ -151,8 +152,8 @@ csvc_code compose_own(project *p, csvc_error *err)
     csvc_code code = plan_handlers(p, err);
     gen_value *scope;
 
-    if (code == CSVC_OK && p->config.storage == CONFIG_SQLITE) {
-        code = migrations_plan_first(p, err);
+    if (code == CSVC_OK) {
+        code = steps_plan(p, err);
     }
     scope = project_scope(p);
     for (size_t i = 0; code == CSVC_OK && i < sizeof(born) / sizeof(born[0]); i++) {
@@ -252,7 +253,8 @@ static csvc_code plan_project_mk(project *p, csvc_error *err)
     project_protos(p, &p->inputs);
     cli_list_sort(&p->inputs);
     code = p->records_protos ? CSVC_OK : contract_check(p, GEN_WARNING, &warnings, &n_wire, err);
-    code = code == CSVC_OK ? migrations_list(p, &migrations, err) : code;
+    code = code == CSVC_OK ? migrations_list(p, "postgres", &migrations, err) : code;
+    code = code == CSVC_OK ? migrations_list(p, "sqlite", &migrations, err) : code;
     code = code == CSVC_OK ? add_templates(p, err) : code;
     for (size_t i = 0; i < migrations.len; i++) {
         cli_list_add(p->a, &p->inputs, migrations.items[i]);

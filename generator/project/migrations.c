@@ -5,15 +5,14 @@
 
 #include "base/map.h"
 #include "files.h"
-#include "names/names.h"
 #include "scope/scope.h"
 
 #include "base/banned.h"
 
-#define FOLDER "migrations/sqlite"
+#define FOLDER "migrations/"
+#define SQLITE FOLDER "sqlite"
 
 enum {
-    MAX_STEPS = 9999,
     MAX_LITERAL = 4095 /* what C promises of a string */
 };
 
@@ -33,35 +32,36 @@ static uint32_t step_number(const char *name)
     return number;
 }
 
-static csvc_code check_steps(const cli_list *names, csvc_error *err)
+static csvc_code check_steps(const char *folder, const cli_list *names, csvc_error *err)
 {
     for (size_t i = 0; i < names->len; i++) {
         uint32_t number = step_number(names->items[i]);
 
         if (number == 0) {
             return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
-                                  FOLDER "/%s: error: a step is called NNNN_WORD.sql, as in "
-                                         "0002_add_phone.sql",
-                                  names->items[i]);
+                                  "%s%s: error: a step is called NNNN_WORD.sql, as in "
+                                  "0002_add_phone.sql",
+                                  folder, names->items[i]);
         }
         if (number <= i) {
             return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
-                                  FOLDER "/%s: error: step %u is there twice: see %s",
+                                  "%s%s: error: step %u is there twice: see %s", folder,
                                   names->items[i], (unsigned)number, names->items[i - 1]);
         }
         if (number > i + 1) {
             return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
-                                  FOLDER "/%s: error: step %zu is missing before it",
+                                  "%s%s: error: step %zu is missing before it", folder,
                                   names->items[i], i + 1);
         }
     }
     return CSVC_OK;
 }
 
-csvc_code migrations_list(project *p, cli_list *ret_paths, csvc_error *err)
+csvc_code migrations_list(project *p, const char *dialect, cli_list *ret_paths, csvc_error *err)
 {
-    static const char folder[] = FOLDER "/";
-    cli_list names = {0};
+    const char *folder = cli_printf(p->a, FOLDER "%s/", dialect);
+    const size_t len = strlen(folder);
+    cli_list names = {0}, there = {0};
     csvc_code code = CSVC_OK;
 
     if (p->config.storage != CONFIG_SQLITE) {
@@ -70,16 +70,21 @@ csvc_code migrations_list(project *p, cli_list *ret_paths, csvc_error *err)
     for (size_t i = 0; i < p->plan.n_outputs; i++) {
         const char *path = p->plan.outputs[i].path;
 
-        if (strncmp(path, folder, sizeof(folder) - 1) == 0) {
-            cli_list_add(p->a, &names, path + sizeof(folder) - 1);
+        if (strncmp(path, folder, len) == 0 && !cli_list_has(&names, path + len)) {
+            cli_list_add(p->a, &names, path + len);
         }
     }
     if (p->root != NULL) {
-        code = files_list(p->a, files_join(p->a, p->root, FOLDER), &names, err);
+        code = files_list(p->a, files_join(p->a, p->root, folder), &there, err);
+    }
+    for (size_t i = 0; i < there.len; i++) {
+        if (!cli_list_has(&names, there.items[i])) {
+            cli_list_add(p->a, &names, there.items[i]);
+        }
     }
     cli_list_sort(&names);
     if (code == CSVC_OK) {
-        code = check_steps(&names, err);
+        code = check_steps(folder, &names, err);
     }
     for (size_t i = 0; code == CSVC_OK && i < names.len; i++) {
         cli_list_add(p->a, ret_paths, cli_printf(p->a, "%s%s", folder, names.items[i]));
@@ -115,10 +120,10 @@ csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err)
 {
     gen_value *steps = gen_list(p->a);
     cli_list paths = {0};
-    csvc_code code = migrations_list(p, &paths, err);
+    csvc_code code = migrations_list(p, "sqlite", &paths, err);
 
     for (size_t i = 0; code == CSVC_OK && i < paths.len; i++) {
-        const char *name = paths.items[i] + sizeof(FOLDER);
+        const char *name = paths.items[i] + sizeof(SQLITE);
         gen_value *step = gen_object(p->a);
         csvc_bytes sql;
         char *word;
@@ -143,25 +148,5 @@ csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err)
         gen_push(p->a, steps, step);
     }
     gen_set(p->a, scope, "steps", steps);
-    return code;
-}
-
-csvc_code migrations_plan_first(project *p, csvc_error *err)
-{
-    const gen_model *model = p->pipeline->model;
-    csvc_code code = CSVC_OK;
-
-    if (model->n_entities > MAX_STEPS) {
-        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "more than %d entities", MAX_STEPS);
-    }
-    for (size_t i = 0; code == CSVC_OK && i < model->n_entities; i++) {
-        const gen_entity *entity = model->entities[i];
-
-        code = project_render(p,
-                              cli_printf(p->a, FOLDER "/%04zu_%s.sql", i + 1,
-                                         (const char *)cli_must(gen_snake(p->a, entity->table))),
-                              GEN_BORN_ONCE, "project/migrations/sqlite/VERSION_TABLE.sql.tmpl",
-                              gen_scope_migration(p->a, entity), err);
-    }
     return code;
 }

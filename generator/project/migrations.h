@@ -6,10 +6,17 @@
 
 #include "project.h"
 
-/* The steps in migrations/sqlite/, from 1 without gaps; INVALID_ARGUMENT when they are not. */
-csvc_code migrations_list(project *p, cli_list *ret_paths, csvc_error *err);
+/*
+ * The steps in migrations/DIALECT/, "sqlite" or "postgres", from 1 without gaps; INVALID_ARGUMENT
+ * when they are not. None of them without storage.
+ */
+csvc_code migrations_list(project *p, const char *dialect, cli_list *ret_paths, csvc_error *err);
+
+/* What gen/migrations.c is made of. */
 csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err);
-/* The first steps: a table for each entity. */
-csvc_code migrations_plan_first(project *p, csvc_error *err);
+
+enum {
+    MIGRATIONS_MAX = 9999 /* steps */
+};
 
 #endif /* PROJECT_MIGRATIONS_H */

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "output/output.h"
 #include "pipeline.h"
+#include "schema/schema.h"
 
 typedef struct project {
     csvc_arena *a;
@@ -17,6 +18,11 @@ typedef struct project {
     gen_plan plan;           /* what project_plan_... came to, rendered */
     cli_list inputs;         /* paths of what gen/ is made from */
     bool records_protos;     /* the protos of now are what later ones are compared with */
+
+    /* Of tables (steps.h). */
+    schema_answers answers; /* what the command line says of columns that are gone */
+    bool may_wait;          /* a step that waits for a decision is said, not refused */
+    cli_list notes;         /* what was left as it is */
 } project;
 
 enum {

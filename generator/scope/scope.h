@@ -66,13 +66,4 @@ gen_value *gen_scope_store(csvc_arena *a, const gen_model *model, const gen_file
  */
 gen_value *gen_scope_handler(csvc_arena *a, const gen_model *model, const gen_rpc *rpc);
 
-/* What project/migrations/sqlite/VERSION_TABLE.sql.tmpl takes, to become
- * migrations/sqlite/0001_users.sql (store.c). */
-gen_value *gen_scope_migration(csvc_arena *a, const gen_entity *entity);
-
-/* Statements for a later step, in one line: a column and its index added to the table; the whole
- * table. NULL when memory is short. */
-const char *gen_sql_add_column(csvc_arena *a, const gen_entity *entity, const gen_column *column);
-const char *gen_sql_make_table(csvc_arena *a, const gen_entity *entity);
-
 #endif /* GEN_SCOPE_H */

@@ -60,7 +60,7 @@ static csvc_code judge(struct check_call *call)
         return csvc_error_set(
             call->err, CSVC_FAILED_PRECONDITION,
             "there is no table %.60s, where each %.60s is kept; write a migration "
-            "that makes it (c-svc generate shows it)",
+            "that makes it (c-svc update does)",
             e->table, e->name);
     }
     for (uint32_t i = 0; i < e->n_columns; i++) {
@@ -76,7 +76,7 @@ static csvc_code judge(struct check_call *call)
     if (n > 0) {
         return csvc_error_set(call->err, CSVC_FAILED_PRECONDITION,
                               "table %.60s lacks the column%s %s; write a migration that adds %s "
-                              "(c-svc generate shows it), or start the program that the database "
+                              "(c-svc update does), or start the program that the database "
                               "is for",
                               e->table, n > 1 ? "s" : "", lacking, n > 1 ? "them" : "it");
     }
@@ -84,7 +84,7 @@ static csvc_code judge(struct check_call *call)
         return csvc_error_set(call->err, CSVC_FAILED_PRECONDITION,
                               "table %.60s has a column %s, NOT NULL and without a default, that "
                               "no field of %.60s fills, so no row could be added; write a "
-                              "migration that drops it (c-svc generate shows it)",
+                              "migration that drops it (c-svc update does)",
                               e->table, call->demanded, e->name);
     }
     return CSVC_OK;

@@ -177,7 +177,7 @@ proto.write_text(text.replace("string full_name = 4;", "string full_name = 4;\n 
 line = 1 + proto.read_text()[:proto.read_text().index("string phone = 7")].count("\n")
 add_phone = 'ALTER TABLE "users" ADD COLUMN "phone" TEXT NOT NULL DEFAULT \'\';'
 warning = (f"proto/user.proto:{line}:10: warning: table users has no column phone, which User needs",
-           f"proto/user.proto:{line}:10: note: write migrations/sqlite/0002_users.sql: {add_phone}\n")
+           f"proto/user.proto:{line}:10: note: c-svc update writes the step\n")
 for _ in range(2):  # at each run
     has(e2e.run("c-svc", "generate", cwd=home).stderr, *warning)
     has(make().stdout, *warning)
@@ -186,7 +186,7 @@ refused = e2e.run(home / "build/user-service", "--grpc-addr=127.0.0.1:0", "--dat
 has(refused.stderr, "does not fit this program: table users lacks the column phone; write a migration")
 step = home / "migrations/sqlite/0002_users.sql"
 step.write_text("SELECT 1;\n")  # a step alone does not help
-has(make().stdout, warning[0], "migrations/sqlite/0003_users.sql: ")
+has(make().stdout, *warning)
 step.write_text("-- one\n" + add_phone.replace("TABLE", "TABEL") + "\n")
 has(make(check=2).stderr, 'migrations/sqlite/0002_users.sql:2: error: ', 'near "TABEL": syntax error')
 step.write_text(add_phone + "\n" + "-- long\n" * 600)
@@ -195,17 +195,21 @@ if "warning" in done.stderr + done.stdout:
     e2e.fail(f"warned though there is a step:\n{done.stdout}{done.stderr}")
 has((home / "gen/migrations.c").read_text(), "0002_users")
 e2e.equal(e2e.run("c-svc", "generate", cwd=home).stderr, "", "warnings afterwards")
-# What is printed is what to write; and where unique is not required, many rows may be without.
+# Where unique is not required, many rows may be without.
 kept_proto = proto.read_text()
 proto.write_text(kept_proto.replace("string phone = 7;", "string phone = 7;\n  string badge = 8 [(c_svc.field) = "
                  "{unique: true, required: false}];\n  int64 pin = 9 [(c_svc.field) = {unique: true, required: false}];", 1)
                  .replace("package user;", 'package user;\nimport "c_svc/options.proto";', 1))
 has(e2e.run("c-svc", "explain", cwd=home).stdout, "unique, by its options")
 said = make().stdout
-has(said, """ "badge" TEXT NOT NULL DEFAULT ''; CREATE UNIQUE INDEX "users_badge_key" ON "users" ("badge") WHERE "badge" <> '';""",
-    """ WHERE "pin" <> 0;""")
+has(said, "warning: table users has no column badge, which User needs", "no column pin,",
+    "warning: table users is not as User needs it: no step makes badge unique")
 badge = home / "migrations/sqlite/0003_users.sql"
-badge.write_text("\n".join(l.split("0003_users.sql: ")[1] for l in said.splitlines() if "0003_users.sql: " in l) + "\n")
+badge.write_text('''ALTER TABLE "users" ADD COLUMN "badge" TEXT NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX "users_badge_key" ON "users" ("badge") WHERE "badge" <> '';
+ALTER TABLE "users" ADD COLUMN "pin" INTEGER NOT NULL DEFAULT 0;
+CREATE UNIQUE INDEX "users_pin_key" ON "users" ("pin") WHERE "pin" <> 0;
+''')
 if "warning" in make("all", "test").stdout:
     e2e.fail("warned though the steps are what was asked for")
 proto.write_text(kept_proto)
@@ -218,11 +222,14 @@ if "warning" in make().stdout:
 more.write_text('ALTER TABLE "users" DROP COLUMN "phone";\nCREATE TABLE "u" AS SELECT * FROM "users";\n'
                 'DROP TABLE "users";\nCREATE TABLE "users" ("id" INTEGER PRIMARY KEY, "username" TEXT, "email" TEXT, '
                 '"full_name" TEXT, "created_at" TEXT, "updated_at" TEXT, "Cell" TEXT NOT NULL);\n')
-has(make().stdout, "users has no column phone", ' or, where it is Cell by a new name: ALTER TABLE "users" RENAME COLUMN '
-    '"Cell" TO "phone";', "table users has a column Cell, NOT NULL and without a default, that no field of User fills",
-    'migrations/sqlite/0004_users.sql: DROP INDEX', 'ALTER TABLE "users" DROP COLUMN "Cell";')
+has(make().stdout, "users has no column phone", "warning: no field of User fills the column Cell any more, and phone is new",
+    "c-svc update --rename users.Cell=phone keeps what is in it")
+more.write_text('ALTER TABLE "users" ADD COLUMN "size" INTEGER;\nCREATE TABLE "u" AS SELECT * FROM "users";\n'
+                'DROP TABLE "users";\nCREATE TABLE "users" ("id" INTEGER PRIMARY KEY, "username" TEXT, "email" TEXT, '
+                '"full_name" TEXT, "created_at" TEXT, "updated_at" TEXT, "phone" TEXT, "size" INTEGER NOT NULL);\n')
+has(make().stdout, "table users has a column size, NOT NULL and without a default, that no field of User fills: no row could be added")
 more.write_text('DROP TABLE "users";\n')
-has(make().stdout, "warning: no step makes the table users, where User is kept", '0004_users.sql: CREATE TABLE "users" (')
+has(make().stdout, "warning: no step makes the table users, where User is kept")
 more.unlink()
 make()
 make("test")

@@ -41,7 +41,7 @@ FOREIGN = {"grpc/": ("runtime/transport/grpc_core/",), "nghttp2/": ("runtime/tra
 
 # The steps of the generator, the same way. The engine (template) knows nothing of protobuf, the model nothing of templates.
 STEPS = {"common": 0, "names": 0, "template": 0, "request": 1, "output": 1, "model": 2, "infer": 3, "check": 4, "compat": 4, "scope": 4,
-         "messages": 4, "plan": 5, "plugin": 6, "console": 1, "project": 6, "update": 7, "cli": 8}
+         "messages": 4, "plan": 5, "plugin": 6, "console": 1, "schema": 5, "project": 6, "update": 7, "cli": 8}
 RENDERERS = {"template", "output", "scope", "messages", "plan", "plugin", "project", "update", "cli"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)

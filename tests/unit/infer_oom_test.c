@@ -41,11 +41,6 @@ static bool render_all(const gen_model *model)
     csvc_arena *a = model->arena;
     bool ok = true;
 
-    for (size_t i = 0; i < model->n_entities; i++) {
-        ok = render("project/migrations/sqlite/VERSION_TABLE.sql.tmpl",
-                    gen_scope_migration(a, model->entities[i])) &&
-             ok;
-    }
     for (size_t i = 0; i < model->n_files; i++) {
         for (size_t j = 0; model->files[i]->generate && j < model->files[i]->n_services; j++) {
             const gen_service *service = &model->files[i]->services[j];

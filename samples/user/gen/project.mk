@@ -5,8 +5,9 @@ GEN_INPUTS := \
     .c-svc/descriptors.pb \
     c-svc.yaml \
     proto/user.proto \
+    migrations/postgres/0001_users.sql \
     migrations/sqlite/0001_users.sql
-GEN_SUM    := 7369a85c603b2d8b463fa41e901bf14788357c3fb976b278f7e8deb61d952d96
+GEN_SUM    := a47f5ee57fc9660a92da7230324b303b48484dfba4ce2f0a824f3f026106010f
 
 # What is in gen/.
 GEN_FILES  := \

@@ -1,0 +1,118 @@
+/* schema/wanted.c: the tables that entities want. */
+#include "schema/schema.h"
+
+#include <csvc/store.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+#include "base/banned.h"
+
+/* The value of a field that nobody set, as the column keeps it. */
+static const char *empty_value(const gen_column *column)
+{
+    if ((column->flags & (CSVC_COLUMN_CREATED_AT | CSVC_COLUMN_UPDATED_AT)) != 0 &&
+        strcmp(column->sqlite_type, "TEXT") == 0) { /* a time has to be one */
+        return column->field->kind == CSVC_KIND_STRING ? "'1970-01-01T00:00:00Z'"
+                                                       : "'1970-01-01T00:00:00.000000000Z'";
+    }
+    return strcmp(column->sqlite_type, "TEXT") == 0   ? "''"
+           : strcmp(column->sqlite_type, "BLOB") == 0 ? "x''"
+           : strcmp(column->sqlite_type, "REAL") == 0 ? "0.0"
+                                                      : "0";
+}
+
+static schema_column wanted_column(const gen_column *column)
+{
+    bool key = (column->flags & CSVC_COLUMN_KEY) != 0;
+
+    return (schema_column){
+        .name = column->name,
+        .type = column->sqlite_type,
+        .nullable = !key && column->nullable,
+        .key = key,
+        .numbered = key && strcmp(column->sqlite_type, "INTEGER") == 0 &&
+                    (column->flags & CSVC_COLUMN_GENERATED) != 0,
+        .of = column,
+        .required = (column->flags & CSVC_COLUMN_REQUIRED) != 0,
+        .empty = empty_value(column),
+    };
+}
+
+/* Unique, but not asked for: the empty value is none, and any number of rows may have it. */
+static bool is_sparse(const gen_column *column)
+{
+    return (column->flags & CSVC_COLUMN_UNIQUE) != 0 &&
+           (column->flags & (CSVC_COLUMN_REQUIRED | CSVC_COLUMN_KEY)) == 0 && !column->nullable;
+}
+
+static schema_table wanted_table(csvc_arena *a, const gen_entity *entity)
+{
+    schema_table table = {
+        .name = entity->table,
+        .columns = cli_must(csvc_arena_calloc(a, entity->n_columns + 1, sizeof(schema_column))),
+        .n_columns = entity->n_columns,
+        .indexes = cli_must(csvc_arena_calloc(a, entity->n_columns + 1, sizeof(schema_index))),
+        .of = entity,
+        .strict = true,
+        .ours = true,
+    };
+
+    for (size_t i = 0; i < entity->n_columns; i++) {
+        const gen_column *column = &entity->columns[i];
+        const bool unique = (column->flags & CSVC_COLUMN_UNIQUE) != 0;
+
+        table.columns[i] = wanted_column(column);
+        if (unique || column->indexed) {
+            table.indexes[table.n_indexes++] = (schema_index){
+                .name =
+                    cli_printf(a, "%s_%s_%s", entity->table, column->name, unique ? "key" : "idx"),
+                .column = column->name,
+                .unique = unique,
+                .sparse = is_sparse(column),
+            };
+        }
+    }
+    return table;
+}
+
+void schema_wanted(csvc_arena *a, const gen_model *model, schema *ret_schema)
+{
+    schema s = {.tables =
+                    cli_must(csvc_arena_calloc(a, model->n_entities + 1, sizeof(schema_table)))};
+
+    for (size_t i = 0; i < model->n_entities; i++) {
+        s.tables[s.n_tables++] = wanted_table(a, model->entities[i]);
+    }
+    *ret_schema = s;
+}
+
+schema_table *schema_find_table(const schema *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_tables; i++) {
+        if (csvc__ascii_same(s->tables[i].name, name)) {
+            return &s->tables[i];
+        }
+    }
+    return NULL;
+}
+
+schema_column *schema_find_column(const schema_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (csvc__ascii_same(table->columns[i].name, name)) {
+            return &table->columns[i];
+        }
+    }
+    return NULL;
+}
+
+const schema_index *schema_find_index(const schema_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->n_indexes; i++) {
+        if (csvc__ascii_same(table->indexes[i].name, name)) {
+            return &table->indexes[i];
+        }
+    }
+    return NULL;
+}
