@@ -77,6 +77,9 @@ enum {
                                it fails; it may run on any thread while the caller waits */
     /* for `read` */
     CSVC__READ_SNAPSHOT = 2, /* several statements that see the same moment */
+    /* for `exclusive` */
+    CSVC__EXCLUSIVE_UNTIED = 16, /* foreign keys are not looked at until it is done, and then no
+                                    more of them may be broken than before: FAILED_PRECONDITION */
     /* for `run` */
     CSVC__RUN_READS = 4, /* INVALID_ARGUMENT when the statement changes anything */
     CSVC__RUN_SHORT = 8, /* touches one row by its key: not worth interrupting */
@@ -111,8 +114,8 @@ struct csvc_db_driver {
      * The same for a migration: in a transaction that no other process's migration overlaps, and
      * with more patience for their locks.
      */
-    csvc_code (*exclusive)(csvc__backend *backend, csvc__session_fn *fn, void *fn_self,
-                           csvc_error *err);
+    csvc_code (*exclusive)(csvc__backend *backend, unsigned flags, csvc__session_fn *fn,
+                           void *fn_self, csvc_error *err);
 
     /*
      * Runs one statement. `row` may be NULL; ret_changed too. On failure (that of `row` excepted,
@@ -127,6 +130,10 @@ struct csvc_db_driver {
     /* Runs a text of several statements, which may not end the transaction. The problem's text
      * begins with "line N: ". */
     csvc_code (*script)(csvc__conn *conn, const char *text, csvc__problem *problem);
+
+    /* Whether a script asks, by its first statement, to run with CSVC__EXCLUSIVE_UNTIED. NULL:
+     * none can. */
+    bool (*unties)(const char *text);
 
     /* Appends a statement's index-th parameter (from 1) for a value of this sort. */
     void (*param)(csvc__buffer *b, size_t index, csvc__cell cell);

@@ -21,7 +21,9 @@ struct migrate_call {
     size_t n_done; /* steps recorded so far */
     csvc_error *err;
     csvc_code code;
-    bool ran; /* a step; there may be more */
+    bool ran;                   /* a step; there may be more */
+    unsigned flags;             /* of the driver's, for this step */
+    const csvc_migration *step; /* the one that ran last; NULL */
 };
 
 static uint64_t checksum_of(const csvc_migration *step)
@@ -155,6 +157,35 @@ static csvc_code look(csvc__conn *conn, csvc_ctx *ctx, void *self)
     return call->code;
 }
 
+/* What the next step asks of the driver. */
+static unsigned flags_of(const csvc_db_driver *driver, const struct migrate_call *call)
+{
+    return call->n_done < call->set->n_steps && driver->unties != NULL &&
+                   driver->unties(call->set->steps[call->n_done].sql)
+               ? CSVC__EXCLUSIVE_UNTIED
+               : 0;
+}
+
+/* A line `TODO: ...;` is no SQL: c-svc writes it where somebody has to decide. */
+static csvc_code fail_script(struct migrate_call *call, const csvc_migration *step,
+                             const csvc__problem *problem)
+{
+    if (strstr(problem->text, "near \"TODO\"") != NULL) {
+        return csvc_error_set(call->err, CSVC_FAILED_PRECONDITION,
+                              "migration %.100s waits for a decision: %.*s says TODO; do what it "
+                              "says, build again and start",
+                              step->name, (int)strcspn(problem->text, ":"), problem->text);
+    }
+    if (call->code == CSVC_INVALID_ARGUMENT || call->code == CSVC_ALREADY_EXISTS ||
+        call->code == CSVC_FAILED_PRECONDITION) { /* a constraint: the step is at fault */
+        call->code = CSVC_INTERNAL;
+    }
+    return csvc_error_set(call->err, call->code,
+                          "migration %.100s failed at %.300s; nothing of it was kept, mend it "
+                          "and start again",
+                          step->name, problem->text);
+}
+
 /* Within a transaction: look what ran, run the next step, note it. */
 static csvc_code run_step(csvc__conn *conn, csvc_ctx *ctx, void *self)
 {
@@ -164,6 +195,7 @@ static csvc_code run_step(csvc__conn *conn, csvc_ctx *ctx, void *self)
 
     (void)ctx;
     call->ran = false;
+    call->step = NULL;
     call->code = run(conn, call,
                      "CREATE TABLE IF NOT EXISTS " TABLE " (\"version\" INTEGER PRIMARY KEY, "
                      "\"name\" TEXT NOT NULL, \"checksum\" TEXT NOT NULL, "
@@ -175,20 +207,20 @@ static csvc_code run_step(csvc__conn *conn, csvc_ctx *ctx, void *self)
     if (call->code != CSVC_OK || call->n_done == call->set->n_steps) {
         return call->code;
     }
+    if (flags_of(conn->driver, call) != call->flags) { /* another starter was quicker */
+        call->ran = true;
+        return CSVC_OK;
+    }
     step = &call->set->steps[call->n_done];
     call->code = conn->driver->script(conn, step->sql, &problem);
     if (call->code != CSVC_OK) {
-        if (call->code == CSVC_INVALID_ARGUMENT || call->code == CSVC_ALREADY_EXISTS ||
-            call->code == CSVC_FAILED_PRECONDITION) { /* a constraint: the step is at fault */
-            call->code = CSVC_INTERNAL;
-        }
-        return csvc_error_set(call->err, call->code,
-                              "migration %.100s failed at %.300s; nothing of it was kept, mend it "
-                              "and start again",
-                              step->name, problem.text);
+        call->code = fail_script(call, step, &problem);
+        return call->code;
     }
     call->code = record(conn, call, step);
     call->ran = call->code == CSVC_OK;
+    call->step = step;
+    call->n_done += call->ran ? 1 : 0;
     return call->code;
 }
 
@@ -242,9 +274,12 @@ csvc_code csvc_db_migrate(csvc_db *db, const csvc_migrations *const *sets, csvc_
     while (code == CSVC_OK) {
         csvc_error failed = {CSVC_ERROR_INIT};
 
-        code = db->driver->exclusive(db->backend, run_step, &call, &failed);
+        call.flags = flags_of(db->driver, &call);
+        code = db->driver->exclusive(db->backend, call.flags, run_step, &call, &failed);
         if (failed.code != CSVC_OK) { /* the driver's, or the commit's */
-            code = csvc_error_set(err, code, "the migrations: %s", failed.text);
+            code = csvc_error_set(err, code, "%s%.100s: %s",
+                                  call.step != NULL ? "migration " : "the migrations",
+                                  call.step != NULL ? call.step->name : "", failed.text);
         }
         if (!call.ran) {
             break;

@@ -8,6 +8,7 @@
 #include <base/map.h>
 
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +272,85 @@ static void starters_at_once_take_turns(void **state)
     assert_int_equal(3, number("SELECT count(*) FROM a"));
 }
 
+/* ---- steps that wait, tables made anew ---- */
+
+static void a_todo_keeps_a_step_from_running(void **state)
+{
+    const csvc_migration waits = {
+        1, "0001_x", "CREATE TABLE x (a);\nTODO: say what becomes of it, then delete this line;\n",
+        0};
+    const csvc_migration decided = {1, "0001_x", "CREATE TABLE x (a); -- TODO: nothing\n", 0};
+
+    (void)state;
+    migrate_fails(CSVC_FAILED_PRECONDITION,
+                  "migration 0001_x waits for a decision: line 2 says TODO; do what it says, build "
+                  "again and start",
+                  &waits, 1);
+    assert_int_equal(0, number("SELECT count(*) FROM sqlite_schema WHERE name = 'x'"));
+    migrate_ok(&decided, 1);
+}
+
+/* A parent that is made anew keeps its children, also where a foreign key would take them along. */
+static void foreign_keys_wait_for_the_end_of_a_step_that_says_so(void **state)
+{
+    static const char made[] =
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, x TEXT);\n"
+        "CREATE TABLE c (p INTEGER REFERENCES p (id) ON DELETE CASCADE);\n"
+        "INSERT INTO p VALUES (1, 'a'), (2, 'b'); INSERT INTO c VALUES (1), (2);";
+    static const char again[] = "-- a comment\npragma foreign_keys = off;\n"
+                                "CREATE TABLE n (id INTEGER PRIMARY KEY, x TEXT NOT NULL);\n"
+                                "INSERT INTO n SELECT id, x FROM p;\nDROP TABLE p;\n"
+                                "ALTER TABLE n RENAME TO p;\n";
+    csvc_migration steps[] = {
+        {1, "0001_a", made, 0},
+        {2, "0002_b", again, 0},
+        {3, "0003_c", "PRAGMA foreign_keys = OFF;\nDELETE FROM p WHERE id = 2;", 0},
+        {4, "0004_d", "DELETE FROM p WHERE id = 1", 0}};
+    csvc_ctx *ctx = csvc_ctx_new(NULL);
+
+    (void)state;
+    migrate_ok(steps, 2);
+    assert_int_equal(2, number("SELECT count(*) FROM c"));
+    migrate_fails(
+        CSVC_FAILED_PRECONDITION,
+        "migration 0003_c: rows are left that refer to rows that are not there: see PRAGMA "
+        "foreign_key_check",
+        steps, 3);
+    assert_int_equal(2, number("SELECT count(*) FROM p"));
+    steps[2].sql = "SELECT 1;\nPRAGMA foreign_keys = OFF;"; /* not at the beginning: too late */
+    assert_int_equal(CSVC_INTERNAL, migrate(steps, 3));
+    steps[2].sql = "SELECT 1;";
+    migrate_ok(steps, 4);
+    assert_int_equal(1, number("SELECT count(*) FROM c")); /* looked at again */
+    assert_int_equal(CSVC_FAILED_PRECONDITION,
+                     csvc_db_exec(db, ctx, "INSERT INTO c VALUES (7)", NULL, 0, NULL));
+    csvc_ctx_unref(ctx);
+}
+
+/* What was broken before, by a program that did not look, is not the step's fault. */
+static void keys_that_were_broken_before_do_not_stop_a_step(void **state)
+{
+    const csvc_migration steps[] = {
+        {1, "0001_a",
+         "CREATE TABLE p (id INTEGER PRIMARY KEY);"
+         "CREATE TABLE c (p INTEGER REFERENCES p (id));",
+         0},
+        {2, "0002_b", "PRAGMA foreign_keys = 0; CREATE TABLE c2 AS SELECT * FROM c;", 0},
+        {3, "0003_c", "PRAGMA foreign_keys = OFF; INSERT INTO c VALUES (6);", 0},
+    };
+    sqlite3 *raw = NULL;
+
+    (void)state;
+    migrate_ok(steps, 1);
+    assert_int_equal(SQLITE_OK, sqlite3_open(url + strlen("sqlite:"), &raw));
+    assert_int_equal(SQLITE_OK, sqlite3_exec(raw, "INSERT INTO c VALUES (5)", NULL, NULL, NULL));
+    assert_int_equal(SQLITE_OK, sqlite3_close(raw));
+    migrate_ok(steps, 2);
+    assert_int_equal(1, number("SELECT count(*) FROM c2"));
+    assert_int_equal(CSVC_FAILED_PRECONDITION, migrate(steps, 3));
+    assert_int_equal(1, number("SELECT count(*) FROM c"));
+}
+
 /* ---- tables that fit ---- */
 
 static void run_sql(const char *sql)
@@ -344,6 +424,9 @@ int main(void)
         TEST(a_step_may_not_end_its_transaction),
         TEST(a_foreign_table_of_that_name_is_refused),
         TEST(starters_at_once_take_turns),
+        TEST(a_todo_keeps_a_step_from_running),
+        TEST(foreign_keys_wait_for_the_end_of_a_step_that_says_so),
+        TEST(keys_that_were_broken_before_do_not_stop_a_step),
         TEST(tables_are_compared_with_the_entities),
     };
 

@@ -77,7 +77,8 @@ static bool pragma_ok(const csvc__sqlite_conn *conn, const char *name, const cha
     }
     return conn->scripting && (sqlite3_stricmp(name, "defer_foreign_keys") == 0 ||
                                sqlite3_stricmp(name, "user_version") == 0 ||
-                               sqlite3_stricmp(name, "application_id") == 0);
+                               sqlite3_stricmp(name, "application_id") == 0 ||
+                               (conn->untied && sqlite3_stricmp(name, "foreign_keys") == 0));
 }
 
 static int on_authorize(void *self, int action, const char *a, const char *b, const char *c,
@@ -545,6 +546,31 @@ static const char *skip_blank(const char *text)
             return text;
         }
     }
+}
+
+/* The words of a statement, one after the other, whatever stands between them. */
+static bool has_words(const char *at, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        const size_t len = strlen(*words);
+
+        at = skip_blank(at);
+        if (sqlite3_strnicmp(at, *words, (int)len) != 0) {
+            return false;
+        }
+        at += len;
+    }
+    return *(at + strspn(at, " \t\r\n\f")) == ';';
+}
+
+/* As SQLite's manual begins the making anew of a table; within a transaction it means nothing to
+ * SQLite itself. */
+bool csvc__sqlite_unties(const char *text)
+{
+    static const char *const off[] = {"PRAGMA", "foreign_keys", "=", "OFF", NULL};
+    static const char *const zero[] = {"PRAGMA", "foreign_keys", "=", "0", NULL};
+
+    return has_words(text, off) || has_words(text, zero);
 }
 
 csvc_code csvc__sqlite_script(csvc__conn *super, const char *text, csvc__problem *problem)

@@ -324,6 +324,7 @@ const csvc_db_driver csvc_sqlite = {
     .exclusive = csvc__sqlite_exclusive,
     .run = csvc__sqlite_run,
     .script = csvc__sqlite_script,
+    .unties = csvc__sqlite_unties,
     .param = put_param,
     .like = "LIKE",
     .same = "IS",

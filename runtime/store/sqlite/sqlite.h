@@ -64,6 +64,7 @@ typedef struct csvc__sqlite_conn {
 
     /* the writer's transaction */
     bool begun;
+    bool untied;      /* foreign keys are not looked at */
     bool shared;      /* others' writes are in it */
     bool lost;        /* SQLite has rolled it back by itself */
     csvc_code why;    /* and why */
@@ -87,6 +88,7 @@ csvc_code csvc__sqlite_run(csvc__conn *conn, csvc_ctx *ctx, unsigned flags, cons
                            const csvc_value *params, size_t n_params, csvc__row_fn *row,
                            void *row_self, int64_t *ret_changed, csvc__problem *problem);
 csvc_code csvc__sqlite_script(csvc__conn *conn, const char *text, csvc__problem *problem);
+bool csvc__sqlite_unties(const char *text);
 
 /* ---- problem.c ---- */
 
@@ -125,8 +127,8 @@ int csvc__sqlite_queued(const csvc__writer *w);
 
 csvc_code csvc__sqlite_write(csvc__backend *backend, csvc_ctx *ctx, unsigned flags,
                              csvc__session_fn *fn, void *fn_self, csvc_error *err);
-csvc_code csvc__sqlite_exclusive(csvc__backend *backend, csvc__session_fn *fn, void *fn_self,
-                                 csvc_error *err);
+csvc_code csvc__sqlite_exclusive(csvc__backend *backend, unsigned flags, csvc__session_fn *fn,
+                                 void *fn_self, csvc_error *err);
 
 /* A read that takes its turn among the writes: for databases in memory. */
 csvc_code csvc__sqlite_read_in_turn(csvc__backend *backend, csvc_ctx *ctx, csvc__session_fn *fn,

@@ -164,6 +164,31 @@ static bool leaves_key_open(csvc__sqlite_conn *conn)
     return now != 0;
 }
 
+/* How many rows refer to others that are not there; -1: it cannot be told. */
+static int count_broken_keys(csvc__sqlite_conn *conn)
+{
+    sqlite3_stmt *stmt = NULL;
+    int n = 0;
+    int rc = sqlite3_prepare_v2(conn->db, "SELECT count(*) FROM pragma_foreign_key_check", -1,
+                                &stmt, NULL);
+
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+        n = rc == SQLITE_ROW ? sqlite3_column_int(stmt, 0) : -1;
+    }
+    (void)sqlite3_finalize(stmt);
+    return rc == SQLITE_ROW ? n : -1;
+}
+
+/* Whether SQLite looks at foreign keys: a setting of the connection, outside of transactions. */
+static void tie(csvc__sqlite_conn *conn, bool tied)
+{
+    if (conn->untied == tied) {
+        (void)sqlite3_db_config(conn->db, SQLITE_DBCONFIG_ENABLE_FKEY, tied ? 1 : 0, NULL);
+        conn->untied = !tied;
+    }
+}
+
 static bool begin_group(csvc__writer *w, request *req)
 {
     csvc__sqlite_conn *conn = w->conn;
@@ -174,9 +199,11 @@ static bool begin_group(csvc__writer *w, request *req)
     if ((req->flags & ALONE) != 0 && busy_ms < CSVC__SQLITE_MIGRATE_BUSY_MS) {
         conn->busy_ms = CSVC__SQLITE_MIGRATE_BUSY_MS;
     }
+    tie(conn, (req->flags & CSVC__EXCLUSIVE_UNTIED) == 0);
     rc = csvc__sqlite_own(conn, req->ctx, "BEGIN IMMEDIATE");
     conn->busy_ms = busy_ms;
     if (rc != SQLITE_OK) {
+        tie(conn, true);
         (void)csvc__sqlite_problem(conn, req->ctx, rc, &problem);
         csvc__sqlite_log(req->ctx, &problem);
         fail(req, problem.code, problem.text);
@@ -195,6 +222,7 @@ static bool run_request(csvc__writer *w, request *req)
 {
     csvc__sqlite_conn *conn = w->conn;
     const bool atomic = (req->flags & CSVC__WRITE_ATOMIC) != 0 && !w->careful;
+    int broken;
 
     if (req->ctx != NULL && csvc_cancelled(req->ctx)) {
         fail_over(req, "");
@@ -208,6 +236,7 @@ static bool run_request(csvc__writer *w, request *req)
         return false;
     }
     conn->shared = w->n_group++ != 0;
+    broken = conn->untied ? count_broken_keys(conn) : 0;
     if (!atomic) {
         int rc = csvc__sqlite_own(conn, NULL, "SAVEPOINT one_write");
 
@@ -227,6 +256,10 @@ static bool run_request(csvc__writer *w, request *req)
             w->careful = true;
             lose(conn, req->code);
         }
+    }
+    if (req->code == CSVC_OK && !conn->lost && conn->untied && count_broken_keys(conn) > broken) {
+        fail(req, CSVC_FAILED_PRECONDITION,
+             "rows are left that refer to rows that are not there: see PRAGMA foreign_key_check");
     }
     if (!atomic && !conn->lost) {
         close_savepoint(conn, req);
@@ -263,6 +296,7 @@ static csvc_code commit_group(csvc__writer *w, csvc__problem *problem)
         (void)csvc__sqlite_own(conn, NULL, "ROLLBACK");
     }
     conn->begun = conn->lost = conn->shared = false;
+    tie(conn, true);
     return code;
 }
 
@@ -436,10 +470,13 @@ csvc_code csvc__sqlite_read_in_turn(csvc__backend *backend, csvc_ctx *ctx, csvc_
     return run_in_turn(&backend->writer, &req);
 }
 
-csvc_code csvc__sqlite_exclusive(csvc__backend *backend, csvc__session_fn *fn, void *fn_self,
-                                 csvc_error *err)
+csvc_code csvc__sqlite_exclusive(csvc__backend *backend, unsigned flags, csvc__session_fn *fn,
+                                 void *fn_self, csvc_error *err)
 {
-    request req = {.flags = ALONE, .fn = fn, .fn_self = fn_self, .err = err};
+    request req = {.flags = ALONE | (flags & CSVC__EXCLUSIVE_UNTIED),
+                   .fn = fn,
+                   .fn_self = fn_self,
+                   .err = err};
 
     return run_in_turn(&backend->writer, &req);
 }
