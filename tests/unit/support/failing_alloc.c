@@ -7,12 +7,12 @@
 #include <stdlib.h>
 
 static atomic_size_t calls;
-static size_t fail_at;
+static atomic_size_t fail_at;
 static atomic_long live;
 
 static int fails(void)
 {
-    return atomic_fetch_add(&calls, 1) + 1 == fail_at;
+    return atomic_fetch_add(&calls, 1) + 1 == atomic_load(&fail_at);
 }
 
 static void *counted_malloc(size_t size)
@@ -42,8 +42,14 @@ void failing_alloc_begin(size_t n)
     const csvc_allocator counted = {counted_malloc, counted_realloc, counted_free};
 
     atomic_store(&calls, 0);
-    fail_at = n;
+    atomic_store(&fail_at, n);
     csvc_set_allocator(&counted);
+}
+
+size_t failing_alloc_pass(void)
+{
+    atomic_store(&fail_at, 0);
+    return atomic_load(&calls);
 }
 
 size_t failing_alloc_end(void)

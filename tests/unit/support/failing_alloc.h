@@ -10,6 +10,10 @@
  */
 void failing_alloc_begin(size_t n);
 
+/* From now on all work; returns how many were asked for until now. Any number of threads may be at
+ * it. */
+size_t failing_alloc_pass(void);
+
 /* Puts the C library's back; returns how many allocations were asked for since. */
 size_t failing_alloc_end(void);
 
