@@ -305,23 +305,6 @@ static void a_handshake_that_stops_halfway(void **state)
     stop(&sc);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR); /* OpenSSL's client may raise it */
-    certs_begin();
-    certs_ca("ca");
-    certs_sign("server", "ca", "server", "DNS:localhost,IP:127.0.0.1", 0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    certs_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,5 +314,6 @@ int main(void)
         cmocka_unit_test(there_are_so_many_connections),
         cmocka_unit_test(a_handshake_that_stops_halfway),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL's client may raise it */
+    return cmocka_run_group_tests(tests, certs_set_up, certs_tear_down);
 }

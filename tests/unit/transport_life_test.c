@@ -359,32 +359,45 @@ static void never_started(void **state)
     test_transport()->server_free(NULL);
 }
 
+enum {
+    HELD = 20
+};
+
+/* Starts a server, and holds that many calls there. */
+static csvc_tchannel *hold_calls(peer_server *srv, peer_pending *pending[HELD])
+{
+    csvc_tchannel *tch = NULL;
+
+    peer_server_start(srv, test_transport(), 2, 0);
+    tch = open_channel(srv->port);
+    for (int i = 0; i < HELD; i++) {
+        pending[i] = peer_call_begin(&csvc_grpc_core, tch, "/t.T/Hold", peer_text("x"), NULL);
+    }
+    peer_server_wait(srv, &srv->n_held, HELD);
+    return tch;
+}
+
 static void calls_in_flight_finish_after_drain(void **state)
 {
-    peer_pending *pending[20];
+    peer_pending *pending[HELD];
     csvc_tchannel *tch = NULL;
     peer_server srv;
     peer_result result;
 
     (void)state;
-    peer_server_start(&srv, test_transport(), 2, 0);
-    tch = open_channel(srv.port);
-    for (int i = 0; i < 20; i++) {
-        pending[i] = peer_call_begin(&csvc_grpc_core, tch, "/t.T/Hold", peer_text("x"), NULL);
-    }
-    peer_server_wait(&srv, &srv.n_held, 20);
+    tch = hold_calls(&srv, pending);
     test_transport()->server_drain(srv.ts);
     test_transport()->server_drain(srv.ts); /* once is enough */
     assert_false(test_transport()->server_join(srv.ts, csvc__now() + 50 * CSVC__MS));
     peer_server_let_go(&srv);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < HELD; i++) {
         peer_call_end(pending[i], &result);
         assert_string_equal("", result.text);
         assert_int_equal(CSVC_OK, result.code);
     }
     assert_true(test_transport()->server_join(srv.ts, INT64_MAX));
     assert_true(test_transport()->server_join(srv.ts, INT64_MAX));
-    assert_int_equal(20, srv.delivered);
+    assert_int_equal(HELD, srv.delivered);
     peer_server_release(&srv);
     peer_call_unary(&csvc_grpc_core, tch, "/t.T/Echo", peer_text("x"), NULL, &result);
     assert_int_equal(CSVC_UNAVAILABLE, result.code);
@@ -393,24 +406,19 @@ static void calls_in_flight_finish_after_drain(void **state)
 
 static void cancel_all_ends_what_is_left(void **state)
 {
-    peer_pending *pending[20];
+    peer_pending *pending[HELD];
     csvc_tchannel *tch = NULL;
     peer_server srv;
     peer_result result;
 
     (void)state;
-    peer_server_start(&srv, test_transport(), 2, 0);
-    tch = open_channel(srv.port);
-    for (int i = 0; i < 20; i++) {
-        pending[i] = peer_call_begin(&csvc_grpc_core, tch, "/t.T/Hold", peer_text("x"), NULL);
-    }
-    peer_server_wait(&srv, &srv.n_held, 20);
+    tch = hold_calls(&srv, pending);
     test_transport()->server_drain(srv.ts);
     test_transport()->server_cancel_all(srv.ts); /* right behind: it may overtake the drain */
     assert_true(test_transport()->server_join(srv.ts, csvc__now() + 60 * CSVC__SECOND));
-    assert_int_equal(20, srv.cancelled);
+    assert_int_equal(HELD, srv.cancelled);
     assert_int_equal(0, srv.delivered);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < HELD; i++) {
         peer_call_end(pending[i], &result);
         assert_int_equal(CSVC_UNAVAILABLE, result.code);
     }

@@ -230,14 +230,14 @@ static void a_caller_shows_its_certificate(void **state)
     (void)state;
     serve(&sc, "server.pem", "server.key", "ca.pem");
     ch = channel(&sc, "ada.pem", "ada.key", "ca.pem");
-    assert_says(ch, "ada ada.example.org spiffe://example.org/ada");
+    assert_says(ch, certs_ada);
     assert_null(csvc_channel_free(ch));
 
     assert_kept_out(channel(&sc, NULL, NULL, "ca.pem"), "", "no certificate came");
     assert_kept_out(channel(&sc, "eve.pem", "eve.key", "ca.pem"), "", "could not be verified");
     /* who was let in is not put out by who was not */
     ch = channel(&sc, "ada.pem", "ada.key", "ca.pem");
-    assert_says(ch, "ada ada.example.org spiffe://example.org/ada");
+    assert_says(ch, certs_ada);
     assert_null(csvc_channel_free(ch));
     stop(&sc);
 }
@@ -457,12 +457,12 @@ static void a_server_goes_to_another_ca(void **state)
     assert_int_equal(0, system("cp ca.pem trusted.pem"));
     serve(&sc, "moving.pem", "moving.key", "trusted.pem");
     ch = channel(&sc, "ada.pem", "ada.key", "ca.pem");
-    assert_says(ch, "ada ada.example.org spiffe://example.org/ada");
+    assert_says(ch, certs_ada);
 
     certs_sign("moving", "other", "server", "IP:127.0.0.1", 0);
     assert_int_equal(0, system("cp other.pem trusted.new && mv trusted.new trusted.pem"));
     /* the connection that is open stays */
-    assert_says(ch, "ada ada.example.org spiffe://example.org/ada");
+    assert_says(ch, certs_ada);
     assert_null(csvc_channel_free(ch));
     assert_kept_out(channel(&sc, "ada.pem", "ada.key", "ca.pem"), "verify failed",
                     "could not be verified");
@@ -496,26 +496,6 @@ static void a_channel_shows_another_certificate(void **state)
     stop(&sc);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    certs_begin();
-    certs_ca("ca");
-    certs_ca("other");
-    certs_sign("server", "ca", "server", "DNS:localhost,IP:127.0.0.1", 0);
-    certs_sign("ada", "ca", "ada", "DNS:ada.example.org,URI:spiffe://example.org/ada", 0);
-    certs_sign("eve", "other", "eve", "DNS:eve", 0);
-    certs_sign("expired", "ca", "expired", "DNS:expired", 1);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    certs_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,5 +510,5 @@ int main(void)
         cmocka_unit_test(a_channel_shows_another_certificate),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, certs_set_up_callers, certs_tear_down);
 }

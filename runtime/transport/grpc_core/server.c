@@ -11,6 +11,7 @@
 #include <csvc/alloc.h>
 #include <transport/grpc_core/server.h>
 #include <transport/net/address.h>
+#include <transport/net/times.h>
 
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
@@ -21,13 +22,6 @@
 #include <unistd.h>
 
 #include <base/banned.h>
-
-/* For who sets nothing. */
-enum {
-    HANDSHAKE_MS = 10 * 1000,
-    KEEPALIVE_TIMEOUT_MS = 20 * 1000,
-    MIN_PING_MS = 5 * 60 * 1000
-};
 
 #define NUDGE_EVERY (100 * CSVC__MS) /* while a server drains */
 
@@ -45,10 +39,10 @@ static grpc_arg int_arg(const char *key, int value)
         .type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key, .value.integer = value};
 }
 
-/* Milliseconds, or the default for 0. The greatest int is "never" for the core. */
-static grpc_arg time_arg(const char *key, int64_t ms, int fallback)
+/* The greatest int is "never" for the core. */
+static grpc_arg time_arg(const char *key, int64_t ms)
 {
-    return int_arg(key, ms == 0 ? fallback : ms < 0 || ms > INT32_MAX ? INT32_MAX : (int)ms);
+    return int_arg(key, ms == CSVC__NET_NEVER ? INT32_MAX : (int)ms);
 }
 
 static int at_most_int(uint32_t value)
@@ -72,7 +66,7 @@ static grpc_resource_quota *quota_new(const csvc_tserver_config *config)
 /* Keys as text: their header has moved between versions, and unknown ones are ignored. */
 static grpc_server *core_new(const csvc_tserver_config *config)
 {
-    const csvc_tserver_times *times = &config->times;
+    const csvc_tserver_times times = csvc__net_times(&config->times);
     grpc_resource_quota *quota = quota_new(config);
     grpc_arg args[] = {
         {
@@ -92,15 +86,15 @@ static grpc_server *core_new(const csvc_tserver_config *config)
         int_arg("grpc.compression_enabled_algorithms_bitset", GC_ENCODINGS),
         int_arg("grpc.per_message_decompression", 0),
         int_arg("grpc.enable_channelz", 0),
-        time_arg("grpc.server_handshake_timeout_ms", times->handshake, HANDSHAKE_MS),
-        time_arg("grpc.keepalive_time_ms", times->keepalive, INT32_MAX),
-        time_arg("grpc.keepalive_timeout_ms", times->keepalive_timeout, KEEPALIVE_TIMEOUT_MS),
-        time_arg("grpc.http2.min_ping_interval_without_data_ms", times->min_ping, MIN_PING_MS),
+        time_arg("grpc.server_handshake_timeout_ms", times.handshake),
+        time_arg("grpc.keepalive_time_ms", times.keepalive),
+        time_arg("grpc.keepalive_timeout_ms", times.keepalive_timeout),
+        time_arg("grpc.http2.min_ping_interval_without_data_ms", times.min_ping),
         /* Without it the interval is two hours while no call is under way. */
         int_arg("grpc.keepalive_permit_without_calls", 1),
-        time_arg("grpc.max_connection_idle_ms", times->max_idle, INT32_MAX),
-        time_arg("grpc.max_connection_age_ms", times->max_age, INT32_MAX),
-        time_arg("grpc.max_connection_age_grace_ms", times->max_age_grace, INT32_MAX),
+        time_arg("grpc.max_connection_idle_ms", times.max_idle),
+        time_arg("grpc.max_connection_age_ms", times.max_age),
+        time_arg("grpc.max_connection_age_grace_ms", times.max_age_grace),
     };
     grpc_channel_args all = {.num_args = sizeof(args) / sizeof(args[0]), .args = args};
     grpc_server *core = grpc_server_create(&all, NULL);
@@ -193,19 +187,14 @@ static bool make_lock(csvc_tserver *ts)
 /* TLS is the core's to accept: it takes no descriptors for that. */
 static bool make_acceptor(csvc_tserver *ts, const csvc_tserver_config *config, csvc_error *err)
 {
-    const csvc_tserver_times *times = &config->times;
+    const csvc_tserver_times times = csvc__net_times(&config->times);
     const gc_acceptor_config acceptor = {
         .core = ts->core,
         .max_connections = config->max_connections,
         .events = config->events,
         .server = config->server,
-        .handshake_ms = times->handshake > INT32_MAX ? -1
-                        : times->handshake != 0      ? times->handshake
-                                                     : HANDSHAKE_MS,
-        /* as the core does for sockets of its own */
-        .silence_ms = times->keepalive <= 0 || times->keepalive >= INT32_MAX ? 0
-                      : times->keepalive_timeout != 0 ? times->keepalive_timeout
-                                                      : KEEPALIVE_TIMEOUT_MS,
+        .handshake_ms = times.handshake,
+        .silence_ms = csvc__net_silence_ms(&times), /* as the core does for sockets of its own */
     };
 
     ts->acceptor = csvc__gc_acceptor_new(&acceptor, err);

@@ -79,9 +79,7 @@ static void deal(ng_acceptor *acceptor, int fd, const struct sockaddr_storage *f
     ng_conn *conn = NULL;
 
     csvc__net_name_peer(from, peer);
-    if (acceptor->shared->times.silence_ms > 0) {
-        csvc__net_give_up_after(fd, acceptor->shared->times.silence_ms);
-    }
+    csvc__net_give_up_after(fd, acceptor->shared->times.silence_ms);
     conn = csvc__ng_conn_new(fd, peer);
     if (conn == NULL) {
         refused(acceptor, CSVC__NET_NO_MEMORY, "no memory");

@@ -7,6 +7,7 @@
  */
 #include <base/thread.h>
 #include <csvc/alloc.h>
+#include <transport/net/times.h>
 #include <transport/nghttp2/call.h>
 #include <transport/nghttp2/counts.h>
 #include <transport/nghttp2/life.h>
@@ -19,13 +20,6 @@
 #include <string.h>
 
 #include <base/banned.h>
-
-/* For who sets nothing. */
-enum {
-    HANDSHAKE_MS = 10 * 1000,
-    KEEPALIVE_TIMEOUT_MS = 20 * 1000,
-    MIN_PING_MS = 5 * 60 * 1000
-};
 
 #define MAX_BUFFERED ((size_t)512 << 20) /* for who sets nothing */
 #define CUT_WAIT     (500 * CSVC__MS)    /* for the statuses of calls that the stop has ended */
@@ -41,31 +35,26 @@ static void end_one(csvc_task *task);
 
 /* ---- new, free ---- */
 
-/* From milliseconds; below 0 and beyond 24 days: never. */
-static int64_t span(int64_t ms, int64_t fallback)
+/* From milliseconds. */
+static int64_t span(int64_t ms)
 {
-    if (ms == 0) {
-        return fallback;
-    }
-    return ms < 0 || ms >= INT32_MAX ? INT64_MAX : ms * CSVC__MS;
+    return ms == CSVC__NET_NEVER ? INT64_MAX : ms * CSVC__MS;
 }
 
-static ng_times times_of(const csvc_tserver_times *t)
+static ng_times times_of(const csvc_tserver_times *asked)
 {
-    const ng_times times = {
-        .handshake = span(t->handshake, HANDSHAKE_MS * CSVC__MS),
-        .keepalive = span(t->keepalive, INT64_MAX),
-        .keepalive_timeout = span(t->keepalive_timeout, KEEPALIVE_TIMEOUT_MS * CSVC__MS),
-        .min_ping = span(t->min_ping, MIN_PING_MS * CSVC__MS),
-        .max_idle = span(t->max_idle, INT64_MAX),
-        .max_age = span(t->max_age, INT64_MAX),
-        .max_age_grace = span(t->max_age_grace, INT64_MAX),
-        .silence_ms = t->keepalive <= 0 || t->keepalive >= INT32_MAX ? 0
-                      : t->keepalive_timeout != 0                    ? t->keepalive_timeout
-                                                                     : KEEPALIVE_TIMEOUT_MS,
-    };
+    const csvc_tserver_times ms = csvc__net_times(asked);
 
-    return times;
+    return (ng_times){
+        .handshake = span(ms.handshake),
+        .keepalive = span(ms.keepalive),
+        .keepalive_timeout = span(ms.keepalive_timeout),
+        .min_ping = span(ms.min_ping),
+        .max_idle = span(ms.max_idle),
+        .max_age = span(ms.max_age),
+        .max_age_grace = span(ms.max_age_grace),
+        .silence_ms = csvc__net_silence_ms(&ms),
+    };
 }
 
 static csvc_code copy_methods(csvc_tserver *ts, const csvc_tserver_config *config, csvc_error *err)

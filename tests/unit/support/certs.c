@@ -90,3 +90,32 @@ void certs_sign(const char *name, const char *ca, const char *common_name, const
     (void)snprintf(command, sizeof(command), "mv new.pem %s.pem && mv new.key %s.key", name, name);
     run(command);
 }
+
+int certs_set_up(void **state)
+{
+    (void)state;
+    certs_begin();
+    certs_ca("ca");
+    certs_sign("server", "ca", "server", "DNS:localhost,IP:127.0.0.1", 0);
+    return 0;
+}
+
+const char certs_ada[] = "ada ada.example.org spiffe://example.org/ada 10.0.0.1 ada@x.org";
+
+int certs_set_up_callers(void **state)
+{
+    (void)certs_set_up(state);
+    certs_ca("other");
+    certs_sign("ada", "ca", "ada",
+               "DNS:ada.example.org,URI:spiffe://example.org/ada,IP:10.0.0.1,email:ada@x.org", 0);
+    certs_sign("eve", "other", "eve", "DNS:eve", 0);
+    certs_sign("expired", "ca", "expired", "DNS:expired", 1);
+    return 0;
+}
+
+int certs_tear_down(void **state)
+{
+    (void)state;
+    certs_end();
+    return 0;
+}

@@ -16,6 +16,17 @@ void certs_ca(const char *name);
 void certs_sign(const char *name, const char *ca, const char *common_name, const char *alt_names,
                 int expired);
 
+/*
+ * Fixtures of cmocka. A folder with ca and server, which is localhost; and with callers, too: ada,
+ * eve of another CA (other), and expired.
+ */
+int certs_set_up(void **state);
+int certs_set_up_callers(void **state);
+int certs_tear_down(void **state);
+
+/* What ada's certificate says: the common name, and the alternative ones behind it. */
+extern const char certs_ada[];
+
 /* A file with this text. */
 void certs_write(const char *path, const char *text);
 

@@ -230,3 +230,40 @@ void tls_pair_names(const tls_pair *p, char *text, size_t size)
     }
     csvc_arena_free(a);
 }
+
+/* ---- what tests look for ---- */
+
+ng_tls *tls_pair_server(const char *cert, const char *ca)
+{
+    char cert_file[64], key_file[64];
+    const csvc_ttls files = {.cert_file = cert_file, .key_file = key_file, .ca_file = ca};
+    csvc_error err = {CSVC_ERROR_INIT};
+    ng_tls *tls = NULL;
+
+    (void)snprintf(cert_file, sizeof(cert_file), "%s.pem", cert);
+    (void)snprintf(key_file, sizeof(key_file), "%s.key", cert);
+    tls = csvc__ng_tls_new(&files, &err);
+    if (tls == NULL) {
+        fail_msg("%s", err.text);
+    }
+    return tls;
+}
+
+void tls_pair_assert_established(tls_pair *p)
+{
+    char text[256] = "";
+
+    if (!csvc__ng_tls_established(p->session)) {
+        fail_msg("%s", csvc__ng_tls_refusal(p->session, text, sizeof(text)));
+    }
+    assert_true(SSL_is_init_finished(p->ssl));
+    assert_null(csvc__ng_tls_refusal(p->session, text, sizeof(text)));
+}
+
+void tls_pair_assert_identity(const tls_pair *p, const char *names)
+{
+    char text[512];
+
+    tls_pair_names(p, text, sizeof(text));
+    assert_string_equal(names, text);
+}

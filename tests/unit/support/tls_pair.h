@@ -28,6 +28,9 @@ typedef struct tls_pair {
 /* TLS 1.3, h2, and nothing to show. It trusts ca.pem. */
 extern const tls_caller tls_caller_plain;
 
+/* A server's part, of CERT.pem and CERT.key; ca: the file, or NULL. */
+ng_tls *tls_pair_server(const char *cert, const char *ca);
+
 /* All of it: the socket, both ends, and the handshake as far as it goes. */
 void tls_pair_call(ng_tls *tls, tls_pair *p, const tls_caller *who);
 
@@ -47,8 +50,12 @@ bool tls_again(ssize_t n);
 /* The caller's. */
 bool tls_pair_caller_reads(tls_pair *p, void *buffer, size_t len, size_t *ret_len);
 
+/* The handshake is done, and nobody was refused. */
+void tls_pair_assert_established(tls_pair *p);
+
 /* Who the caller is to the server: the common name, and the alternative ones behind it. */
 void tls_pair_names(const tls_pair *p, char *text, size_t size);
+void tls_pair_assert_identity(const tls_pair *p, const char *names);
 
 /* Counts what OpenSSL allocates for the server's end, from before its first use in the process.
  * False: it was used before. */
