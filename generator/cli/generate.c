@@ -5,11 +5,11 @@
 #include "project/lock.h"
 #include "project/open.h"
 #include "project/strays.h"
+#include "update/transaction.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/banned.h"
 
@@ -24,43 +24,55 @@ static int by_write_order(const void *x, const void *y)
     return last_a != last_b ? last_a - last_b : strcmp(a->path, b->path);
 }
 
-static csvc_code write_all(project *pr, size_t *ret_written, csvc_error *err)
+/* What is done to a file, told once it is done. */
+typedef struct deed {
+    const char *word;
+    const char *path;
+} deed;
+
+static csvc_code plan_files(project *pr, update_txn *txn, deed *told, size_t *n_told,
+                            csvc_error *err)
 {
     csvc_code code = CSVC_OK;
 
     for (size_t i = 0; code == CSVC_OK && i < pr->plan.n_outputs; i++) {
         const gen_output *output = &pr->plan.outputs[i];
+        const char *path = files_join(pr->a, pr->root, output->path);
+        csvc_bytes content = {.len = output->len, .data = (const uint8_t *)output->content};
         files_change change = FILES_SAME;
 
-        code =
-            files_write(pr->a, files_join(pr->a, pr->root, output->path),
-                        (csvc_bytes){.len = output->len, .data = (const uint8_t *)output->content},
-                        &change, err);
-        if (code == CSVC_OK && change != FILES_SAME) {
-            cli_status(change == FILES_CREATED ? "create" : "update",
-                       files_join(pr->a, pr->root, output->path));
-            ++*ret_written;
+        update_txn_write(txn, output->path, content, 0);
+        if (!files_is_folder(path)) { /* which the transaction refuses, in better words */
+            code = files_compare(path, content, &change, err);
+        }
+        if (change != FILES_SAME) {
+            told[*n_told].word = change == FILES_CREATED ? "create" : "update";
+            told[(*n_told)++].path = path;
         }
     }
     return code;
 }
 
-/* What an earlier run made and this one does not. */
-static csvc_code remove_stale(project *pr, const cli_list *stale, size_t *ret_written,
-                              csvc_error *err)
+/* All of it, or nothing; what an earlier run made and this one does not goes. */
+static csvc_code write_all(project *pr, update_txn *txn, const cli_list *stale, size_t *ret_written,
+                           csvc_error *err)
 {
-    for (size_t i = 0; i < stale->len; i++) {
-        const char *path = files_join(pr->a, pr->root, stale->items[i]);
+    size_t n_told = 0;
+    deed *told =
+        cli_must(csvc_arena_calloc(pr->a, pr->plan.n_outputs + stale->len + 1, sizeof(*told)));
+    csvc_code code = plan_files(pr, txn, told, &n_told, err);
 
-        if (unlink(path) != 0) {
-            return csvc_error_set(err, CSVC_UNAVAILABLE, "%s: cannot remove it", path);
-        }
-        cli_status("remove", path);
-        for (path = files_folder(pr->a, path); rmdir(path) == 0; path = files_folder(pr->a, path)) {
-        }
-        ++*ret_written;
+    for (size_t i = 0; i < stale->len; i++) {
+        update_txn_remove(txn, stale->items[i]);
+        told[n_told].word = "remove";
+        told[n_told++].path = files_join(pr->a, pr->root, stale->items[i]);
     }
-    return CSVC_OK;
+    code = code == CSVC_OK ? update_txn_commit(txn, err) : code;
+    for (size_t i = 0; code == CSVC_OK && i < n_told; i++) {
+        cli_status(told[i].word, told[i].path);
+    }
+    *ret_written = n_told;
+    return code;
 }
 
 static void tell_of_handlers(project *pr)
@@ -99,9 +111,12 @@ static int run_generate(csvc_arena *a, const cli_args *args)
     project pr = {.a = a};
     cli_list stale = {0};
     size_t written = 0;
-    csvc_code code = project_open(a, &pr, &p, &err);
+    const char *root = project_find(a);
+    update_txn *txn = NULL;
+    csvc_code code = root != NULL ? update_start(a, root, &txn, &err) : CSVC_OK;
 
     (void)args;
+    code = code == CSVC_OK ? project_open(a, &pr, &p, &err) : code;
     code = code == CSVC_OK ? project_name_protos(&pr, &err) : code;
     code = code == CSVC_OK ? pipeline_run(&p, &err) : code;
     code = code == CSVC_OK ? compose_gen(&pr, &err) : code;
@@ -111,9 +126,9 @@ static int run_generate(csvc_arena *a, const cli_args *args)
             pipeline_print_problems(&p);
         }
         qsort(pr.plan.outputs, pr.plan.n_outputs, sizeof(gen_output), by_write_order);
-        code = write_all(&pr, &written, &err);
+        code = write_all(&pr, txn, &stale, &written, &err);
     }
-    code = code == CSVC_OK ? remove_stale(&pr, &stale, &written, &err) : code;
+    update_txn_end(txn);
     if (code != CSVC_OK) {
         project_print_error(&err);
         return CLI_FAILED;

@@ -10,12 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "files_internal.h"
 #include "console/stop.h"
 
 #include "base/banned.h"
 
-csvc_code files__failed(csvc_error *err, const char *verb, const char *path)
+csvc_code files_failed(csvc_error *err, const char *verb, const char *path)
 {
     int number = errno;
     csvc_code code = CSVC_UNAVAILABLE;
@@ -47,7 +46,7 @@ csvc_code files__failed(csvc_error *err, const char *verb, const char *path)
 csvc_code files_read(csvc_arena *a, const char *path, size_t max, csvc_bytes *ret_content,
                      csvc_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is no file, and may wait */
     struct stat st;
     csvc_code code = CSVC_OK;
     uint8_t *data;
@@ -56,10 +55,10 @@ csvc_code files_read(csvc_arena *a, const char *path, size_t max, csvc_bytes *re
     if (fd < 0) {
         return errno == ENOENT
                    ? csvc_error_set(err, CSVC_NOT_FOUND, "%s: there is no such file", path)
-                   : files__failed(err, "read", path);
+                   : files_failed(err, "read", path);
     }
     if (fstat(fd, &st) != 0) {
-        code = files__failed(err, "read", path);
+        code = files_failed(err, "read", path);
     } else if (!S_ISREG(st.st_mode)) {
         code = csvc_error_set(err, CSVC_INVALID_ARGUMENT, "%s: is not a file", path);
     } else if ((uint64_t)st.st_size > max) {
@@ -78,7 +77,7 @@ csvc_code files_read(csvc_arena *a, const char *path, size_t max, csvc_bytes *re
             continue;
         }
         if (n < 0) {
-            code = files__failed(err, "read", path);
+            code = files_failed(err, "read", path);
         }
         if (n <= 0) {
             break;
@@ -113,7 +112,7 @@ csvc_code files_list(csvc_arena *a, const char *folder, cli_list *ret_names, csv
     const struct dirent *entry;
 
     if (dir == NULL) {
-        return errno == ENOENT ? CSVC_OK : files__failed(err, "read", folder);
+        return errno == ENOENT ? CSVC_OK : files_failed(err, "read", folder);
     }
     for (entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
         if (entry->d_name[0] != '.') {
@@ -170,7 +169,39 @@ csvc_code files_compare(const char *path, csvc_bytes content, files_change *ret_
     return code;
 }
 
-csvc_code files__make_folders(csvc_arena *a, const char *path, cli_list *made, csvc_error *err)
+/* A folder with all below it; follows no links. `name` is relative to the open folder. */
+static void remove_below(int folder, const char *name)
+{
+    int fd;
+    DIR *dir;
+    const struct dirent *entry;
+
+    if (unlinkat(folder, name, 0) == 0) {
+        return;
+    }
+    fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    for (entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            remove_below(dirfd(dir), entry->d_name);
+        }
+    }
+    closedir(dir);
+    (void)unlinkat(folder, name, AT_REMOVEDIR);
+}
+
+void files_remove_all(const char *path)
+{
+    remove_below(AT_FDCWD, path);
+}
+
+csvc_code files_make_folders(csvc_arena *a, const char *path, cli_list *made, csvc_error *err)
 {
     const char *above;
     csvc_code code;
@@ -179,13 +210,12 @@ csvc_code files__make_folders(csvc_arena *a, const char *path, cli_list *made, c
         return CSVC_OK;
     }
     above = files_folder(a, path);
-    code = strcmp(above, path) != 0 ? files__make_folders(a, above, made, err) : CSVC_OK;
+    code = strcmp(above, path) != 0 ? files_make_folders(a, above, made, err) : CSVC_OK;
     if (code != CSVC_OK) {
         return code;
     }
     if (mkdir(path, 0777) != 0) {
-        return errno == EEXIST && files_is_folder(path) ? CSVC_OK
-                                                        : files__failed(err, "make", path);
+        return errno == EEXIST && files_is_folder(path) ? CSVC_OK : files_failed(err, "make", path);
     }
     if (made != NULL) {
         cli_list_add(a, made, cli_must(csvc_arena_strdup(a, path)));
@@ -193,7 +223,7 @@ csvc_code files__make_folders(csvc_arena *a, const char *path, cli_list *made, c
     return CSVC_OK;
 }
 
-csvc_code files__write_all(int fd, const char *path, csvc_bytes content, csvc_error *err)
+csvc_code files_write_all(int fd, const char *path, csvc_bytes content, csvc_error *err)
 {
     size_t len = 0;
 
@@ -201,7 +231,7 @@ csvc_code files__write_all(int fd, const char *path, csvc_bytes content, csvc_er
         ssize_t n = write(fd, content.data + len, content.len - len);
 
         if (n < 0 && errno != EINTR) {
-            return files__failed(err, "write", path);
+            return files_failed(err, "write", path);
         }
         len += n > 0 ? (size_t)n : 0;
     }
@@ -225,17 +255,17 @@ csvc_code files_write(csvc_arena *a, const char *path, csvc_bytes content, files
         }
         return code;
     }
-    code = files__make_folders(a, files_folder(a, path), NULL, err);
+    code = files_make_folders(a, files_folder(a, path), NULL, err);
     if (code != CSVC_OK) {
         return code;
     }
     temporary = cli_printf(a, "%s.new-XXXXXX", path);
     fd = mkstemp(temporary);
     if (fd < 0) {
-        return files__failed(err, "write", path);
+        return files_failed(err, "write", path);
     }
     stop_unfinished_file(temporary);
-    code = files__write_all(fd, path, content, err);
+    code = files_write_all(fd, path, content, err);
     mask = umask(0);
     (void)umask(mask);
     if (change == FILES_UPDATED && stat(path, &st) == 0) {
@@ -243,16 +273,16 @@ csvc_code files_write(csvc_arena *a, const char *path, csvc_bytes content, files
         mask = 0;
     }
     if (code == CSVC_OK && fchmod(fd, mode & ~mask) != 0) {
-        code = files__failed(err, "write", path);
+        code = files_failed(err, "write", path);
     }
     if (close(fd) != 0 && code == CSVC_OK) {
-        code = files__failed(err, "write", path);
+        code = files_failed(err, "write", path);
     }
     if (code == CSVC_OK && stop_asked()) {
         code = csvc_error_set(err, CSVC_CANCELLED, "%s: told to stop", path);
     }
     if (code == CSVC_OK && rename(temporary, path) != 0) {
-        code = files__failed(err, "write", path);
+        code = files_failed(err, "write", path);
     }
     if (code != CSVC_OK) {
         (void)unlink(temporary);

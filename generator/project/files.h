@@ -36,6 +36,19 @@ const char *files_join(csvc_arena *a, const char *folder, const char *name);
 /* "a/b" of "a/b/c"; "." when there is none. */
 const char *files_folder(csvc_arena *a, const char *path);
 
+/* From errno: `PATH: cannot VERB it: why`. */
+csvc_code files_failed(csvc_error *err, const char *verb, const char *path);
+
+/* ---- parts of writing ---- */
+
+/* Makes a folder and those above it; `made`, when not NULL, gets each that was not there. */
+csvc_code files_make_folders(csvc_arena *a, const char *path, cli_list *made, csvc_error *err);
+
+csvc_code files_write_all(int fd, const char *path, csvc_bytes content, csvc_error *err);
+
+/* A file, or a folder with all below it, as far as that is allowed; follows no links. */
+void files_remove_all(const char *path);
+
 /* ---- writing one file ---- */
 
 typedef enum files_change {

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "files_internal.h"
 #include "console/stop.h"
 
 #include "base/banned.h"
@@ -35,35 +34,6 @@ static void set_unfinished(files_tree *tree)
 {
     unfinished = tree;
     stop_unfinished(tree != NULL ? abandon : NULL, tree);
-}
-
-/* ---- removing ---- */
-
-/* A folder with all below it; follows no links. `name` is relative to the open folder. */
-static void remove_below(int folder, const char *name)
-{
-    int fd;
-    DIR *dir;
-    const struct dirent *entry;
-
-    if (unlinkat(folder, name, 0) == 0) {
-        return;
-    }
-    fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        return;
-    }
-    for (entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            remove_below(dirfd(dir), entry->d_name);
-        }
-    }
-    closedir(dir);
-    (void)unlinkat(folder, name, AT_REMOVEDIR);
 }
 
 /* ---- the tree ---- */
@@ -109,7 +79,7 @@ csvc_code files_tree_scratch(csvc_arena *a, files_tree **ret_tree, csvc_error *e
     tree->target = folder != NULL && folder[0] == '/' ? folder : "/tmp";
     tree->making = cli_printf(a, "%s/c-svc-XXXXXX", tree->target);
     if (mkdtemp(tree->making) == NULL) {
-        return files__failed(err, "write in", tree->target);
+        return files_failed(err, "write in", tree->target);
     }
     set_unfinished(tree);
     *ret_tree = tree;
@@ -130,7 +100,7 @@ csvc_code files_tree_begin(csvc_arena *a, const char *target, files_tree **ret_t
     tree->target = target;
     tree->was_there = files_exists(target);
     set_unfinished(tree);
-    code = files__make_folders(a, files_folder(a, target), &tree->made, err);
+    code = files_make_folders(a, files_folder(a, target), &tree->made, err);
     if (code != CSVC_OK) {
         files_tree_abandon(tree);
         return code;
@@ -140,7 +110,7 @@ csvc_code files_tree_begin(csvc_arena *a, const char *target, files_tree **ret_t
         cli_printf(a, "%s/.c-svc-XXXXXX", tree->was_there ? target : files_folder(a, target));
     if (mkdtemp(tree->making) == NULL) {
         tree->making = NULL;
-        code = files__failed(err, "make", target);
+        code = files_failed(err, "make", target);
         files_tree_abandon(tree);
         return code;
     }
@@ -161,17 +131,17 @@ csvc_code files_tree_add(files_tree *tree, const char *path, csvc_bytes content,
     if (stop_asked()) {
         return csvc_error_set(err, CSVC_CANCELLED, "%s: told to stop", shown);
     }
-    code = files__make_folders(tree->a, files_folder(tree->a, full), NULL, err);
+    code = files_make_folders(tree->a, files_folder(tree->a, full), NULL, err);
     if (code != CSVC_OK) {
         return code;
     }
     fd = open(full, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        return files__failed(err, "write", shown);
+        return files_failed(err, "write", shown);
     }
-    code = files__write_all(fd, shown, content, err);
+    code = files_write_all(fd, shown, content, err);
     if (close(fd) != 0 && code == CSVC_OK) {
-        code = files__failed(err, "write", shown);
+        code = files_failed(err, "write", shown);
     }
     return code;
 }
@@ -185,7 +155,7 @@ static csvc_code move_entries(files_tree *tree, csvc_error *err)
 {
     DIR *dir = opendir(tree->making);
     const struct dirent *entry;
-    csvc_code code = dir != NULL ? CSVC_OK : files__failed(err, "read", tree->making);
+    csvc_code code = dir != NULL ? CSVC_OK : files_failed(err, "read", tree->making);
 
     for (entry = code == CSVC_OK ? readdir(dir) : NULL; code == CSVC_OK && entry != NULL;
          entry = readdir(dir)) {
@@ -199,7 +169,7 @@ static csvc_code move_entries(files_tree *tree, csvc_error *err)
         if (rename(files_join(tree->a, tree->making, name),
                    cli_printf(tree->a, "%s/%s", tree->target, name)) != 0) {
             tree->moved.len--; /* what is there now is not ours */
-            code = files__failed(err, "move", name);
+            code = files_failed(err, "move", name);
         }
     }
     if (dir != NULL) {
@@ -220,7 +190,7 @@ csvc_code files_tree_commit(files_tree *tree, csvc_error *err)
             (void)rmdir(tree->making);
         }
     } else if (rename(tree->making, tree->target) != 0) {
-        code = files__failed(err, "make", tree->target);
+        code = files_failed(err, "make", tree->target);
     }
     if (code != CSVC_OK) {
         files_tree_abandon(tree);
@@ -236,10 +206,10 @@ void files_tree_abandon(files_tree *tree)
     }
     set_unfinished(NULL);
     for (size_t i = 0; i < tree->moved.len; i++) {
-        remove_below(AT_FDCWD, cli_printf(tree->a, "%s/%s", tree->target, tree->moved.items[i]));
+        files_remove_all(cli_printf(tree->a, "%s/%s", tree->target, tree->moved.items[i]));
     }
     if (tree->making != NULL) {
-        remove_below(AT_FDCWD, tree->making);
+        files_remove_all(tree->making);
     }
     for (size_t i = tree->made.len; i-- > 0;) {
         (void)rmdir(tree->made.items[i]);

@@ -8,8 +8,7 @@
 
 #include "base/banned.h"
 
-/* The nearest folder at or above this one with a c-svc.yaml: "", "../", "../../"; NULL: none. */
-static const char *find_project(csvc_arena *a)
+const char *project_find(csvc_arena *a)
 {
     const char *up = "";
     char here[4096];
@@ -28,7 +27,7 @@ static const char *find_project(csvc_arena *a)
 
 csvc_code project_open(csvc_arena *a, project *pr, pipeline *p, csvc_error *err)
 {
-    const char *up = find_project(a);
+    const char *up = project_find(a);
     const char *path;
     csvc_bytes text;
     csvc_code code;

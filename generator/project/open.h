@@ -6,6 +6,9 @@
 
 #include "project.h"
 
+/* The nearest folder at or above this one with a c-svc.yaml: "", "../", "../../"; NULL: none. */
+const char *project_find(csvc_arena *a);
+
 /* Fills project and pipeline from the c-svc.yaml here or above. */
 csvc_code project_open(csvc_arena *a, project *p, pipeline *pipeline, csvc_error *err);
 
