@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
 
@@ -128,10 +129,13 @@ e2e.run("make", "-C", project, *e2e.make_args())
 
 
 def in_flight(server, *arguments):
-    """A call that has begun; asked of the server by a second call that shows it serves."""
+    """A call that the server says it has."""
     process = subprocess.Popen([str(client), "--addr", server.address, "--timeout", "20s", *arguments], env=e2e.environment(),
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.3)
+    while '"total": 0' in urllib.request.urlopen(f"http://{server.admin}/debug/calls", timeout=20).read().decode():
+        if process.poll() is not None:
+            e2e.fail(f"the call has ended before it began: {process.communicate()}\n{server.text()}")
+        time.sleep(0.01)
     return process
 
 

@@ -334,6 +334,7 @@ static void *run_loop(void *arg)
     csvc__thread_name(name);
     csvc__gc_loop_run(&loop->loop);
     pthread_mutex_lock(&ts->lock);
+    loop->ended = true;
     ts->n_running--;
     pthread_cond_broadcast(&ts->one_less);
     pthread_mutex_unlock(&ts->lock);
@@ -511,6 +512,20 @@ static bool wait_for_threads(csvc_tserver *ts, int64_t until)
     return true;
 }
 
+/* Ends what ended threads leave behind; with the lock, which they have given back for the last
+ * time. */
+static void join_ended(csvc_tserver *ts)
+{
+    for (uint32_t i = 0; i < ts->n_loops; i++) {
+        gc_server_loop *loop = &ts->loops[i];
+
+        if (loop->ended && !loop->joined) {
+            loop->joined = true;
+            pthread_join(loop->loop.thread, NULL);
+        }
+    }
+}
+
 bool csvc__gc_server_join(csvc_tserver *ts, int64_t until)
 {
     bool first = false;
@@ -528,11 +543,7 @@ bool csvc__gc_server_join(csvc_tserver *ts, int64_t until)
     }
     pthread_mutex_lock(&ts->lock);
     ended = wait_for_threads(ts, until);
-    first = ended && !ts->joined;
-    ts->joined = ts->joined || ended;
+    join_ended(ts);
     pthread_mutex_unlock(&ts->lock);
-    for (uint32_t i = 0; first && i < ts->n_loops; i++) {
-        pthread_join(ts->loops[i].loop.thread, NULL);
-    }
     return ended;
 }

@@ -48,7 +48,8 @@ typedef struct gc_server_loop {
     struct csvc_tserver *ts;
     gc_served *spare;
     size_t n_spare;
-    bool stopping; /* posts no more requests */
+    bool stopping;      /* posts no more requests */
+    bool ended, joined; /* the thread; under the server's lock */
     csvc_task begin_task;
     csvc_task drain_task;
     csvc_task end_task;
@@ -83,7 +84,6 @@ struct csvc_tserver {
     uint32_t n_running;      /* threads */
     int64_t next_nudge;      /* 0: join was not called */
     bool ending;             /* server_join was called */
-    bool joined;
 };
 
 /* ---- served.c ---- */

@@ -122,6 +122,9 @@ int child_end(child *c)
     }
     while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) {
     }
+    if (strstr(c->err, "Sanitizer") != NULL) {
+        fprintf(stderr, "child: a sanitizer says:\n%s---\n", c->err);
+    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
