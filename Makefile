@@ -264,7 +264,8 @@ uninstall:
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libnghttp2-dev \
         libsqlite3-dev libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
 DEPS_CHECK := g++ git openssl python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
-        nghttp2-client valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx iproute2 nftables systemd
+        nghttp2-client valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx iproute2 nftables systemd \
+        podman crun docker-compose zsh fish
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
 define apt_install
@@ -287,7 +288,7 @@ deps deps-check:
 # Real clients and servers of other makers, pinned, kept in a cache folder; a folder and a tag for each way to get them.
 PEERS     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/c-svc/peers
 PEERS_PIP := grpcio==1.85.1 grpcio-tools==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 \
-             h2==4.3.0
+             h2==4.3.0 kubernetes-validate==1.37.0
 PEERS_NPM := @bufbuild/buf@1.75.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1
 PEERS_GO  := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 # the kubelet's own prober, in a module of ours
