@@ -1,6 +1,7 @@
 /* explain.c: c-svc explain: what was inferred from the protos, and why. */
 #include "cli.h"
 #include "project/open.h"
+#include "update/transaction.h"
 #include "protos.h"
 
 #include <csvc/store.h>
@@ -198,7 +199,10 @@ static int build(csvc_arena *a, const cli_args *args, pipeline *p)
         p->inference = CONFIG_INFERENCE;
         code = protos_compile(p, args->operands, args->n_operands, folders, n_folders, &err);
     } else {
-        code = project_open(a, &pr, p, &err);
+        const char *root = project_find(a);
+
+        code = root != NULL ? update_settle(a, root, &err) : CSVC_OK;
+        code = code == CSVC_OK ? project_open(a, &pr, p, &err) : code;
         code = code == CSVC_OK ? project_name_protos(&pr, &err) : code;
         code = code == CSVC_OK ? pipeline_compile(p, false, &err) : code;
     }

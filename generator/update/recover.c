@@ -120,7 +120,7 @@ csvc_code update_recover(csvc_arena *a, const char *root, const char **ret_what,
     return code;
 }
 
-csvc_code update_start(csvc_arena *a, const char *root, update_txn **ret_txn, csvc_error *err)
+csvc_code update_settle(csvc_arena *a, const char *root, csvc_error *err)
 {
     const char *what = "";
     csvc_code code = update_recover(a, root, &what, err);
@@ -128,5 +128,12 @@ csvc_code update_start(csvc_arena *a, const char *root, update_txn **ret_txn, cs
     if (code == CSVC_OK && what[0] != '\0') {
         cli_error("%s", what);
     }
+    return code;
+}
+
+csvc_code update_start(csvc_arena *a, const char *root, update_txn **ret_txn, csvc_error *err)
+{
+    csvc_code code = update_settle(a, root, err);
+
     return code == CSVC_OK ? update_txn_begin(a, root, ret_txn, err) : code;
 }

@@ -41,7 +41,10 @@ typedef struct update_txn update_txn;
  */
 csvc_code update_txn_begin(csvc_arena *a, const char *root, update_txn **ret_txn, csvc_error *err);
 
-/* Both at once, as a command that writes begins: recovers, says so, and locks. */
+/* As every command in a project begins: recovers, and says so. */
+csvc_code update_settle(csvc_arena *a, const char *root, csvc_error *err);
+
+/* As one that writes begins: locks it, too. */
 csvc_code update_start(csvc_arena *a, const char *root, update_txn **ret_txn, csvc_error *err);
 
 /* Plans a file, folders above it included. `mode` is that of a new file, less the umask; 0: 0666.

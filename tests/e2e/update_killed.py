@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""c-svc killed at every single call that changes the disk: after the next command the project is the old one or the new one, byte for
+byte. And a disk that is full at every size: refused, and nothing changed."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
+import e2e
+
+SHIM = pathlib.Path("kill_at.so").absolute()
+
+
+def state(folder):
+    """Every file, link and folder with its mode and content."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        kind = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
+        found[str(path.relative_to(folder))] = (oct(kind.st_mode), content)
+    return found
+
+
+def differ(now, other):
+    return sorted(k for k in {*now, *other} if now.get(k) != other.get(k))
+
+
+def restore(project, kept):
+    shutil.rmtree(project)
+    shutil.copytree(kept, project, symlinks=True)
+
+
+def change(project):
+    """Files of every kind come, go and change: a proto less, one more, an rpc more, a line of the user's in what is merged."""
+    proto = project / "proto/user.proto"
+    proto.write_text(proto.read_text().replace("  rpc DeleteUser", "  rpc Greet(GetUserRequest) returns (GetUserResponse);\n  rpc DeleteUser"))
+    (project / "proto/old.proto").unlink()
+    (project / "proto/more.proto").write_text('syntax = "proto3";\npackage more;\nmessage More { string a = 1; }\n')
+    config = project / "c-svc.yaml"
+    config.write_text(config.read_text().replace("proto/old.proto", "proto/more.proto"))
+
+
+def killed_everywhere(command, project, before, expected):
+    """How often it was killed; `expected`: the states that are allowed afterwards."""
+    seen = [0, 0]
+    n = 0
+    while True:
+        restore(project, before)
+        done = subprocess.run(["c-svc", *command], cwd=project, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                              env={**e2e.environment(), "LD_PRELOAD": str(SHIM), "KILL_AT": str(n)})
+        if done.returncode != -9:
+            break
+        half = (project / ".c-svc/update/journal").exists()
+        next_one = e2e.run("c-svc", "explain", cwd=project)
+        if half and "an update that was interrupted has been finished" not in next_one.stderr:
+            e2e.fail(f"killed at {n}: the next command did not say what it did:\n{next_one.stderr}")
+        now = state(project)
+        for i, wanted in enumerate(expected):
+            if now == wanted:
+                seen[i] += 1
+                break
+        else:
+            e2e.fail(f"{command} killed at {n}: neither old nor new: of old differ {differ(now, expected[0])}, of new {differ(now, expected[1])}")
+        n += 1
+    if done.returncode != 0:
+        e2e.fail(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")
+    if n < 50 or min(seen) < 5:
+        e2e.fail(f"{command}: killed only {n} times, {seen} of them old and new")
+    print(f"c-svc {' '.join(command)}: killed at each of {n} calls: {seen[0]} times the old project, {seen[1]} times the new one")
+
+
+def full_disk(command, project, before, expected):
+    """Inside a mount namespace: the disk `small` gets fuller and fuller."""
+    small = pathlib.Path("small")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", small], check=True)
+    target = small / "p"
+    page = os.sysconf("SC_PAGESIZE")
+    refused = 0
+    pages = 0
+    while True:
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(before, target, symlinks=True)
+        filler = small / "filler"
+        free = os.statvfs(small)
+        filler.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - pages * page)))
+        done = e2e.run("c-svc", *command, cwd=target, check=None)
+        if done.returncode == 0:
+            break
+        if "No space left on device" not in done.stderr or done.returncode != 1:
+            e2e.fail(f"{pages} pages free: {done.returncode}\n{done.stderr}")
+        if state(target) != expected[0]:
+            e2e.fail(f"{pages} pages free: something was changed: {differ(state(target), expected[0])}")
+        filler.unlink()
+        refused += 1
+        pages += 1
+    filler.unlink()
+    if state(target) != expected[1]:
+        e2e.fail(f"{pages} pages free: it went, but {differ(state(target), expected[1])}")
+    if refused < 5:
+        e2e.fail(f"refused only {refused} times")
+    print(f"c-svc {' '.join(command)}: a full disk was told of {refused} times, with nothing changed; {pages} free pages were enough")
+
+
+COMMANDS = [["generate"]]
+project, before = pathlib.Path("user-service"), pathlib.Path("before")
+if sys.argv[1:] != ["inside"]:
+    e2e.run("cc", "-shared", "-fPIC", "-O1", "-o", SHIM, e2e.SOURCE / "tests/e2e/support/kill_at.c")
+    pathlib.Path("user.proto").write_text(e2e.USER_PROTO.read_text())
+    pathlib.Path("old.proto").write_text('syntax = "proto3";\npackage old;\nmessage Old { string a = 1; }\n')
+    e2e.run("c-svc", "new-service", project, "--proto", "user.proto", "--proto", "old.proto")
+    change(project)
+    shutil.copytree(project, before, symlinks=True)
+for command in COMMANDS:
+    restore(project, before)
+    old = state(project)
+    e2e.run("c-svc", *command, cwd=project)
+    new = state(project)
+    if (project / ".c-svc/update").exists() or len(differ(old, new)) < 8:
+        e2e.fail(f"{command}: changed only {differ(old, new)}")
+    if sys.argv[1:] == ["inside"]:
+        full_disk(command, project, before, (old, new))
+    else:
+        killed_everywhere(command, project, before, (old, new))
+if sys.argv[1:] != ["inside"]:
+    mounts = e2e.own_mounts()
+    if mounts is None:
+        e2e.not_tried("update_killed.py: a full disk", "nobody may mount here")
+    else:
+        os.mkdir("small")
+        done = subprocess.run([*mounts, sys.executable, os.path.abspath(__file__), "inside"], check=False, timeout=300)
+        if done.returncode != 0:
+            sys.exit(1)
