@@ -186,7 +186,7 @@ $(B)/obj/embedded_templates.o: $(B)/gen/embedded_templates.c
 
 $(STAGE)/bin/protoc-gen-c-svc: $(call obj,$(PLUGIN_SRC)) $(GENERATOR_OBJ) $(STAGE)/lib/libcsvc.a
 $(STAGE)/bin/c-svc:            $(call obj,$(CLI_SRC)) $(GENERATOR_OBJ) $(STAGE)/lib/libcsvc-sqlite.a $(STAGE)/lib/libcsvc.a
-$(STAGE)/bin/c-svc:            PROGRAM_LIBS = $(call pkg,--libs,yaml-0.1 libcrypto $(PKGS_SQLITE))
+$(STAGE)/bin/c-svc:            PROGRAM_LIBS = $(call pkg,--libs,yaml-0.1 libcrypto libgit2 $(PKGS_SQLITE))
 $(PROGRAMS):
 	@mkdir -p $(@D)
 	$(say) LD $@
@@ -262,7 +262,7 @@ uninstall:
 
 # The first line is what building needs, the second what the tests use besides.
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libnghttp2-dev \
-        libsqlite3-dev libwebsockets-dev libyaml-dev libssl-dev zlib1g-dev libcmocka-dev
+        libsqlite3-dev libwebsockets-dev libyaml-dev libgit2-dev libssl-dev zlib1g-dev libcmocka-dev
 DEPS_CHECK := g++ git openssl python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
         nghttp2-client valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx iproute2 nftables systemd \
         podman crun docker-compose zsh fish
@@ -347,7 +347,7 @@ UNIT_SUPPORT := $(call obj,$(call src,tests/unit/support))
 UNIT_LIBS := $(addprefix $(STAGE)/lib/libcsvc,-grpc-core.a -nghttp2.a -sqlite.a -http.a .a)
 TEST_CFLAGS = -Igenerator -Igenerator/pb -Iruntime/std/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_GRPC) $(PKGS_NGHTTP2) $(PKGS_SQLITE))
 # asked for when something is linked, and once
-TEST_LIBS   = $(eval TEST_LIBS := $$(call pkg,--libs,cmocka $$(PKGS_GRPC) $$(PKGS_NGHTTP2) $$(PKGS_SQLITE) $$(PKGS_HTTP) $$(PKGS_BASE) yaml-0.1 jansson) -lm)$(TEST_LIBS)
+TEST_LIBS   = $(eval TEST_LIBS := $$(call pkg,--libs,cmocka $$(PKGS_GRPC) $$(PKGS_NGHTTP2) $$(PKGS_SQLITE) $$(PKGS_HTTP) $$(PKGS_BASE) yaml-0.1 libgit2 jansson) -lm)$(TEST_LIBS)
 E2E       := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 
 # The transports that tests run on: all tests on the first, on the others those that serve: unit tests that include

@@ -28,6 +28,8 @@ typedef struct cli_command {
 
 extern const cli_command cli_new_service;
 extern const cli_command cli_generate;
+extern const cli_command cli_update;
+extern const cli_command cli_diff;
 extern const cli_command cli_explain;
 extern const cli_command cli_doctor;
 

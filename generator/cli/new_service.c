@@ -362,10 +362,14 @@ static csvc_code plan(const request *r, pipeline *p, project *pr, csvc_error *er
     }
     code = compose_sources(pr, copies, n_copies, err);
     if (code == CSVC_OK && r->n_protos == 0) {
-        project_add(pr, pr->config.protos.items[0], GEN_BORN_ONCE, first_proto);
+        project_add(pr, pr->config.protos.items[0], GEN_YOURS, first_proto);
     }
     code = code == CSVC_OK ? compose_own(pr, err) : code;
-    return code == CSVC_OK ? compose_gen(pr, err) : code;
+    if (code == CSVC_OK) {
+        lock_born(pr);
+        code = compose_gen(pr, err);
+    }
+    return code;
 }
 
 /* The order a reader wants: what was asked for, what came of it, the rest. */

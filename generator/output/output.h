@@ -15,6 +15,7 @@ typedef enum gen_owner {
     GEN_MACHINE = 0,   /* ours: rewritten at every run, under gen/ or .c-svc/ */
     GEN_BORN_ONCE = 1, /* written when absent, never again */
     GEN_MERGED = 2,    /* written when absent; later merged by `c-svc update` */
+    GEN_YOURS = 3,     /* what was asked for: c-svc.yaml, the protos; never looked at again */
 } gen_owner;
 
 typedef struct gen_output {

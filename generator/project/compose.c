@@ -7,6 +7,7 @@
 #include "contract.h"
 #include "features.h"
 #include "files.h"
+#include "handlers.h"
 #include "lock.h"
 #include "migrations.h"
 #include "names/names.h"
@@ -47,13 +48,13 @@ csvc_code compose_sources(project *p, const protoc_file *copies, size_t n_copies
                  p->config.storage == CONFIG_NONE ? "              " : "            ");
     gen_set_text(a, scope, "features", cli_list_join(a, &p->config.features, ", "));
     gen_set_text(a, scope, "templates", p->config.templates != NULL ? p->config.templates : "");
-    code = add_own(p, CONFIG_FILE, GEN_BORN_ONCE, scope, err);
+    code = add_own(p, CONFIG_FILE, GEN_YOURS, scope, err);
     for (size_t i = 0; code == CSVC_OK && i < n_copies; i++) {
         csvc_bytes content;
 
         code = files_read(a, copies[i].path, PROJECT_MAX_FILE, &content, err);
         if (code == CSVC_OK) {
-            project_add(p, copies[i].name, GEN_BORN_ONCE, content);
+            project_add(p, copies[i].name, GEN_YOURS, content);
         }
     }
     return code;
@@ -109,19 +110,11 @@ static csvc_code plan_handlers(project *p, csvc_error *err)
     return code;
 }
 
-/* A merged file, and its base: what a later c-svc merges from. */
 static csvc_code add_merged(project *p, const char *path, const char *template,
                             const gen_value *scope, csvc_error *err)
 {
-    csvc_bytes content;
-    csvc_code code = project_render(p, path, GEN_MERGED,
-                                    cli_printf(p->a, "project/%s.tmpl", template), scope, err);
-
-    code = code == CSVC_OK ? project_read(p, path, &content, err) : code;
-    if (code == CSVC_OK) {
-        project_add(p, cli_printf(p->a, ".c-svc/base/%s", path), GEN_MACHINE, content);
-    }
-    return code;
+    return project_render(p, path, GEN_MERGED, cli_printf(p->a, "project/%s.tmpl", template), scope,
+                          err);
 }
 
 static csvc_code plan_features(project *p, const gen_value *scope, csvc_error *err)
@@ -275,7 +268,7 @@ static csvc_code plan_project_mk(project *p, csvc_error *err)
 csvc_code compose_gen(project *p, csvc_error *err)
 {
     gen_value *scope;
-    csvc_bytes lock;
+    csvc_bytes text;
     csvc_code code;
 
     check_names(p);
@@ -283,7 +276,8 @@ csvc_code compose_gen(project *p, csvc_error *err)
     if (p->pipeline->diag.n_errors > 0) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "names that are taken");
     }
-    code = plan_sets(p, err);
+    code = handlers_find(p, err);
+    code = code == CSVC_OK ? plan_sets(p, err) : code;
     scope = project_scope(p);
     code = code == CSVC_OK ? add_gen(p, "services.h", scope, err) : code;
     code = code == CSVC_OK ? add_gen(p, "services.c", scope, err) : code;
@@ -301,10 +295,10 @@ csvc_code compose_gen(project *p, csvc_error *err)
         code = plan_project_mk(p, err);
     }
     if (code == CSVC_OK) {
-        code = lock_text(p, &lock, err);
+        code = lock_text(p, &text, err);
     }
     if (code == CSVC_OK) {
-        project_add(p, ".c-svc/lock.json", GEN_MACHINE, lock);
+        project_add(p, LOCK_FILE, GEN_MACHINE, text);
     }
     return code;
 }

@@ -14,10 +14,11 @@
  * the project and path on disk. */
 csvc_code compose_sources(project *p, const protoc_file *copies, size_t n_copies, csvc_error *err);
 
-/* Handlers, migrations, tests, main.c, Makefile, README.md... and their recorded bases. */
+/* Handlers, migrations, tests, main.c, Makefile, README.md... */
 csvc_code compose_own(project *p, csvc_error *err);
 
-/* gen/ and .c-svc/lock.json; after the two above, when they are wanted. */
+/* gen/ and .c-svc/lock.json; after the two above, when they are wanted, and after p->lock is what
+ * is to be recorded. */
 csvc_code compose_gen(project *p, csvc_error *err);
 
 #endif /* PROJECT_COMPOSE_H */

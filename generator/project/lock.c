@@ -1,203 +1,406 @@
-/*
- * lock.c: .c-svc/lock.json: which c-svc wrote gen/, from what, and what it wrote.
- *
- *     {
- *       "c-svc": "0.1.0",
- *       "inference": 1,
- *       "inputs": {"c-svc.yaml": "SHA-256", ...},
- *       "generated": {"gen/user.csvc.c": "SHA-256", ...}
- *     }
- *
- * Sorted, so that two people's runs give the same bytes. JSON is YAML, so libyaml reads it.
- */
+/* lock.c: reads .c-svc/lock.json, and believes nothing of it. JSON is YAML, so libyaml reads it. */
 #include "lock.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
-#include "base/buffer.h"
+#include "base/arena.h"
+#include "config.h"
 #include "files.h"
 #include "sha256.h"
 
 #include "base/banned.h"
 
-#define LOCK_FILE ".c-svc/lock.json"
+enum {
+    MAX_BYTES = 32 << 20
+};
 
-static csvc_code hash_of(project *p, const char *path, char ret_hex[SHA256_HEX], csvc_error *err)
-{
-    csvc_bytes content;
-    csvc_code code = project_read(p, path, &content, err);
+static const char *const owners[] = {"machine", "born-once", "merged", "yours"};
+static const char *const states[] = {"there", "deleted", "conflict", "foreign"};
 
-    if (code == CSVC_OK) {
-        sha256_hex(content, ret_hex);
-    }
-    return code;
-}
-
-csvc_code lock_sum(project *p, const char **ret_hex, csvc_error *err)
-{
-    char hex[SHA256_HEX];
-    csvc__buffer lines;
-    csvc_code code = CSVC_OK;
-
-    csvc__buffer_init(&lines, 16 << 20);
-    for (size_t i = 0; code == CSVC_OK && i < p->inputs.len; i++) {
-        code = hash_of(p, p->inputs.items[i], hex, err);
-        csvc__buffer_printf(&lines, "%s  %s\n", hex, p->inputs.items[i]);
-    }
-    if (code == CSVC_OK && !csvc__buffer_ok(&lines)) {
-        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
-    }
-    if (code == CSVC_OK) {
-        sha256_hex((csvc_bytes){.len = lines.len, .data = (const uint8_t *)lines.data}, hex);
-        *ret_hex = cli_must(csvc_arena_strdup(p->a, hex));
-    }
-    csvc__buffer_release(&lines);
-    return code;
-}
-
-/* ---- reading ---- */
-
-typedef struct lock {
-    bool there;
+typedef struct reader {
+    csvc_arena *a;
+    const char *path;
     yaml_document_t document;
-} lock;
+    lock lock;
+    csvc_error *err;
+} reader;
 
-/* A lock that is not there or cannot be read is none: it is ours, and only makes things quicker to
- * tell. */
-static void lock_open(project *p, lock *l)
+const char *lock_owner_name(gen_owner owner)
 {
-    csvc_error err = {CSVC_ERROR_INIT};
-    yaml_parser_t parser;
-    csvc_bytes text;
+    return owners[owner];
+}
 
-    l->there = false;
-    if (p->root == NULL ||
-        files_read(p->a, files_join(p->a, p->root, LOCK_FILE), PROJECT_MAX_FILE, &text, &err) !=
-            CSVC_OK ||
-        !yaml_parser_initialize(&parser)) {
+const char *lock_state_name(lock_state state)
+{
+    return states[state];
+}
+
+/* ---- records ---- */
+
+static int by_path(const void *key, const void *record)
+{
+    return strcmp(key, ((const lock_record *)record)->path);
+}
+
+lock_record *lock_find(const lock *l, const char *path)
+{
+    return l->n_files > 0 ? bsearch(path, l->files, l->n_files, sizeof(*l->files), by_path) : NULL;
+}
+
+void lock_put(csvc_arena *a, lock *l, lock_record record)
+{
+    lock_record *old = lock_find(l, record.path);
+    size_t at = 0;
+
+    if (old != NULL) {
+        *old = record;
         return;
     }
-    yaml_parser_set_input_string(&parser, text.data, text.len);
-    l->there = yaml_parser_load(&parser, &l->document) != 0;
-    yaml_parser_delete(&parser);
+    if (l->n_files == l->max_files) {
+        size_t max = l->max_files > 0 ? 2 * l->max_files : 64;
+
+        l->files = cli_must(csvc__arena_resize(a, l->files, l->max_files * sizeof(*l->files),
+                                               max * sizeof(*l->files)));
+        l->max_files = max;
+    }
+    for (at = l->n_files; at > 0 && strcmp(l->files[at - 1].path, record.path) > 0; at--) {
+        l->files[at] = l->files[at - 1];
+    }
+    l->files[at] = record;
+    l->n_files++;
 }
 
-static void lock_close(lock *l)
+void lock_drop(lock *l, const char *path)
 {
-    if (l->there) {
-        yaml_document_delete(&l->document);
+    lock_record *record = lock_find(l, path);
+
+    if (record != NULL) {
+        size_t after = (size_t)(l->files + l->n_files - record - 1);
+
+        memmove(record, record + 1, after * sizeof(*record));
+        l->n_files--;
     }
 }
 
-/* The member `name` of a mapping; NULL when there is none. */
-static yaml_node_t *member(lock *l, const yaml_node_t *node, const char *name)
+const char *lock_generated(const lock *l, const char *path)
 {
-    if (node == NULL || node->type != YAML_MAPPING_NODE) {
-        return NULL;
-    }
-    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *key = yaml_document_get_node(&l->document, pair->key);
-
-        if (key != NULL && key->type == YAML_SCALAR_NODE &&
-            strcmp((const char *)key->data.scalar.value, name) == 0) {
-            return yaml_document_get_node(&l->document, pair->value);
+    for (size_t i = 0; i < l->n_generated; i++) {
+        if (strcmp(l->generated[i].path, path) == 0) {
+            return l->generated[i].hash;
         }
     }
     return NULL;
 }
 
-static const char *text_of(const yaml_node_t *node)
+/* ---- versions ---- */
+
+/* The next number of a version; false at its end, and where there is none. */
+static bool next_number(const char **at, unsigned long *ret_number)
 {
-    return node != NULL && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value
-                                                          : "";
+    char *end = NULL;
+
+    if (**at < '0' || **at > '9') {
+        return false;
+    }
+    *ret_number = strtoul(*at, &end, 10);
+    *at = *end == '.' ? end + 1 : end;
+    return true;
 }
 
-static yaml_node_t *section(lock *l, const char *name)
+static bool is_version(const char *text)
 {
-    return l->there ? member(l, yaml_document_get_root_node(&l->document), name) : NULL;
-}
+    unsigned long number;
 
-csvc_code lock_stale(project *p, cli_list *ret_paths, csvc_error *err)
-{
-    csvc_code code = CSVC_OK;
-    const yaml_node_t *made;
-    lock l;
-
-    lock_open(p, &l);
-    made = section(&l, "generated");
-    for (const yaml_node_pair_t *pair = made != NULL && made->type == YAML_MAPPING_NODE
-                                            ? made->data.mapping.pairs.start
-                                            : NULL;
-         pair != NULL && pair < made->data.mapping.pairs.top && code == CSVC_OK; pair++) {
-        const char *path = text_of(yaml_document_get_node(&l.document, pair->key));
-        const char *hash = text_of(yaml_document_get_node(&l.document, pair->value));
-        bool planned = false;
-        char hex[SHA256_HEX];
-
-        for (size_t i = 0; i < p->plan.n_outputs && !planned; i++) {
-            planned = strcmp(p->plan.outputs[i].path, path) == 0;
-        }
-        if (planned || strncmp(path, "gen/", 4) != 0 || strstr(path, "..") != NULL ||
-            !project_has(p, path)) {
-            continue;
-        }
-        code = hash_of(p, path, hex, err);
-        if (code == CSVC_OK && strcmp(hex, hash) == 0) {
-            cli_list_add(p->a, ret_paths, cli_must(csvc_arena_strdup(p->a, path)));
+    for (int i = 0; i < 3; i++) {
+        if (!next_number(&text, &number)) {
+            return false;
         }
     }
-    lock_close(&l);
+    return *text == '\0' || *text == '-' || *text == '+';
+}
+
+bool lock_is_later(const char *a, const char *b)
+{
+    unsigned long of_a = 0;
+    unsigned long of_b = 0;
+
+    for (int i = 0; i < 3; i++) {
+        if (!next_number(&a, &of_a) || !next_number(&b, &of_b)) {
+            return false;
+        }
+        if (of_a != of_b) {
+            return of_b > of_a;
+        }
+    }
+    return *a == '-' && *b != '-'; /* 0.2.0-rc1, 0.2.0 */
+}
+
+/* ---- reading ---- */
+
+static csvc_code damaged(const reader *r, yaml_mark_t mark, const char *format, ...)
+    CSVC_PRINTF(3, 4);
+static csvc_code damaged(const reader *r, yaml_mark_t mark, const char *format, ...)
+{
+    char text[300];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return csvc_error_set(r->err, CSVC_DATA_LOSS,
+                          "%s:%zu:%zu: error: %s; bring the file back (git checkout), or let "
+                          "`c-svc update --rebase-from-current` make a new one",
+                          r->path, mark.line + 1, mark.column + 1, text);
+}
+
+static const char *text_of(const reader *r, const yaml_node_t *node)
+{
+    const char *text = node != NULL && node->type == YAML_SCALAR_NODE
+                           ? (const char *)node->data.scalar.value
+                           : NULL;
+
+    return text != NULL && strlen(text) == node->data.scalar.length
+               ? cli_must(csvc_arena_strdup(r->a, text))
+               : NULL;
+}
+
+/* The member `name` of a mapping; NULL when there is none. */
+static yaml_node_t *member(reader *r, const yaml_node_t *node, const char *name)
+{
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(&r->document, pair->key);
+
+        if (key != NULL && key->type == YAML_SCALAR_NODE &&
+            strcmp((const char *)key->data.scalar.value, name) == 0) {
+            return yaml_document_get_node(&r->document, pair->value);
+        }
+    }
+    return NULL;
+}
+
+static bool is_hash(const char *text)
+{
+    return text != NULL && strlen(text) == SHA256_HEX - 1 &&
+           strspn(text, "0123456789abcdef") == SHA256_HEX - 1;
+}
+
+/* Within the project, and not where a file of ours is meant to be found by its name. */
+static bool is_path(const char *path)
+{
+    if (path == NULL || path[0] == '\0' || path[0] == '/') {
+        return false;
+    }
+    for (const char *part = path; part != NULL;) {
+        size_t len = strcspn(part, "/");
+
+        if (len == 0 || (len == 1 && part[0] == '.') ||
+            (len == 2 && part[0] == '.' && part[1] == '.')) {
+            return false;
+        }
+        part = part[len] == '/' ? part + len + 1 : NULL;
+    }
+    return strncmp(path, ".c-svc/", 7) != 0 && strncmp(path, ".git/", 5) != 0;
+}
+
+static bool index_of(const char *text, const char *const *names, size_t n, size_t *ret_index)
+{
+    for (size_t i = 0; text != NULL && i < n; i++) {
+        if (strcmp(names[i], text) == 0) {
+            *ret_index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static csvc_code read_file(reader *r, const yaml_node_t *key, const yaml_node_t *value)
+{
+    lock_record record = {.path = text_of(r, key), .hash = ""};
+    const yaml_node_t *at;
+    const yaml_node_t *state;
+    const yaml_node_t *hash;
+    size_t index = 0;
+
+    if (!is_path(record.path) || value == NULL || value->type != YAML_MAPPING_NODE) {
+        return damaged(r, key != NULL ? key->start_mark : (yaml_mark_t){0},
+                       "\"files\" does not name a file of the project here");
+    }
+    if (!index_of(text_of(r, member(r, value, "owner")), owners, 3, &index)) {
+        return damaged(r, value->start_mark, "the \"owner\" of %s is none", record.path);
+    }
+    record.owner = (gen_owner)index;
+    hash = member(r, value, "hash");
+    if (hash != NULL) {
+        record.hash = text_of(r, hash);
+        if (!is_hash(record.hash)) {
+            return damaged(r, hash->start_mark, "the \"hash\" of %s is none", record.path);
+        }
+    }
+    state = member(r, value, "state");
+    if (state != NULL) {
+        if (!index_of(text_of(r, state), states, 4, &index)) {
+            return damaged(r, state->start_mark, "the \"state\" of %s is none", record.path);
+        }
+        record.state = (lock_state)index;
+    }
+    at = member(r, value, "at");
+    if (at != NULL) {
+        record.at = text_of(r, at);
+        if (!is_path(record.at)) {
+            return damaged(r, at->start_mark, "\"at\" of %s is no file of the project",
+                           record.path);
+        }
+    }
+    if (lock_find(&r->lock, record.path) != NULL) {
+        return damaged(r, key->start_mark, "%s is there twice", record.path);
+    }
+    lock_put(r->a, &r->lock, record);
+    return CSVC_OK;
+}
+
+static csvc_code read_files(reader *r, const yaml_node_t *files)
+{
+    csvc_code code = CSVC_OK;
+
+    if (files == NULL || files->type != YAML_MAPPING_NODE) {
+        return damaged(r, files != NULL ? files->start_mark : (yaml_mark_t){0},
+                       "\"files\" is not what it was");
+    }
+    for (const yaml_node_pair_t *pair = files->data.mapping.pairs.start;
+         code == CSVC_OK && pair < files->data.mapping.pairs.top; pair++) {
+        if (r->lock.n_files >= LOCK_MAX_FILES) {
+            return damaged(r, files->start_mark, "\"files\" are more than %d", LOCK_MAX_FILES);
+        }
+        code = read_file(r, yaml_document_get_node(&r->document, pair->key),
+                         yaml_document_get_node(&r->document, pair->value));
+    }
     return code;
 }
 
-/* ---- writing ---- */
-
-static void put_pair(csvc__buffer *b, const char *key, const char *value, bool first)
+static csvc_code read_generated(reader *r, const yaml_node_t *made)
 {
-    csvc__buffer_puts(b, first ? "\n    " : ",\n    ");
-    csvc__buffer_json(b, key, strlen(key));
-    csvc__buffer_puts(b, ": ");
-    csvc__buffer_json(b, value, strlen(value));
+    size_t n;
+
+    if (made == NULL || made->type != YAML_MAPPING_NODE) {
+        return damaged(r, made != NULL ? made->start_mark : (yaml_mark_t){0},
+                       "\"generated\" is not what it was");
+    }
+    n = (size_t)(made->data.mapping.pairs.top - made->data.mapping.pairs.start);
+    r->lock.generated = cli_must(csvc_arena_calloc(r->a, n + 1, sizeof(lock_hash)));
+    for (const yaml_node_pair_t *pair = made->data.mapping.pairs.start;
+         pair < made->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(&r->document, pair->key);
+        const char *path = text_of(r, key);
+        const char *hash = text_of(r, yaml_document_get_node(&r->document, pair->value));
+
+        if (!is_path(path) || strncmp(path, "gen/", 4) != 0 || !is_hash(hash)) {
+            return damaged(r, key->start_mark, "\"generated\" does not name a file of gen/ here");
+        }
+        r->lock.generated[r->lock.n_generated++] = (lock_hash){.path = path, .hash = hash};
+    }
+    return CSVC_OK;
 }
 
-csvc_code lock_text(project *p, csvc_bytes *ret_text, csvc_error *err)
+static csvc_code newer(const reader *r, const char *version)
 {
-    cli_list made = {0};
-    char hex[SHA256_HEX];
-    csvc_code code = CSVC_OK;
-    csvc__buffer b;
+    return csvc_error_set(r->err, CSVC_FAILED_PRECONDITION,
+                          "%s: error: c-svc %s has been here, and this is %s; get c-svc %s or a "
+                          "later one (nothing was changed)",
+                          r->path, version, CSVC_VERSION, version);
+}
 
-    csvc__buffer_init(&b, PROJECT_MAX_FILE);
-    csvc__buffer_printf(&b,
-                        "{\n  \"c-svc\": \"%s\",\n  \"inference\": %u,\n"
-                        "  \"inputs\": {",
-                        CSVC_VERSION, (unsigned)p->config.inference);
-    for (size_t i = 0; code == CSVC_OK && i < p->inputs.len; i++) {
-        code = hash_of(p, p->inputs.items[i], hex, err);
-        put_pair(&b, p->inputs.items[i], hex, i == 0);
+static csvc_code read_root(reader *r, const yaml_node_t *root)
+{
+    const yaml_node_t *format;
+    const yaml_node_t *version;
+    csvc_code code;
+
+    if (root == NULL || root->type != YAML_MAPPING_NODE) {
+        return damaged(r, (yaml_mark_t){0}, "there is nothing in it");
     }
-    csvc__buffer_puts(&b, "\n  },\n  \"generated\": {");
-    for (size_t i = 0; i < p->plan.n_outputs; i++) {
-        if (strncmp(p->plan.outputs[i].path, "gen/", 4) == 0) {
-            cli_list_add(p->a, &made, p->plan.outputs[i].path);
+    version = member(r, root, "c-svc");
+    r->lock.version = text_of(r, version);
+    if (r->lock.version == NULL || !is_version(r->lock.version)) {
+        return damaged(r, version != NULL ? version->start_mark : root->start_mark,
+                       "it does not say which c-svc wrote it");
+    }
+    if (lock_is_later(CSVC_VERSION, r->lock.version)) {
+        return newer(r, r->lock.version);
+    }
+    format = member(r, root, "format");
+    r->lock.format = 1;
+    if (format != NULL) {
+        const char *number = text_of(r, format);
+        char *end = NULL;
+
+        r->lock.format = number != NULL ? (unsigned)strtoul(number, &end, 10) : 0;
+        if (r->lock.format == 0 || *end != '\0') {
+            return damaged(r, format->start_mark, "\"format\" is to be a number");
+        }
+        if (r->lock.format > LOCK_FORMAT) {
+            return newer(r, cli_printf(r->a, "%s (format %u)", r->lock.version, r->lock.format));
         }
     }
-    cli_list_sort(&made);
-    for (size_t i = 0; code == CSVC_OK && i < made.len; i++) {
-        code = hash_of(p, made.items[i], hex, err);
-        put_pair(&b, made.items[i], hex, i == 0);
+    code = read_generated(r, member(r, root, "generated"));
+    if (code == CSVC_OK && r->lock.format > 1) {
+        code = read_files(r, member(r, root, "files"));
     }
-    csvc__buffer_puts(&b, "\n  }\n}\n");
-    if (code == CSVC_OK && !csvc__buffer_ok(&b)) {
-        code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
+    return code;
+}
+
+csvc_code lock_parse(csvc_arena *a, const char *path, csvc_bytes text, lock *ret_lock,
+                     csvc_error *err)
+{
+    reader r = {.a = a, .path = path, .err = err};
+    yaml_parser_t parser;
+    csvc_code code;
+
+    if (text.len >= 7 && strstr((const char *)text.data, "<<<<<<< ") != NULL) {
+        return damaged(&r, (yaml_mark_t){0},
+                       "there are git's conflict markers in it: take either side's file");
     }
+    if (!yaml_parser_initialize(&parser)) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "%s: out of memory", path);
+    }
+    yaml_parser_set_input_string(&parser, text.data, text.len);
+    if (!yaml_parser_load(&parser, &r.document)) {
+        yaml_mark_t mark = parser.problem_mark;
+
+        code = damaged(&r, mark, "it is cut short or damaged (%s)",
+                       parser.problem != NULL ? parser.problem : "no JSON");
+        yaml_parser_delete(&parser);
+        return code;
+    }
+    code = read_root(&r, yaml_document_get_root_node(&r.document));
+    yaml_document_delete(&r.document);
+    yaml_parser_delete(&parser);
     if (code == CSVC_OK) {
-        *ret_text =
-            (csvc_bytes){.len = b.len, .data = cli_must(csvc_arena_strndup(p->a, b.data, b.len))};
+        *ret_lock = r.lock;
     }
-    csvc__buffer_release(&b);
     return code;
+}
+
+csvc_code lock_read(csvc_arena *a, const char *root, lock *ret_lock, csvc_error *err)
+{
+    const char *path = files_join(a, root, LOCK_FILE);
+    csvc_error failure = {CSVC_ERROR_INIT};
+    csvc_bytes text;
+    csvc_code code = files_read(a, path, MAX_BYTES, &text, &failure);
+
+    if (code == CSVC_NOT_FOUND) {
+        return csvc_error_set(err, code,
+                              "%s: error: it is not there; bring it back (git checkout), or let "
+                              "`c-svc update --rebase-from-current` make a new one",
+                              path);
+    }
+    if (code != CSVC_OK) {
+        if (err != NULL) {
+            *err = failure;
+        }
+        return code;
+    }
+    return lock_parse(a, path, text, ret_lock, err);
 }

@@ -60,6 +60,29 @@ bool project_has(project *p, const char *path)
            (p->root != NULL && files_exists(files_join(p->a, p->root, path)));
 }
 
+const char *project_place(project *p, const char *path)
+{
+    return project_has(p, path) ? path : project_moved_to(p, path);
+}
+
+const char *project_moved_to(const project *p, const char *path)
+{
+    for (size_t i = 0; i < p->moved.len; i++) {
+        if (strcmp(p->moved.items[i], path) == 0) {
+            return p->moved_to.items[i];
+        }
+    }
+    return NULL;
+}
+
+void project_moved(project *p, const char *path, const char *at)
+{
+    if (project_place(p, path) == NULL) {
+        cli_list_add(p->a, &p->moved, path);
+        cli_list_add(p->a, &p->moved_to, at);
+    }
+}
+
 csvc_code project_read(project *p, const char *path, csvc_bytes *ret_content, csvc_error *err)
 {
     const gen_output *output = find_output(p, path);

@@ -5,6 +5,7 @@
 #define PROJECT_H
 
 #include "config.h"
+#include "lock.h"
 #include "output/output.h"
 #include "pipeline.h"
 #include "schema/schema.h"
@@ -14,10 +15,12 @@ typedef struct project {
     config config;
     pipeline *pipeline;
     const char *root; /* its folder; NULL: not on disk yet, all there is stands in the plan */
-    gen_templates templates; /* config.templates, where it lies */
-    gen_plan plan;           /* what project_plan_... came to, rendered */
-    cli_list inputs;         /* paths of what gen/ is made from */
-    bool records_protos;     /* the protos of now are what later ones are compared with */
+    gen_templates templates;  /* config.templates, where it lies */
+    gen_plan plan;            /* what project_plan_... came to, rendered */
+    cli_list inputs;          /* paths of what gen/ is made from */
+    lock lock;                /* what was recorded, and will be */
+    cli_list moved, moved_to; /* files that do not lie where c-svc would put them */
+    bool records_protos;      /* the protos of now are what later ones are compared with */
 
     /* Of tables (steps.h). */
     schema_answers answers; /* what the command line says of columns that are gone */
@@ -46,6 +49,11 @@ csvc_code project_render(project *p, const char *path, gen_owner owner, const ch
 /* A file of the project: out of the plan or from its folder. NULL data when there is none. */
 csvc_code project_read(project *p, const char *path, csvc_bytes *ret_content, csvc_error *err);
 bool project_has(project *p, const char *path);
+
+/* Where a file lies that c-svc calls so: there, or where the user moved it; NULL: nowhere. */
+const char *project_place(project *p, const char *path);
+const char *project_moved_to(const project *p, const char *path);
+void project_moved(project *p, const char *path, const char *at);
 
 /* The protos that belong to the project, imported ones too, as `path in the project`. */
 void project_protos(project *p, cli_list *ret_paths);

@@ -77,7 +77,8 @@ static gen_value *scope_of_service(project *p, const gen_service *service)
 
         takes_streams = takes_streams || (rpc->kind & CSVC_RPC_CLIENT_STREAM) != 0;
         gen_push(a, handlers, value);
-        gen_push(a, project_has(p, project_handler_path(a, rpc)) ? present : missing, value);
+        gen_push(a, project_place(p, project_handler_path(a, rpc)) != NULL ? present : missing,
+                 value);
     }
     set_registration(a, scope, service->prefix);
     gen_set_truth(a, scope, "takes_streams", takes_streams);
@@ -173,7 +174,13 @@ static void set_born(project *p, gen_value *scope, const char *present_name,
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
                 const char *path = path_of(p->a, rpc);
 
-                cli_list_add(p->a, project_has(p, path) ? &present : &missing, path);
+                const char *at = project_place(p, path);
+
+                if (at == NULL) {
+                    cli_list_add(p->a, &missing, path);
+                } else if (!cli_list_has(&present, at)) { /* several may lie in one */
+                    cli_list_add(p->a, &present, at);
+                }
             }
         }
     }

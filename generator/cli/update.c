@@ -1,0 +1,141 @@
+/* update.c: c-svc update: the project as it is asked for today, and every edit kept. */
+#include "cli.h"
+#include "project/files.h"
+#include "update/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+typedef struct request {
+    bool dry_run, check, every, json;
+} request;
+
+static int read_request(csvc_arena *a, const cli_args *args, request *r, update *u)
+{
+    const char *output = cli_args_option(args, "output", 0);
+    const char *const *restore;
+    size_t n = cli_args_options(a, args, "restore", &restore);
+
+    r->dry_run = cli_args_option(args, "dry-run", 0) != NULL;
+    r->check = cli_args_option(args, "check", 0) != NULL;
+    r->every = cli_args_option(args, "verbose", 0) != NULL;
+    r->json = output != NULL && strcmp(output, "json") == 0;
+    u->how.prune = cli_args_option(args, "prune", 0) != NULL;
+    u->how.rebase = cli_args_option(args, "rebase-from-current", 0) != NULL;
+    for (size_t i = 0; i < n; i++) {
+        const char *path = restore[i];
+
+        while (strncmp(path, "./", 2) == 0) {
+            path += 2;
+        }
+        cli_list_add(a, &u->restore, path);
+    }
+    if (output != NULL && !r->json && strcmp(output, "text") != 0) {
+        return cli_usage(args->command, "--output is text or json, not '%s'", output);
+    }
+    return CLI_OK;
+}
+
+static void tell(const update *u, const request *r)
+{
+    const update_report how = {.every = r->every, .dry_run = r->dry_run || r->check, .width = 8};
+
+    if (r->json) {
+        update_print_json(u, &how);
+        return;
+    }
+    update_print_files(u, &how);
+    for (size_t i = 0; i < u->notes.len; i++) {
+        printf("%s\n", u->notes.items[i]);
+    }
+    update_print_summary(u, &how);
+}
+
+static int run_update(csvc_arena *a, const cli_args *args)
+{
+    csvc_error err = {CSVC_ERROR_INIT};
+    request r = {0};
+    update u = {0};
+    bool looking;
+    csvc_code code;
+    int rc = read_request(a, args, &r, &u);
+
+    if (rc != CLI_OK) {
+        return rc;
+    }
+    looking = r.dry_run || r.check;
+    code = update_open(a, looking, &u, &err);
+    code = code == CSVC_OK ? update_plan(&u, &err) : code;
+    if (code == CSVC_OK) {
+        pipeline_print_problems(&u.pipeline);
+    }
+    if (code == CSVC_OK && !looking && u.changes > 0) {
+        update_warn_of_git(&u);
+        code = update_commit(&u, &err);
+    }
+    update_close(&u);
+    if (code != CSVC_OK) {
+        project_print_error(&err);
+        return r.check ? CLI_USAGE : CLI_FAILED;
+    }
+    tell(&u, &r);
+    if (u.counts[UPDATE_CONFLICT] > 0) {
+        cli_error(
+            "where you and c-svc changed the same lines, take either side or both, and remove "
+            "the markers");
+        return CLI_FAILED;
+    }
+    return r.check && u.changes > 0 ? CLI_FAILED : CLI_OK;
+}
+
+static const cli_option options[] = {
+    {.name = "dry-run"},
+    {.name = "check"},
+    {.name = "verbose"},
+    {.name = "prune"},
+    {.name = "restore", .value = "FILE", .many = true},
+    {.name = "rebase-from-current"},
+    {.name = "output", .value = "text|json"},
+    {0},
+};
+
+const cli_command cli_update = {
+    .name = "update",
+    .operands = "",
+    .summary = "brings the whole project up to date, and keeps what you changed",
+    .text =
+        "In a project or below it: makes it what this c-svc would make of its protos and its\n"
+        "c-svc.yaml today. What you wrote stays:\n"
+        "\n"
+        "  gen/                         is written anew\n"
+        "  handlers, tests, migrations  are yours once they are there; new ones are added\n"
+        "  Makefile, main.c, README...  are merged: your changes and c-svc's, as git does\n"
+        "\n"
+        "A file that you deleted stays away, one that you moved is found again. Where both\n"
+        "changed the same lines, the file gets git's markers, everything else is updated, and\n"
+        "the exit code is 1. All is written, or nothing.\n"
+        "\n"
+        "  --dry-run        says what would be done, and does nothing (c-svc diff: line by line)\n"
+        "  --check          the same for scripts: 0 when nothing is to be done, 1 when something\n"
+        "                   is, 2 when that cannot be told\n"
+        "  --verbose        a line for every file\n"
+        "  --restore FILE   brings back a file that was deleted; again for more\n"
+        "  --prune          removes handlers and other files that nothing asks for any more, when\n"
+        "                   they are as c-svc wrote them; the others are listed\n"
+        "  --output text|json\n"
+        "                   for people or for programs\n"
+        "  --rebase-from-current\n"
+        "                   when .c-svc/ is damaged: makes its records anew, takes your files as\n"
+        "                   they are\n"
+        "\n"
+        "  create     there is a new file          update     as you had it, and ours is newer\n"
+        "  merge      yours and ours together      conflict   both changed the same lines\n"
+        "  moved      found where you put it       deleted    by you; stays away\n"
+        "  stale      nothing asks for it          remove     ours, and no longer made\n"
+        "  kept       yours                        identical  as it would be written\n",
+    .options = options,
+    .run = run_update,
+};

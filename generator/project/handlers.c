@@ -1,0 +1,147 @@
+/* handlers.c: handlers that do not lie where c-svc would put them. */
+#include "handlers.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "files.h"
+
+#include "base/banned.h"
+
+enum {
+    MAX_SOURCE = 4 << 20, /* nobody's handler is longer */
+    MAX_SOURCES = 10000,
+    MAX_DEPTH = 8
+};
+
+typedef struct sources {
+    bool read;
+    cli_list paths;
+    cli_list texts;
+} sources;
+
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+/* Behind blanks and comments. */
+static const char *skip_blanks(const char *c)
+{
+    for (;;) {
+        if (isspace((unsigned char)*c)) {
+            c++;
+        } else if (c[0] == '/' && c[1] == '*') {
+            const char *end = strstr(c + 2, "*/");
+
+            c = end != NULL ? end + 2 : c + strlen(c);
+        } else if (c[0] == '/' && c[1] == '/') {
+            c += strcspn(c, "\n");
+        } else {
+            return c;
+        }
+    }
+}
+
+/* Behind the bracket that closes the one here; NULL when none does. */
+static const char *behind_brackets(const char *c)
+{
+    int depth = 0;
+
+    for (; *c != '\0'; c++) {
+        depth += *c == '(' ? 1 : *c == ')' ? -1 : 0;
+        if (depth == 0) {
+            return c + 1;
+        }
+    }
+    return NULL;
+}
+
+bool handlers_defines(const char *source, const char *function)
+{
+    size_t len = strlen(function);
+
+    for (const char *c = strstr(source, function); c != NULL; c = strstr(c + len, function)) {
+        const char *next = skip_blanks(c + len);
+
+        if (*next != '(' || is_word(c[len]) || (c > source && is_word(c[-1]))) {
+            continue;
+        }
+        next = behind_brackets(next);
+        if (next != NULL && *skip_blanks(next) == '{') {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *handlers_function(csvc_arena *a, const gen_rpc *rpc)
+{
+    return cli_printf(a, "%s_%s", rpc->service->prefix, rpc->c_name);
+}
+
+/* All .c below the folder. main.c holds no handlers: the tests do not link it. */
+static csvc_code read_sources(project *p, const char *folder, int depth, sources *s,
+                              csvc_error *err)
+{
+    csvc_arena *a = p->a;
+    cli_list names = {0};
+    csvc_code code = files_list(a, files_join(a, p->root, folder), &names, err);
+
+    for (size_t i = 0; code == CSVC_OK && i < names.len; i++) {
+        const char *path = cli_printf(a, "%s/%s", folder, names.items[i]);
+        const char *there = files_join(a, p->root, path);
+        size_t len = strlen(path);
+        csvc_error skipped = {CSVC_ERROR_INIT};
+        csvc_bytes text;
+
+        if (files_is_folder(there)) {
+            code = depth < MAX_DEPTH ? read_sources(p, path, depth + 1, s, err) : CSVC_OK;
+        } else if (len > 2 && strcmp(path + len - 2, ".c") == 0 && config_path_is_plain(path) &&
+                   strcmp(path, "server/main.c") != 0 && s->paths.len < MAX_SOURCES &&
+                   files_read(a, there, MAX_SOURCE, &text, &skipped) == CSVC_OK) {
+            cli_list_add(a, &s->paths, path);
+            cli_list_add(a, &s->texts, (const char *)text.data);
+        }
+    }
+    return code;
+}
+
+static csvc_code find_one(project *p, sources *s, const gen_rpc *rpc, csvc_error *err)
+{
+    const char *path = project_handler_path(p->a, rpc);
+    csvc_code code = CSVC_OK;
+
+    if (files_exists(files_join(p->a, p->root, path))) {
+        return CSVC_OK;
+    }
+    if (!s->read) {
+        code = read_sources(p, "server", 0, s, err);
+        s->read = true;
+    }
+    for (size_t i = 0; code == CSVC_OK && i < s->paths.len; i++) {
+        if (handlers_defines(s->texts.items[i], handlers_function(p->a, rpc))) {
+            project_moved(p, path, s->paths.items[i]);
+            break;
+        }
+    }
+    return code;
+}
+
+csvc_code handlers_find(project *p, csvc_error *err)
+{
+    const gen_model *model = p->pipeline->model;
+    sources s = {0};
+    csvc_code code = CSVC_OK;
+
+    for (size_t i = 0; p->root != NULL && i < model->n_files; i++) {
+        const gen_file *file = model->files[i];
+
+        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+            for (size_t n = 0; code == CSVC_OK && n < file->services[k].n_rpcs; n++) {
+                code = find_one(p, &s, &file->services[k].rpcs[n], err);
+            }
+        }
+    }
+    return code;
+}

@@ -1,0 +1,130 @@
+/* report.c: what an update did or would do. */
+#include "report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+static bool is_shown(const update_file *f)
+{
+    return strncmp(f->path, LOCK_HOME, sizeof(LOCK_HOME) - 1) != 0;
+}
+
+static bool is_moved(const update_file *f)
+{
+    return f->at != NULL && strcmp(f->at, f->path) != 0;
+}
+
+/* ---- for people ---- */
+
+void update_print_files(const update *u, const update_report *how)
+{
+    for (size_t i = 0; i < u->n_files; i++) {
+        const update_file *f = &u->files[i];
+
+        if (!is_shown(f) || !(f->news || how->every)) {
+            continue;
+        }
+        printf("  %-*s  %s", how->width, update_status_name(f->status), update_shown(u, f->path));
+        if (is_moved(f)) {
+            printf(" -> %s", update_shown(u, f->at));
+        }
+        printf(f->remark != NULL ? "  (%s)\n" : "\n", f->remark);
+    }
+}
+
+static void put_count(csvc__buffer *b, size_t n, const char *words)
+{
+    if (n > 0) {
+        csvc__buffer_printf(b, "%s%zu %s", b->len > 0 ? ", " : "", n, words);
+    }
+}
+
+void update_print_summary(const update *u, const update_report *how)
+{
+    static const struct {
+        update_status status;
+        const char *words;
+    } changed[] = {{UPDATE_CREATE, "created"}, {UPDATE_CHANGE, "updated"},
+                   {UPDATE_MERGE, "merged"},   {UPDATE_CONFLICT, "in conflict"},
+                   {UPDATE_REMOVE, "removed"}, {UPDATE_MOVED, "moved"}},
+      rest[] = {{UPDATE_IDENTICAL, "identical"},
+                {UPDATE_KEPT, "kept"},
+                {UPDATE_DELETED, "deleted"},
+                {UPDATE_STALE, "stale"}};
+    csvc__buffer did;
+    csvc__buffer other;
+
+    csvc__buffer_init(&did, 4096);
+    csvc__buffer_init(&other, 4096);
+    for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++) {
+        put_count(&did, u->counts[changed[i].status], changed[i].words);
+    }
+    for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+        put_count(&other, u->counts[rest[i].status], rest[i].words);
+    }
+    (void)cli_must(csvc__buffer_ok(&did) && csvc__buffer_ok(&other) ? u : NULL);
+    printf("%s: %s%s%s%s.%s\n", u->project.config.name, did.len > 0 ? did.data : "up to date",
+           other.len > 0 ? " (" : "", other.len > 0 ? other.data : "", other.len > 0 ? ")" : "",
+           how->dry_run && u->changes > 0 ? " --dry-run writes nothing." : "");
+    csvc__buffer_release(&did);
+    csvc__buffer_release(&other);
+}
+
+/* ---- for programs ---- */
+
+static void put_text(csvc__buffer *b, const char *before, const char *text)
+{
+    csvc__buffer_puts(b, before);
+    if (text != NULL) {
+        csvc__buffer_json(b, text, strlen(text));
+    } else {
+        csvc__buffer_puts(b, "null");
+    }
+}
+
+static void put_file(csvc__buffer *b, const update_file *f)
+{
+    put_text(b, "    {\"path\": ", f->path);
+    put_text(b, ", \"at\": ", f->at != NULL ? f->at : f->act == UPDATE_WRITE ? f->path : NULL);
+    put_text(b, ", \"owner\": ", lock_owner_name(f->owner));
+    put_text(b, ", \"status\": ", update_status_name(f->status));
+    csvc__buffer_printf(b, ", \"changes\": %s", f->act != UPDATE_LEAVE ? "true" : "false");
+    put_text(b, ", \"remark\": ", f->remark);
+    csvc__buffer_putc(b, '}');
+}
+
+void update_print_json(const update *u, const update_report *how)
+{
+    const char *before = "\n";
+    csvc__buffer b;
+
+    csvc__buffer_init(&b, PROJECT_MAX_FILE);
+    csvc__buffer_printf(&b, "{\n  \"format\": 1,\n  \"c-svc\": \"%s\",\n", CSVC_VERSION);
+    put_text(&b, "  \"project\": ", u->project.config.name);
+    csvc__buffer_printf(&b, ",\n  \"current\": %s,\n  \"written\": %s,\n",
+                        u->changes == 0 ? "true" : "false",
+                        u->changes > 0 && !how->dry_run ? "true" : "false");
+    csvc__buffer_puts(&b, "  \"counts\": {");
+    for (int i = 0; i < UPDATE_N_STATUS; i++) {
+        csvc__buffer_printf(&b, "%s\"%s\": %zu", i > 0 ? ", " : "",
+                            update_status_name((update_status)i), u->counts[i]);
+    }
+    csvc__buffer_puts(&b, "},\n  \"files\": [");
+    for (size_t i = 0; i < u->n_files; i++) {
+        if (is_shown(&u->files[i])) {
+            csvc__buffer_puts(&b, before);
+            put_file(&b, &u->files[i]);
+            before = ",\n";
+        }
+    }
+    csvc__buffer_puts(&b, "\n  ],\n  \"notes\": [");
+    for (size_t i = 0; i < u->notes.len; i++) {
+        put_text(&b, i > 0 ? ",\n    " : "\n    ", u->notes.items[i]);
+    }
+    csvc__buffer_puts(&b, u->notes.len > 0 ? "\n  ]\n}\n" : "]\n}\n");
+    (void)cli_must(csvc__buffer_ok(&b) ? u : NULL);
+    fputs(b.data, stdout);
+    csvc__buffer_release(&b);
+}
