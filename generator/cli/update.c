@@ -23,6 +23,7 @@ static int read_request(csvc_arena *a, const cli_args *args, request *r, update 
     r->check = cli_args_option(args, "check", 0) != NULL;
     r->every = cli_args_option(args, "verbose", 0) != NULL;
     r->json = output != NULL && strcmp(output, "json") == 0;
+    u->allow_breaking = cli_args_option(args, "allow-breaking", 0) != NULL;
     u->how.prune = cli_args_option(args, "prune", 0) != NULL;
     u->how.rebase = cli_args_option(args, "rebase-from-current", 0) != NULL;
     for (size_t i = 0; i < n; i++) {
@@ -96,6 +97,7 @@ static const cli_option options[] = {
     {.name = "check"},
     {.name = "verbose"},
     {.name = "prune"},
+    {.name = "allow-breaking"},
     {.name = "restore", .value = "FILE", .many = true},
     {.name = "rebase-from-current"},
     {.name = "output", .value = "text|json"},
@@ -125,6 +127,7 @@ const cli_command cli_update = {
         "  --restore FILE   brings back a file that was deleted; again for more\n"
         "  --prune          removes handlers and other files that nothing asks for any more, when\n"
         "                   they are as c-svc wrote them; the others are listed\n"
+        "  --allow-breaking takes protos that callers built before would not understand\n"
         "  --output text|json\n"
         "                   for people or for programs\n"
         "  --rebase-from-current\n"

@@ -56,8 +56,8 @@ static const gen_output *find_output(const project *p, const char *path)
 
 bool project_has(project *p, const char *path)
 {
-    return find_output(p, path) != NULL ||
-           (p->root != NULL && files_exists(files_join(p->a, p->root, path)));
+    return find_output(p, path) != NULL || (p->root != NULL && !cli_list_has(&p->removed, path) &&
+                                            files_exists(files_join(p->a, p->root, path)));
 }
 
 const char *project_place(project *p, const char *path)

@@ -20,6 +20,7 @@ typedef struct project {
     cli_list inputs;          /* paths of what gen/ is made from */
     lock lock;                /* what was recorded, and will be */
     cli_list moved, moved_to; /* files that do not lie where c-svc would put them */
+    cli_list removed;         /* files that will be gone */
     bool records_protos;      /* the protos of now are what later ones are compared with */
 
     /* Of tables (steps.h). */

@@ -70,7 +70,8 @@ static void find(project *p, const char *top, const char *ending, path_of_rpc *p
             const char *mark;
 
             if (len <= ending_len || strcmp(names.items[k] + len - ending_len, ending) != 0 ||
-                !config_path_is_plain(path) || is_of_an_rpc(p, path_of, path)) {
+                !config_path_is_plain(path) || cli_list_has(&p->removed, path) ||
+                is_of_an_rpc(p, path_of, path)) {
                 continue;
             }
             mark = path_of == project_handler_path

@@ -9,6 +9,7 @@
 #include "merge.h"
 #include "moved.h"
 #include "project/compose.h"
+#include "project/contract.h"
 #include "project/files.h"
 #include "project/handlers.h"
 #include "project/open.h"
@@ -265,6 +266,9 @@ static void settle_own(update *u)
         if (f->act == UPDATE_WRITE) {
             project_add(p, f->at != NULL ? f->at : f->path, f->owner, f->content);
         }
+        if (f->act == UPDATE_UNLINK) {
+            cli_list_add(u->a, &p->removed, f->at);
+        }
         if (f->keeps_record) {
             lock_put(u->a, &next, f->becomes);
         }
@@ -407,6 +411,36 @@ static void count(update *u)
     }
 }
 
+/* Where files lie that were moved before; what was moved since is for `c-svc update` to find. */
+static void recall_moved(update *u, const lock *old)
+{
+    for (size_t i = 0; i < old->n_files; i++) {
+        const lock_record *r = &old->files[i];
+
+        if (r->at != NULL && r->state != LOCK_DELETED && files_exists(update_shown(u, r->at))) {
+            project_moved(&u->project, r->path, r->at);
+        }
+    }
+}
+
+/* What those who speak the old protos would not understand is refused, unless it is meant. */
+static csvc_code check_contract(update *u, csvc_error *err)
+{
+    cli_list lines = {0};
+    size_t breaks = 0;
+    csvc_code code = contract_check(&u->project, u->allow_breaking ? GEN_WARNING : GEN_ERROR,
+                                    &lines, &breaks, err);
+
+    if (code == CSVC_OK && breaks > 0 && !u->allow_breaking) {
+        pipeline_print_problems(&u->pipeline);
+        return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
+                              "callers that were built before would not understand this; when that "
+                              "is meant: c-svc update --allow-breaking (nothing was changed)");
+    }
+    u->project.records_protos = true;
+    return code;
+}
+
 csvc_code update_plan(update *u, csvc_error *err)
 {
     lock old = {0};
@@ -415,9 +449,13 @@ csvc_code update_plan(update *u, csvc_error *err)
     code = code == CSVC_OK ? refuse_markers(u, &old, err) : code;
     code = code == CSVC_OK ? project_name_protos(&u->project, err) : code;
     code = code == CSVC_OK ? pipeline_run(&u->pipeline, err) : code;
+    code = code == CSVC_OK && !u->gen_only ? check_contract(u, err) : code;
     code = code == CSVC_OK ? handlers_find(&u->project, err) : code;
     if (code == CSVC_OK) {
         u->project.lock = old;
+        if (u->gen_only) {
+            recall_moved(u, &old);
+        }
         code = u->gen_only ? CSVC_OK : plan_own(u, &old, err);
     }
     code = code == CSVC_OK ? plan_machine(u, &old, err) : code;

@@ -32,7 +32,8 @@ static int count_dirty(const char *path, unsigned int flags, void *self)
     for (size_t i = 0; own != NULL && i < d->u->n_files; i++) {
         const update_file *f = &d->u->files[i];
 
-        if (f->act != UPDATE_LEAVE && f->at != NULL && strcmp(f->at, own) == 0) {
+        if (f->act != UPDATE_LEAVE && f->at != NULL && strcmp(f->at, own) == 0 &&
+            strncmp(own, LOCK_HOME, sizeof(LOCK_HOME) - 1) != 0) {
             d->written++;
         }
     }
@@ -79,11 +80,26 @@ static void count_all(git_repository *repository, dirty *d)
     (void)git_status_foreach_ext(repository, &options, count_dirty, d);
 }
 
+/* Whether anything is written but our own records. */
+static bool writes(const update *u)
+{
+    for (size_t i = 0; i < u->n_files; i++) {
+        if (u->files[i].act != UPDATE_LEAVE &&
+            strncmp(u->files[i].path, LOCK_HOME, sizeof(LOCK_HOME) - 1) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void update_warn_of_git(const update *u)
 {
     git_repository *repository = NULL;
     dirty d = {.u = u};
 
+    if (!writes(u)) {
+        return;
+    }
     (void)git_libgit2_init();
     if (git_repository_open_ext(&repository, u->project.root[0] != '\0' ? u->project.root : ".", 0,
                                 NULL) == 0) {

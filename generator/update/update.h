@@ -25,8 +25,9 @@ typedef struct update {
 
     /* Asked for. */
     update_how how;
-    bool gen_only;    /* gen/ alone: what is the user's is not looked at */
-    cli_list restore; /* paths */
+    bool gen_only;       /* gen/ alone: what is the user's is not looked at */
+    bool allow_breaking; /* of the wire */
+    cli_list restore;    /* paths */
 
     /* What came out, by path; .c-svc/ last. */
     update_file *files;
