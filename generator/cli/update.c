@@ -49,8 +49,8 @@ static void tell(const update *u, const request *r)
         return;
     }
     update_print_files(u, &how);
-    for (size_t i = 0; i < u->notes.len; i++) {
-        printf("%s\n", u->notes.items[i]);
+    for (size_t i = 0; i < u->project.notes.len; i++) {
+        printf("%s\n", u->project.notes.items[i]);
     }
     update_print_summary(u, &how);
 }

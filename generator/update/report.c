@@ -120,10 +120,10 @@ void update_print_json(const update *u, const update_report *how)
         }
     }
     csvc__buffer_puts(&b, "\n  ],\n  \"notes\": [");
-    for (size_t i = 0; i < u->notes.len; i++) {
-        put_text(&b, i > 0 ? ",\n    " : "\n    ", u->notes.items[i]);
+    for (size_t i = 0; i < u->project.notes.len; i++) {
+        put_text(&b, i > 0 ? ",\n    " : "\n    ", u->project.notes.items[i]);
     }
-    csvc__buffer_puts(&b, u->notes.len > 0 ? "\n  ]\n}\n" : "]\n}\n");
+    csvc__buffer_puts(&b, u->project.notes.len > 0 ? "\n  ]\n}\n" : "]\n}\n");
     (void)cli_must(csvc__buffer_ok(&b) ? u : NULL);
     fputs(b.data, stdout);
     csvc__buffer_release(&b);

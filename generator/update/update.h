@@ -32,7 +32,6 @@ typedef struct update {
     /* What came out, by path; .c-svc/ last. */
     update_file *files;
     size_t n_files, max_files;
-    cli_list notes; /* to the user, a sentence each */
     size_t counts[UPDATE_N_STATUS];
     size_t changes; /* files that are written or removed, records included */
 } update;
