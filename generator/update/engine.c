@@ -88,7 +88,8 @@ static csvc_code look_at(update *u, update_file *f, csvc_error *err)
     } else {
         f->at = moved;
     }
-    if (f->at != NULL) {
+    /* a folder there is nothing; what would be written over it the transaction refuses */
+    if (f->at != NULL && !files_is_folder(update_shown(u, f->at))) {
         code = read_at(u, f->at, &f->disk, err);
     }
     if (code == CSVC_OK && f->owner == GEN_MERGED && files_exists(update_shown(u, base))) {
