@@ -206,10 +206,11 @@ $(WKT_SRC) &: $(STAGE)/bin/protoc-gen-c-svc
 DOCS        := interop.md tutorial.md inference.md limits.md deviations.md streaming.md clients.md health.md listening.md tls.md transports.md metrics.md internals/store.md CHANGELOG.md
 HEADERS     := $(wildcard runtime/include/csvc/*.h)
 WKT_HEADERS := $(WKT_SRC:.c=.h)
+COMPLETIONS := bash-completion/completions/c-svc zsh/site-functions/_c-svc fish/vendor_completions.d/c-svc.fish
 STAGED      := $(HEADERS:runtime/include/%=$(STAGE)/include/%) \
                $(WKT_HEADERS:$(B)/wkt/%=$(STAGE)/include/csvc-wkt/%) \
                $(STAGE)/share/c-svc/proto/c_svc/options.proto \
-               $(DOCS:%=$(STAGE)/share/doc/c-svc/%) \
+               $(DOCS:%=$(STAGE)/share/doc/c-svc/%) $(COMPLETIONS:%=$(STAGE)/share/%) \
                $(LIBS:%=$(STAGE)/lib/pkgconfig/%.pc)
 stage: $(STAGED) $(LIB_A) $(LIB_SO) $(PROGRAMS)
 
@@ -220,6 +221,9 @@ $(STAGE)/include/csvc-wkt/%.h: $(B)/wkt/%.h
 $(WKT_HEADERS): $(WKT_SRC)
 $(STAGE)/share/c-svc/proto/%: runtime/proto/%
 	$(Q)install -D -m 644 $< $@
+$(COMPLETIONS:%=$(STAGE)/share/%): $(STAGE)/bin/c-svc
+	@mkdir -p $(@D)
+	$(Q)$(STAGE)/bin/c-svc completion $(word 1,$(subst -, ,$(subst /, ,$(@:$(STAGE)/share/%=%)))) > $@
 # links to files that lie elsewhere once installed
 $(STAGE)/share/doc/c-svc/CHANGELOG.md: CHANGELOG.md
 	@mkdir -p $(@D)

@@ -32,6 +32,7 @@ extern const cli_command cli_update;
 extern const cli_command cli_diff;
 extern const cli_command cli_explain;
 extern const cli_command cli_doctor;
+extern const cli_command cli_completion;
 
 /* All of them, in the order of the help; ends with NULL. */
 extern const cli_command *const cli_commands[];
