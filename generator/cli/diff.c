@@ -1,4 +1,5 @@
 /* diff.c: c-svc diff: what c-svc update would do, line by line. */
+#include "answers.h"
 #include "cli.h"
 #include "update/report.h"
 
@@ -42,6 +43,7 @@ static int run_diff(csvc_arena *a, const cli_args *args)
     u.allow_breaking = true; /* shown all the same; the warning says what update would say */
     u.how.prune = cli_args_option(args, "prune", 0) != NULL;
     code = update_open(a, true, &u, &err);
+    cli_read_answers(a, args, &u.project.answers);
     code = code == CSVC_OK ? update_plan(&u, &err) : code;
     code = code == CSVC_OK ? update_print_diff(&u, &how, &differs, &err) : code;
     update_close(&u);
@@ -56,6 +58,7 @@ static const cli_option options[] = {
     {.name = "exit-code"},
     {.name = "stat"},
     {.name = "prune"},
+    CLI_ANSWER_OPTIONS,
     {.name = "color", .value = "auto|always|never"},
     {0},
 };
@@ -69,7 +72,8 @@ const cli_command cli_diff = {
             "\n"
             "  --exit-code      1 when there is a difference\n"
             "  --stat           a line a file instead\n"
-            "  --prune          as of `c-svc update --prune`\n"
+            "  --prune, --rename, --keep, --allow-data-loss\n"
+            "                   as of `c-svc update`\n"
             "  --color auto|always|never\n"
             "                   without it, on a terminal, unless NO_COLOR is set\n"
             "\n"

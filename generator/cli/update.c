@@ -1,4 +1,5 @@
 /* update.c: c-svc update: the project as it is asked for today, and every edit kept. */
+#include "answers.h"
 #include "cli.h"
 #include "project/files.h"
 #include "update/report.h"
@@ -69,6 +70,7 @@ static int run_update(csvc_arena *a, const cli_args *args)
     }
     looking = r.dry_run || r.check;
     code = update_open(a, looking, &u, &err);
+    cli_read_answers(a, args, &u.project.answers);
     code = code == CSVC_OK ? update_plan(&u, &err) : code;
     if (code == CSVC_OK) {
         pipeline_print_problems(&u.pipeline);
@@ -98,6 +100,7 @@ static const cli_option options[] = {
     {.name = "verbose"},
     {.name = "prune"},
     {.name = "allow-breaking"},
+    CLI_ANSWER_OPTIONS,
     {.name = "restore", .value = "FILE", .many = true},
     {.name = "rebase-from-current"},
     {.name = "output", .value = "text|json"},
@@ -113,7 +116,8 @@ const cli_command cli_update = {
         "c-svc.yaml today. What you wrote stays:\n"
         "\n"
         "  gen/                         is written anew\n"
-        "  handlers, tests, migrations  are yours once they are there; new ones are added\n"
+        "  handlers, tests, migrations  are yours once they are there; new ones are added, a\n"
+        "                               step of migrations/ for every table that has to change\n"
         "  Makefile, main.c, README...  are merged: your changes and c-svc's, as git does\n"
         "\n"
         "A file that you deleted stays away, one that you moved is found again. Where both\n"
@@ -128,6 +132,12 @@ const cli_command cli_update = {
         "  --prune          removes handlers and other files that nothing asks for any more, when\n"
         "                   they are as c-svc wrote them; the others are listed\n"
         "  --allow-breaking takes protos that callers built before would not understand\n"
+        "  --rename TABLE.OLD=NEW, --rename OLD=NEW\n"
+        "                   of a column, of a table: the same by a new name; again for more\n"
+        "  --keep TABLE.COLUMN, --keep TABLE\n"
+        "                   it is not, and stays as it is though no field fills it any more\n"
+        "  --allow-data-loss\n"
+        "                   drops columns and tables that no field and no message has any more\n"
         "  --output text|json\n"
         "                   for people or for programs\n"
         "  --rebase-from-current\n"

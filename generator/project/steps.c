@@ -35,7 +35,8 @@ static gen_value *create_scope(csvc_arena *a, const schema_table *table, schema_
     for (size_t i = 0; i < table->n_indexes; i++) {
         gen_push(a, indexes, gen_text(a, schema_sql_index(a, dialect, table, &table->indexes[i])));
     }
-    gen_set_text(a, scope, "message", table->of->message->full_name);
+    gen_set_text(a, scope, "message",
+                 table->of != NULL ? table->of->message->full_name : table->name);
     gen_set_text(a, scope, "table", table->name);
     gen_set(a, scope, "columns", columns);
     gen_set(a, scope, "indexes", indexes);
@@ -156,6 +157,82 @@ static csvc_code plan_create(planning *s, const schema_step *step, csvc_error *e
     return code;
 }
 
+/* ---- PostgreSQL, where SQLite has steps already ---- */
+
+/* The table that is in `after` and not in `before`, when there is just one; NULL. */
+static const schema_table *made_table(const schema *before, const schema *after)
+{
+    const schema_table *made = NULL;
+
+    if (after->n_tables != before->n_tables + 1) {
+        return NULL;
+    }
+    for (size_t i = 0; i < after->n_tables; i++) {
+        if (schema_find_table(before, after->tables[i].name) == NULL) {
+            made = &after->tables[i];
+        }
+    }
+    return made;
+}
+
+/* What a user wrote for SQLite nobody else can say in other words. */
+static gen_value *own_scope(csvc_arena *a, const char *path, const char *sql)
+{
+    cli_list lines = {0};
+
+    cli_list_add(
+        a, &lines,
+        cli_printf(a, "TODO: write for PostgreSQL what %s does, then delete this line;", path));
+    while (*sql != '\0') {
+        const size_t len = strcspn(sql, "\n");
+
+        cli_list_add(a, &lines, cli_printf(a, "-- %.*s", (int)len, sql));
+        sql += len + (sql[len] == '\n' ? 1 : 0);
+    }
+    return change_scope(a, cli_printf(a, "as %s", path), &lines);
+}
+
+/* Runs a step of the project; PostgreSQL gets its like where it lacks one. */
+static csvc_code run_step(planning *s, const char *path, bool lacking, csvc_error *err)
+{
+    static const char folder[] = "migrations/sqlite/0001_";
+    csvc_arena *a = s->p->a;
+    const char *name = cli_must(
+        csvc_arena_strndup(a, path + sizeof(folder) - 1, strlen(path) - sizeof(folder) + 1 - 4));
+    const schema_table *made = NULL;
+    schema before, after;
+    csvc_bytes sql;
+    csvc_code code = project_read(s->p, path, &sql, err);
+
+    code = code == CSVC_OK && lacking ? trial_read(&s->t, &before, err) : code;
+    code = code == CSVC_OK ? trial_run(&s->t, path, (const char *)sql.data, err) : code;
+    s->n_steps++;
+    if (code != CSVC_OK || !lacking) {
+        return code;
+    }
+    code = trial_read(&s->t, &after, err);
+    made = code == CSVC_OK ? made_table(&before, &after) : NULL;
+    if (code == CSVC_OK && made != NULL && made->ours) {
+        return render(s, SCHEMA_POSTGRES, name, "VERSION_TABLE",
+                      create_scope(a, made, SCHEMA_POSTGRES), err);
+    }
+    return code != CSVC_OK ? code
+                           : render(s, SCHEMA_POSTGRES, name, "VERSION_CHANGE",
+                                    own_scope(a, path, (const char *)sql.data), err);
+}
+
+static csvc_code run_project(planning *s, csvc_error *err)
+{
+    cli_list sqlite = {0}, pg = {0};
+    csvc_code code = migrations_list(s->p, "sqlite", &sqlite, err);
+
+    code = code == CSVC_OK && s->postgres ? migrations_list(s->p, "postgres", &pg, err) : code;
+    for (size_t i = 0; code == CSVC_OK && i < sqlite.len; i++) {
+        code = run_step(s, sqlite.items[i], s->postgres && i >= pg.len, err);
+    }
+    return code;
+}
+
 /* ---- all of them ---- */
 
 static csvc_code check_answers(project *p, const schema_difference *d, csvc_error *err)
@@ -202,7 +279,7 @@ static csvc_code plan_all(planning *s, csvc_error *err)
     project *p = s->p;
     schema there, wanted;
     schema_difference d;
-    csvc_code code = trial_run_project(&s->t, err);
+    csvc_code code = run_project(s, err);
 
     code = code == CSVC_OK ? trial_read(&s->t, &there, err) : code;
     if (code != CSVC_OK) {
@@ -211,7 +288,6 @@ static csvc_code plan_all(planning *s, csvc_error *err)
     schema_wanted(p->a, p->pipeline->model, &wanted);
     schema_compare(p->a, &there, &wanted, &p->answers, &d);
     code = check_answers(p, &d, err);
-    s->n_steps = s->t.n_steps;
     if (code == CSVC_OK && s->n_steps + d.n_steps > MIGRATIONS_MAX) {
         code = csvc_error_set(err, CSVC_INVALID_ARGUMENT, "more than %d steps in migrations/sqlite",
                               MIGRATIONS_MAX);
@@ -228,15 +304,33 @@ static csvc_code plan_all(planning *s, csvc_error *err)
     return code;
 }
 
+/* Its steps are made beside those of SQLite; who removes the folder wants none. */
+static bool wants_postgres(const project *p)
+{
+    if (p->root == NULL || files_is_folder(files_join(p->a, p->root, POSTGRES))) {
+        return true;
+    }
+    for (size_t i = 0; i < p->lock.n_files; i++) {
+        if (strncmp(p->lock.files[i].path, POSTGRES "/", sizeof(POSTGRES)) == 0) {
+            return false;
+        }
+    }
+    return true; /* made by a c-svc that knew nothing of PostgreSQL */
+}
+
 csvc_code steps_plan(project *p, csvc_error *err)
 {
-    planning s = {.p = p};
+    planning s = {.p = p, .postgres = wants_postgres(p)};
+    const schema_answers *said = &p->answers;
     csvc_code code;
 
     if (p->config.storage != CONFIG_SQLITE) {
-        return CSVC_OK;
+        return said->renames.len == 0 && said->keeps.len == 0
+                   ? CSVC_OK
+                   : csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                    "--rename and --keep are about tables, and this project has "
+                                    "none");
     }
-    s.postgres = p->root == NULL || files_is_folder(files_join(p->a, p->root, POSTGRES));
     code = trial_open(p, &s.t, err);
     if (code == CSVC_OK) {
         code = plan_all(&s, err);

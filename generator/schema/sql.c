@@ -32,6 +32,9 @@ const char *schema_sql_type(schema_dialect dialect, const char *type)
 
 const char *schema_sql_empty(schema_dialect dialect, const schema_column *column)
 {
+    if (column->empty == NULL) {
+        return schema_sql_empty_of(dialect, column->type);
+    }
     return dialect == SCHEMA_POSTGRES && strcmp(column->empty, "x''") == 0 ? "'\\x'"
                                                                            : column->empty;
 }

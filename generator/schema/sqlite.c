@@ -8,7 +8,6 @@
 #include "schema/create.h"
 #include "schema/schema.h"
 
-#include <csvc/store.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -268,6 +267,16 @@ static void make_again(csvc_arena *a, const schema *now, const char *kind, const
     }
 }
 
+static bool is_numbered(const schema_table *table)
+{
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (table->columns[i].numbered) {
+            return true;
+        }
+    }
+    return false;
+}
+
 csvc_code schema_sqlite_rebuild(csvc_arena *a, const schema_step *step, const schema *now,
                                 cli_list *ret_lines, csvc_error *err)
 {
@@ -301,9 +310,7 @@ csvc_code schema_sqlite_rebuild(csvc_arena *a, const schema_step *step, const sc
     cli_list_add(
         a, ret_lines,
         cli_printf(a, "    SELECT %s FROM \"%s\";", cli_list_join(a, &values, ", "), name));
-    if (contains(table->sql, "AUTOINCREMENT") && step->table->of != NULL &&
-        step->table->of->key != NULL &&
-        (step->table->of->key->flags & CSVC_COLUMN_GENERATED) != 0) {
+    if (is_numbered(table) && is_numbered(step->table)) {
         /* numbers of rows that are gone are not given again */
         cli_list_add(
             a, ret_lines,

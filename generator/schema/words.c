@@ -32,6 +32,9 @@ static const char *what_of(csvc_arena *a, const schema_change *c)
     case SCHEMA_RETYPE:
         return cli_printf(a, "makes %s %s", c->column->name, c->column->type);
     case SCHEMA_NULLABLE:
+        if (c->there->key) {
+            return cli_printf(a, "makes %s a column like others", c->column->name);
+        }
         return cli_printf(a,
                           c->column->nullable ? "lets %s be absent" : "fills %s where it is absent",
                           c->column->name);
@@ -54,7 +57,8 @@ static const char *subject(const schema_change *c)
     return c->kind == SCHEMA_DROP_COLUMN ? c->was
            : c->index != NULL            ? c->index->column
            : c->column != NULL           ? c->column->name
-                                         : c->there->name;
+           : c->there != NULL            ? c->there->name
+                                         : "";
 }
 
 /* "add", "drop"...: of changes that can stand together in a name; NULL: none of them. */

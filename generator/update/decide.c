@@ -97,14 +97,14 @@ static void decide_unplanned(csvc_arena *a, const update_how *how, update_file *
 {
     bool untouched;
 
+    if (is_history(f) && f->record != NULL) { /* that it was there once tells what is wanted */
+        set(f, f->at == NULL ? UPDATE_DELETED : UPDATE_KEPT, false);
+        record(f, f->at == NULL ? LOCK_DELETED : f->record->state, recorded_hash(f));
+        return;
+    }
     if (f->at == NULL || (f->record != NULL && f->record->state == LOCK_FOREIGN)) {
         set(f, f->at == NULL ? UPDATE_DELETED : UPDATE_KEPT, false);
         f->drops_base = true;
-        return;
-    }
-    if (is_history(f)) {
-        set(f, UPDATE_KEPT, false);
-        record(f, LOCK_THERE, recorded_hash(f));
         return;
     }
     untouched = strcmp(hash_of(a, f->disk), recorded_hash(f)) == 0;

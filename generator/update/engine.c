@@ -176,6 +176,8 @@ static csvc_code add_own(update *u, const lock *old, csvc_error *err)
         if (f.owner == GEN_BORN_ONCE || f.owner == GEN_MERGED) {
             f.known = f.record == NULL && is_listed(list, f.path);
             code = look_at(u, &f, err);
+            /* a step of a database is planned where it lacks: one of that name was taken back */
+            f.restore = f.restore || (f.at == NULL && strncmp(f.path, "migrations/", 11) == 0);
             add_file(u, f);
         }
     }
@@ -452,6 +454,7 @@ csvc_code update_plan(update *u, csvc_error *err)
     code = code == CSVC_OK ? pipeline_run(&u->pipeline, err) : code;
     code = code == CSVC_OK && !u->gen_only ? check_contract(u, err) : code;
     code = code == CSVC_OK ? handlers_find(&u->project, err) : code;
+    u->project.may_wait = !u->gen_only;
     if (code == CSVC_OK) {
         u->project.lock = old;
         if (u->gen_only) {
