@@ -155,7 +155,7 @@ static bool call_all(const scene *sc)
 {
     h2_client client;
     h2_call calls[KINDS];
-    bool fine = h2_client_open(&client, sc->port, sc->tls);
+    bool fine = h2_client_open(&client, sc->port, sc->tls, 0);
 
     if (fine) {
         for (size_t i = 0; i < KINDS; i++) {

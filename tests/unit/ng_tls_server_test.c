@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 
 #include "certs.h"
 #include "echo_service.h"
+#include "h2_client.h"
 #include "log_catcher.h"
 
 /* A client's first bytes: the preface and empty SETTINGS. */
@@ -305,6 +307,40 @@ static void a_handshake_that_stops_halfway(void **state)
     stop(&sc);
 }
 
+/* What a socket does not take now goes out later, once and in order. */
+static void slow_readers_get_all(void **state)
+{
+    enum {
+        LONG = 3 << 20,
+        HEAD = 5 + 1 + 4
+    };
+    uint8_t *body = malloc(HEAD + LONG);
+    h2_client client;
+    h2_call calls[2];
+    scene sc;
+
+    (void)state;
+    assert_non_null(body);
+    memcpy(body, (const uint8_t[]){0, 0, 0x30, 0, 5, 0x12, 0x80, 0x80, 0xc0, 1}, HEAD);
+    for (size_t i = 0; i < LONG; i++) {
+        body[HEAD + i] = (uint8_t)('a' + (i * 7 + i / 256) % 26);
+    }
+    serve(&sc, NULL, 0, 0);
+    assert_true(h2_client_open(&client, sc.port, true, 4096));
+    for (size_t i = 0; i < 2; i++) {
+        h2_client_begin(&client, &calls[i], "/test.Echo/Pool", body, HEAD + LONG);
+    }
+    h2_client_run(&client);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(CSVC_OK, calls[i].status);
+        assert_int_equal(HEAD + LONG, calls[i].received);
+        assert_int_equal(h2_sum(0, body, HEAD + LONG), calls[i].sum);
+    }
+    h2_client_close(&client);
+    stop(&sc);
+    free(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +349,7 @@ int main(void)
         cmocka_unit_test(leaving_is_announced),
         cmocka_unit_test(there_are_so_many_connections),
         cmocka_unit_test(a_handshake_that_stops_halfway),
+        cmocka_unit_test(slow_readers_get_all),
     };
     (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL's client may raise it */
     return cmocka_run_group_tests(tests, certs_set_up, certs_tear_down);

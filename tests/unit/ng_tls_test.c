@@ -70,7 +70,7 @@ static void assert_refused(ng_tls *tls, const tls_caller *who, const char *why, 
     }
     /* and stays so */
     assert_int_equal(NG_IO_ERROR, csvc__ng_tls_read(p.session, &byte, 1));
-    assert_int_equal(NG_IO_ERROR, csvc__ng_tls_write(p.session, "x", 1));
+    assert_int_equal(NG_IO_ERROR, tls_pair_write(&p, "x", 1));
     ERR_clear_error();
     tls_pair_hang_up(&p);
 }
@@ -129,7 +129,7 @@ static void bytes_go_both_ways(void **state)
         assert_false(csvc__ng_tls_pending(p.session));
         assert_int_equal(NG_IO_AGAIN_READ, tls_pair_read(&p, text, sizeof(text)));
 
-        assert_int_equal(5, csvc__ng_tls_write(p.session, "hello", 5));
+        assert_int_equal(5, tls_pair_write(&p, "hello", 5));
         assert_true(tls_pair_caller_reads(&p, text, sizeof(text), &n));
         assert_int_equal(5, n);
         assert_memory_equal("hello", text, 5);
@@ -366,7 +366,7 @@ static void certificates_change(void **state)
     assert_int_equal(1, times(log_caught(), "info certificates were read again file=changing.pem"));
     assert_true(resumes(tls, &who, ticket, "nobody", NULL));
     /* what is open stays */
-    assert_int_equal(1, csvc__ng_tls_write(p.session, "x", 1));
+    assert_int_equal(1, tls_pair_write(&p, "x", 1));
     tls_pair_hang_up(&p);
 
     certs_write("changing.pem", "oops\n");

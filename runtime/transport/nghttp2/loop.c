@@ -29,6 +29,16 @@ static void on_woken(ng_source *source, uint32_t events)
     (void)events;
 }
 
+/* False: no memory. */
+static bool make_sealed(ng_loop *loop)
+{
+    if (loop->shared->tls != NULL) {
+        loop->sealed.room = NG_OUT_SIZE + NG_TLS_OVERHEAD(NG_OUT_SIZE);
+        loop->sealed.bytes = csvc__malloc(loop->sealed.room);
+    }
+    return loop->sealed.bytes != NULL || loop->shared->tls == NULL;
+}
+
 bool csvc__ng_loop_init(ng_loop *loop, ng_shared *shared)
 {
     struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.ptr = &loop->waker};
@@ -46,8 +56,9 @@ bool csvc__ng_loop_init(ng_loop *loop, ng_shared *shared)
     loop->waker.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->waker.on_events = on_woken;
     loop->in = csvc__malloc(NG_READ_SIZE);
-    if (!csvc__ng_out_init(&loop->out) || loop->in == NULL || loop->epoll < 0 ||
-        loop->waker.fd < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->waker.fd, &e) != 0) {
+    if (!csvc__ng_out_init(&loop->out) || !make_sealed(loop) || loop->in == NULL ||
+        loop->epoll < 0 || loop->waker.fd < 0 ||
+        epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->waker.fd, &e) != 0) {
         csvc__ng_loop_release(loop);
         return false;
     }
@@ -64,6 +75,7 @@ void csvc__ng_loop_release(ng_loop *loop)
     }
     csvc__free(loop->in);
     csvc__ng_out_release(&loop->out);
+    csvc__free(loop->sealed.bytes);
     csvc__ng_fields_release(&loop->fields);
     csvc__buffer_release(&loop->scratch);
     csvc__ng_memory_release(&loop->memory);

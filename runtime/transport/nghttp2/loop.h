@@ -58,6 +58,7 @@ typedef struct ng_loop {
     size_t n_spare;
     uint8_t *in; /* NG_READ_SIZE */
     ng_out out;
+    ng_tls_sealed sealed; /* of a server with TLS: the same, encrypted */
     ng_memory memory;
     ng_fields fields;
     csvc__buffer scratch;

@@ -10,38 +10,11 @@
 
 #include <base/banned.h>
 
-static ssize_t write_tls(ng_conn *conn, const struct iovec *pieces, size_t n_pieces)
-{
-    size_t total = 0;
-
-    for (size_t i = 0; i < n_pieces; i++) {
-        size_t at = 0;
-
-        while (at < pieces[i].iov_len) {
-            const ssize_t n = csvc__ng_tls_write(
-                conn->tls, (const uint8_t *)pieces[i].iov_base + at, pieces[i].iov_len - at);
-
-            if (n == NG_IO_AGAIN_READ || n == NG_IO_AGAIN_WRITE) {
-                return (ssize_t)total;
-            }
-            if (n <= 0) {
-                return -1;
-            }
-            at += (size_t)n;
-            total += (size_t)n;
-        }
-    }
-    return (ssize_t)total;
-}
-
 /* Bytes taken; 0: none now; below 0: the connection is dead. */
 static ssize_t write_some(ng_conn *conn, const struct iovec *pieces, size_t n_pieces)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = n_pieces};
 
-    if (conn->tls != NULL) {
-        return write_tls(conn, pieces, n_pieces);
-    }
     for (;;) {
         const ssize_t n = sendmsg(conn->source.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -80,17 +53,18 @@ static bool write_pending(ng_conn *conn)
     return true;
 }
 
-/* Keeps what was not taken of the loop's output. False: no memory. */
-static bool keep(ng_conn *conn, const ng_out *out, size_t taken)
+/* Keeps what was not taken of the pieces, `left` bytes. False: no memory. */
+static bool keep(ng_conn *conn, const struct iovec *pieces, size_t n_pieces, size_t taken,
+                 size_t left)
 {
     size_t at = 0;
 
-    conn->pending = csvc__malloc(out->total - taken);
+    conn->pending = csvc__malloc(left);
     if (conn->pending == NULL) {
         return false;
     }
-    for (size_t i = 0; i < out->n_pieces; i++) {
-        const struct iovec *piece = &out->pieces[i];
+    for (size_t i = 0; i < n_pieces; i++) {
+        const struct iovec *piece = &pieces[i];
         const size_t skip = taken < piece->iov_len ? taken : piece->iov_len;
 
         memcpy(conn->pending + at, (const uint8_t *)piece->iov_base + skip, piece->iov_len - skip);
@@ -103,21 +77,43 @@ static bool keep(ng_conn *conn, const ng_out *out, size_t taken)
     return true;
 }
 
+/* Writes pieces of so many bytes. False: the connection is dead. */
+static bool write_pieces(ng_conn *conn, const struct iovec *pieces, size_t n_pieces, size_t total)
+{
+    const ssize_t n = write_some(conn, pieces, n_pieces);
+
+    if (n < 0) {
+        return false;
+    }
+    return (size_t)n == total || keep(conn, pieces, n_pieces, (size_t)n, total - (size_t)n);
+}
+
+/* The same as records, all in one write. */
+static bool write_sealed(ng_conn *conn, const struct iovec *pieces, size_t n_pieces)
+{
+    ng_tls_sealed *sealed = &conn->loop->sealed;
+    struct iovec records = {.iov_base = sealed->bytes};
+
+    sealed->len = 0;
+    for (size_t i = 0; i < n_pieces; i++) {
+        if (!csvc__ng_tls_seal(conn->tls, pieces[i].iov_base, pieces[i].iov_len, sealed)) {
+            return false;
+        }
+    }
+    records.iov_len = sealed->len;
+    return write_pieces(conn, &records, 1, sealed->len);
+}
+
 /* Writes what is gathered. False: the connection is dead. */
 static bool write_out(ng_conn *conn, ng_out *out)
 {
-    ssize_t n = 0;
     bool ok = true;
 
     if (out->total == 0) {
         return true;
     }
-    n = write_some(conn, out->pieces, out->n_pieces);
-    if (n < 0) {
-        ok = false;
-    } else if ((size_t)n < out->total) {
-        ok = keep(conn, out, (size_t)n);
-    }
+    ok = conn->tls == NULL ? write_pieces(conn, out->pieces, out->n_pieces, out->total)
+                           : write_sealed(conn, out->pieces, out->n_pieces);
     csvc__ng_out_clear(out);
     return ok;
 }
@@ -196,6 +192,9 @@ ng_said csvc__ng_output(ng_conn *conn)
     if (ok && conn->n_pending == 0 && !conn->sent_away) {
         ok = gather_and_write(conn, &conn->loop->out);
         csvc__ng_out_clear(&conn->loop->out);
+    }
+    if (conn->tls != NULL) {
+        csvc__ng_tls_hold(conn->tls, conn->n_pending > 0);
     }
     if (ok && conn->n_pending == 0) {
         tell_ended(conn);

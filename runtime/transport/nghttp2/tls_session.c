@@ -141,30 +141,34 @@ ssize_t csvc__ng_tls_read(ng_tls_session *session, void *buffer, size_t len)
     return (ssize_t)n;
 }
 
-ssize_t csvc__ng_tls_write(ng_tls_session *session, const void *data, size_t len)
+bool csvc__ng_tls_seal(ng_tls_session *session, const void *data, size_t len, ng_tls_sealed *to)
 {
-    size_t n = 0;
-    int result = 0;
+    size_t at = 0;
 
-    if (session->failed) {
-        return NG_IO_ERROR;
+    if (session->failed || !session->socket.established) {
+        return false;
     }
     ERR_clear_error();
-    if (!session->socket.established) {
-        ssize_t shaken = shake_hands(session);
+    session->socket.sealed = to;
+    while (at < len && !session->failed) {
+        size_t n = 0;
+        int result = 0;
 
-        if (shaken <= 0) {
-            return shaken == 0 ? NG_IO_ERROR : shaken;
+        errno = 0;
+        result = SSL_write_ex(session->ssl, (const uint8_t *)data + at, len - at, &n);
+        if (result == 1) {
+            at += n;
+        } else if (outcome(session, result, errno) != NG_IO_ERROR) {
+            session->failed = true; /* it waits for what cannot come */
         }
     }
-    errno = 0;
-    result = SSL_write_ex(session->ssl, data, len, &n);
-    if (result != 1) {
-        ssize_t why = outcome(session, result, errno);
+    session->socket.sealed = NULL;
+    return at == len;
+}
 
-        return why == 0 ? NG_IO_ERROR : why;
-    }
-    return (ssize_t)n;
+void csvc__ng_tls_hold(ng_tls_session *session, bool hold)
+{
+    session->socket.held = hold;
 }
 
 bool csvc__ng_tls_pending(const ng_tls_session *session)

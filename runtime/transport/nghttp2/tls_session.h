@@ -40,11 +40,13 @@ void csvc__ng_tls_session_free(ng_tls_session *session); /* takes NULL; leaves t
 ssize_t csvc__ng_tls_read(ng_tls_session *session, void *buffer, size_t len);
 
 /*
- * Takes some of the bytes, `len` > 0: how many, or one of NG_IO_. After AGAIN the same bytes must
- * come first the next time, and no fewer: part of them may be encrypted already. Up to 16 KiB go
- * into one record and one system call, so gather before.
+ * Encrypts all of the bytes, of an established session. The records come behind what is in `to`;
+ * they are the caller's to write to the socket. False: the session has failed.
  */
-ssize_t csvc__ng_tls_write(ng_tls_session *session, const void *data, size_t len);
+bool csvc__ng_tls_seal(ng_tls_session *session, const void *data, size_t len, ng_tls_sealed *to);
+
+/* While some of the records are still to be written, OpenSSL writes nothing by itself. */
+void csvc__ng_tls_hold(ng_tls_session *session, bool hold);
 
 /* Whether there may be bytes to read that the socket will not announce again. */
 bool csvc__ng_tls_pending(const ng_tls_session *session);

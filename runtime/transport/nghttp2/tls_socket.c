@@ -2,6 +2,7 @@
 #include <transport/nghttp2/tls_socket.h>
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <base/banned.h>
@@ -14,6 +15,18 @@ enum {
     MAX_RECEIVED = 8
 };
 
+/* False: that is more than was reckoned with. */
+static bool put(ng_tls_sealed *sealed, const void *data, size_t len)
+{
+    if (len > sealed->room - sealed->len) {
+        errno = ENOBUFS;
+        return false;
+    }
+    memcpy(sealed->bytes + sealed->len, data, len);
+    sealed->len += len;
+    return true;
+}
+
 /* OpenSSL's own would raise SIGPIPE. */
 static int bio_write(BIO *bio, const char *data, int len)
 {
@@ -21,6 +34,13 @@ static int bio_write(BIO *bio, const char *data, int len)
     ssize_t n = 0;
 
     BIO_clear_retry_flags(bio);
+    if (on->sealed != NULL) {
+        return put(on->sealed, data, (size_t)len) ? len : -1;
+    }
+    if (on->held) {
+        BIO_set_retry_write(bio);
+        return -1;
+    }
     do {
         n = send(on->fd, data, (size_t)len, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);

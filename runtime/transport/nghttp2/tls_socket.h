@@ -7,11 +7,24 @@
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Where records come to lie that are to be written later, many at once. */
+typedef struct ng_tls_sealed {
+    uint8_t *bytes;
+    size_t len, room;
+} ng_tls_sealed;
+
+/* Bytes that records take besides what is in them. One that had to wait, and was not sealed, may
+ * come with them. */
+#define NG_TLS_OVERHEAD(len) (((len) / 16384 + 2) * 256 + 16384)
 
 typedef struct ng_tls_socket {
     int fd;
-    bool established; /* the handshake is done */
-    bool began;       /* the peer has sent something */
+    ng_tls_sealed *sealed; /* records go there; NULL: to the socket */
+    bool held;             /* not now: others come first */
+    bool established;      /* the handshake is done */
+    bool began;            /* the peer has sent something */
     bool no_alpn;
     unsigned idle_records; /* since there was data */
     unsigned received;     /* reads of the socket since it was last waited for */

@@ -18,7 +18,7 @@
 
 enum {
     PATIENCE = 60, /* seconds */
-    WINDOW = 1 << 20,
+    WINDOW = 4 << 20,
     READ_SIZE = 16 * 1024
 };
 
@@ -57,16 +57,24 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
+uint32_t h2_sum(uint32_t sum, const uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        sum = 31 * sum + data[i];
+    }
+    return sum;
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data,
                    size_t len, void *user)
 {
     h2_call *call = nghttp2_session_get_stream_user_data(session, stream);
 
     (void)flags;
-    (void)data;
     (void)user;
     if (call != NULL) {
         call->received += len;
+        call->sum = h2_sum(call->sum, data, len);
     }
     return 0;
 }
@@ -102,6 +110,8 @@ static nghttp2_session *new_session(void)
     assert_int_equal(0, nghttp2_session_client_new(&session, cb, NULL));
     nghttp2_session_callbacks_del(cb);
     assert_int_equal(0, nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, &window, 1));
+    assert_int_equal(0,
+                     nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, WINDOW));
     return session;
 }
 
@@ -119,7 +129,7 @@ static bool begin_tls(h2_client *client)
     return SSL_connect(client->ssl) == 1;
 }
 
-bool h2_client_open(h2_client *client, int port, bool tls)
+bool h2_client_open(h2_client *client, int port, bool tls, int room)
 {
     const struct timeval patience = {.tv_sec = PATIENCE};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -129,6 +139,8 @@ bool h2_client_open(h2_client *client, int port, bool tls)
     assert_true(client->fd >= 0);
     assert_int_equal(0,
                      setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)));
+    assert_true(room == 0 ||
+                setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) == 0);
     client->session = new_session();
     client->ended = connect(client->fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
                     (tls && !begin_tls(client));

@@ -146,12 +146,17 @@ ssize_t tls_pair_read(tls_pair *p, void *buffer, size_t len)
 
 ssize_t tls_pair_write(tls_pair *p, const void *data, size_t len)
 {
-    ssize_t n;
+    uint8_t records[1024];
+    ng_tls_sealed sealed = {.bytes = records, .room = sizeof(records)};
+    bool ok = false;
 
     ours = true;
-    n = csvc__ng_tls_write(p->session, data, len);
+    ok = csvc__ng_tls_seal(p->session, data, len, &sealed);
     ours = false;
-    return n;
+    if (!ok || send(p->fd, records, sealed.len, MSG_NOSIGNAL) != (ssize_t)sealed.len) {
+        return NG_IO_ERROR;
+    }
+    return (ssize_t)len;
 }
 
 bool tls_again(ssize_t n)
