@@ -29,6 +29,8 @@ typedef struct cli_command {
 extern const cli_command cli_new_service;
 extern const cli_command cli_generate;
 extern const cli_command cli_update;
+extern const cli_command cli_add;
+extern const cli_command cli_remove;
 extern const cli_command cli_diff;
 extern const cli_command cli_explain;
 extern const cli_command cli_doctor;

@@ -164,6 +164,9 @@ static csvc_code read_features(reader *r, yaml_node_t *node)
 {
     const yaml_node_item_t *item;
 
+    if (node->type == YAML_SCALAR_NODE && node->data.scalar.length == 0) {
+        return CSVC_OK; /* `features:` and nothing behind it */
+    }
     if (node->type != YAML_SEQUENCE_NODE) {
         return refuse(r, node->start_mark, "features is to be a list: features: [docker]");
     }

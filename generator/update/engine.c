@@ -292,7 +292,10 @@ static csvc_code plan_own(update *u, const lock *old, csvc_error *err)
     code = code == CSVC_OK ? check_restored(u, err) : code;
     code = code == CSVC_OK ? find_moved(u, err) : code;
     for (size_t i = 0; code == CSVC_OK && i < u->n_files; i++) {
-        code = update_decide(u->a, &u->how, &u->files[i], err);
+        update_how how = u->how;
+
+        how.prune = how.prune || cli_list_has(&u->prune, u->files[i].path);
+        code = update_decide(u->a, &how, &u->files[i], err);
     }
     code = code == CSVC_OK ? refuse_problems(u, err) : code;
     if (code == CSVC_OK) {

@@ -28,6 +28,7 @@ typedef struct update {
     bool gen_only;       /* gen/ alone: what is the user's is not looked at */
     bool allow_breaking; /* of the wire */
     cli_list restore;    /* paths */
+    cli_list prune;      /* paths, as how.prune does it for all */
 
     /* What came out, by path; .c-svc/ last. */
     update_file *files;
