@@ -103,6 +103,7 @@ help:
 	@echo 'make check      everything: style, unit, end to end, torture, sanitizers, allocation failures'
 	@echo 'make check-unit check-e2e check-torture check-style check-asan check-tsan check-oom'
 	@echo 'make check-nghttp2 check-grpc-core   the tests that serve, on one transport'
+	@echo 'make check-corpus   thousands of .proto files out of public packages, through the generator'
 	@echo 'make torture    the same faults and loads, for as long as they take'
 	@echo 'make format     what check-style wants of the form'
 	@echo 'make interop    build/interop_server and build/interop_client, with the flags of gRPC'"'"'s own'
@@ -297,15 +298,18 @@ PEERS_NPM := @bufbuild/buf@1.75.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1
 PEERS_GO  := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
 # the kubelet's own prober, in a module of ours
 KUBE_PROBE := tests/e2e/support/kube_probe
+# .proto files out of others' packages
+CORPUS_LIST := tests/corpus/packages tests/corpus/fetch.py
 # the tag is new when a version is
 peers_tag  = $(PEERS)/$(1)-$(firstword $(shell echo '$(2)' | cksum)).done
 
-peers: peers-pip peers-npm peers-go peers-kube
+peers: peers-pip peers-npm peers-go peers-kube peers-corpus
 peers-pip: $(call peers_tag,pip,$(PEERS_PIP))
 peers-npm: $(call peers_tag,npm,$(PEERS_NPM))
 peers-go:  $(call peers_tag,go,$(PEERS_GO))
 peers-kube: $(call peers_tag,kube,$(shell cat $(KUBE_PROBE)/* | cksum))
-.PHONY: peers-pip peers-npm peers-go peers-kube
+peers-corpus: $(call peers_tag,corpus,$(shell cat $(CORPUS_LIST) | cksum))
+.PHONY: peers-pip peers-npm peers-go peers-kube peers-corpus
 
 $(call peers_tag,pip,$(PEERS_PIP)):
 	@mkdir -p $(PEERS)
@@ -327,6 +331,10 @@ $(call peers_tag,kube,$(shell cat $(KUBE_PROBE)/* | cksum)):
 	@mkdir -p $(PEERS)/go
 	@if ! command -v go > /dev/null; then echo 'NOT TRIED: the prober of Kubernetes: there is no go'; else set -ex; \
 	    (cd $(KUBE_PROBE) && GOFLAGS=-trimpath go build -o $(abspath $(PEERS))/go/kube-probe .); touch $@; fi
+$(call peers_tag,corpus,$(shell cat $(CORPUS_LIST) | cksum)): $(call peers_tag,pip,$(PEERS_PIP))
+	@command -v npm > /dev/null || { echo '+ npm (Debian)'; $(MAKE) --no-print-directory deps-npm; }
+	$(PEERS)/python/bin/python tests/corpus/fetch.py $(PEERS)/corpus
+	@touch $@
 .PHONY: deps-npm
 deps-npm:
 	$(call apt_install,npm)
@@ -400,7 +408,7 @@ $(LOCALE):
 	$(say) LOCALE $@
 	$(Q)unset LOCPATH; localedef --no-archive -i de_DE -f UTF-8 $(abspath $@)
 
-.PHONY: unit check check-unit check-e2e check-style format check-asan check-tsan check-oom
+.PHONY: unit check check-unit check-e2e check-corpus check-style format check-asan check-tsan check-oom
 unit: $(UNIT_BIN) $(LOCALE)
 
 check-unit: unit
@@ -408,6 +416,10 @@ check-unit: unit
 
 check-e2e: all bench-programs interop interop-peers peers
 	@$(call on_each,e2e --timeout 600,$(E2E),$(E2E_SERVING))
+
+# All protos of others' packages; check-e2e has some of them (tests/e2e/corpus.py).
+check-corpus: all peers-corpus
+	@tests/corpus/run.py $(PEERS)/corpus
 
 # The same tests built with sanitizers; end to end those that are marked as worth it, by name.
 E2E_SAN := $(filter %_san.sh %_san.py,$(E2E))

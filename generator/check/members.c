@@ -6,6 +6,7 @@
 
 #include "check/parts.h"
 #include "names/names.h"
+#include "names/words.h"
 #include "request/nul.h"
 
 #include "base/banned.h"
@@ -194,8 +195,9 @@ static void check_field(gen_checking *c, const gen_field *field)
     if (field->renamed && !c->parameters->messages) {
         gen_report(c->diag, GEN_ERROR, field->place,
                    "field %s is called as %s, which protobuf-c would not mend", field->name,
-                   gen_name_macro(field->name) ? "a macro of the C library or the compiler"
-                                               : "a word of C or C++");
+                   gen_name_macro(field->name)       ? "a macro of the C library or the compiler"
+                   : gen_name_of_struct(field->name) ? "a type of C's"
+                                                     : "a word of C or C++");
         gen_report(c->diag, GEN_NOTE, field->place,
                    "generate the messages with messages=on (the member is %s then), or rename it "
                    "with [json_name = \"%.100s\"]",

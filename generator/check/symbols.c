@@ -112,7 +112,8 @@ static void emit_all(table *t, owner *o, const char *stem, const char *const *en
 /* ---- protobuf-c's names ---- */
 
 /* A type's name must be one, and nobody else's; only types without a package are at risk. */
-static bool check_type(table *t, const owner *o, const char *c_type, const char *c_lower)
+static bool check_type(table *t, const owner *o, const char *c_type, const char *c_lower,
+                       bool is_enum)
 {
     const char *why = NULL;
 
@@ -125,6 +126,8 @@ static bool check_type(table *t, const owner *o, const char *c_type, const char 
                               : "is no identifier: protobuf-c takes out underscores";
     } else if (gen_name_capitals(c_type)) {
         why = "belongs to the C library";
+    } else if (is_enum && gen_name_tag(c_type)) {
+        why = "has the tag of a word of C's";
     } else if (strncmp(c_type, "ProtobufC", 9) == 0 && strncmp(c_lower, "protobuf_c", 10) == 0) {
         why = "belongs to protobuf-c";
     } else if (strcmp(c_lower, "csvc") == 0 || strncmp(c_lower, "csvc__", 6) == 0) {
@@ -148,7 +151,7 @@ static void add_enum(table *t, const gen_enum *e)
                                        "__enum_values_by_name", "__value_ranges"};
     owner *o = new_owner(t, "enum", e->full_name, e->place, e->file, NULL);
 
-    if (o == NULL || !check_type(t, o, e->c_type, e->c_lower)) {
+    if (o == NULL || !check_type(t, o, e->c_type, e->c_lower, true)) {
         return;
     }
     emit(t, o, e->c_type, "");
@@ -236,7 +239,7 @@ static void add_message(table *t, const gen_message *message)
     };
     owner *o = new_owner(t, "message", message->full_name, message->place, message->file, NULL);
 
-    if (o == NULL || !check_type(t, o, message->c_type, message->c_lower)) {
+    if (o == NULL || !check_type(t, o, message->c_type, message->c_lower, false)) {
         return;
     }
     emit(t, o, message->c_type, "");

@@ -189,7 +189,8 @@ static bool name_field(csvc_arena *a, gen_field *field)
     field->renamed = false;
     if (gen_name_escaped(name)) {
         memcpy(name + len, "_", 2);
-    } else if ((gen_name_reserved(name) && name[0] != '_') || gen_name_macro(name)) {
+    } else if ((gen_name_reserved(name) && name[0] != '_') || gen_name_macro(name) ||
+               gen_name_of_struct(name)) {
         /* As protobuf-c would, did it know the word; messages.c has it believe so. */
         memcpy(name + len, "_", 2);
         field->renamed = true;
@@ -355,15 +356,59 @@ static const char *rpc_name(csvc_arena *a, const gen_rpc *rpc)
 
 static bool is_member(const char *name)
 {
-    /* <assert.h> comes with protobuf-c, and a slot is called */
-    static const char *const functions[] = {"assert", "offsetof", "struct_size"};
+    /* <assert.h> comes with protobuf-c, and a slot is called; types that slots name */
+    static const char *const taken[] = {"assert",   "offsetof",    "struct_size", "csvc_code",
+                                        "csvc_ctx", "csvc_stream", "size_t"};
 
-    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-        if (strcmp(name, functions[i]) == 0) {
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        if (strcmp(name, taken[i]) == 0) {
             return false;
         }
     }
     return !gen_name_reserved(name) && !gen_name_macro(name);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    size_t n = strlen(end);
+
+    return len >= n && strcmp(text + len - n, end) == 0;
+}
+
+/* Clients of GetFoo are called get_foo and get_foo_async: GetFooAsync beside it, as some APIs have
+ * it, becomes get_foo_async_rpc. */
+static bool clear_async(csvc_arena *a, gen_service *service)
+{
+    static const char end[] = "_async";
+    gen_index names;
+    void *old;
+
+    gen_index_init(&names, a);
+    for (size_t i = 0; i < service->n_rpcs; i++) {
+        if (!gen_index_put(&names, service->rpcs[i].c_name, &service->rpcs[i], &old)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < service->n_rpcs; i++) {
+        gen_rpc *rpc = &service->rpcs[i];
+        char *stem;
+
+        if (!ends_with(rpc->c_name, end)) {
+            continue;
+        }
+        stem = csvc_arena_strndup(a, rpc->c_name, strlen(rpc->c_name) - (sizeof(end) - 1));
+        if (stem == NULL) {
+            return false;
+        }
+        if (gen_index_get(&names, stem) != NULL) {
+            rpc->c_name = csvc_arena_printf(a, "%s_rpc", rpc->c_name);
+            if (rpc->c_name == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 static bool name_service(csvc_arena *a, gen_service *service)
@@ -382,6 +427,13 @@ static bool name_service(csvc_arena *a, gen_service *service)
         if (rpc->c_name == NULL || rpc->path == NULL) {
             return false;
         }
+    }
+    if (!clear_async(a, service)) {
+        return false;
+    }
+    for (size_t i = 0; i < service->n_rpcs; i++) {
+        gen_rpc *rpc = &service->rpcs[i];
+
         rpc->member = rpc->c_name;
         if (*rpc->c_name >= '0' && *rpc->c_name <= '9') { /* rpc _1st */
             rpc->member = csvc_arena_printf(a, "_%s", rpc->c_name);
@@ -393,14 +445,6 @@ static bool name_service(csvc_arena *a, gen_service *service)
         }
     }
     return service->upper != NULL;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text);
-    size_t n = strlen(end);
-
-    return len >= n && strcmp(text + len - n, end) == 0;
 }
 
 static bool name_file(csvc_arena *a, gen_file *file)

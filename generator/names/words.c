@@ -2,8 +2,7 @@
  * names/words.c: words that a name may not be.
  *
  * Sorted; a test says so. The macros are those without arguments that gcc, clang, glibc's and the
- * kernel's headers define in lower case, and the all-capital names that a type without a package
- * meets.
+ * kernel's headers define in lower case; those in capitals are in capitals.c.
  */
 #include "names/names.h"
 
@@ -114,6 +113,12 @@ static const char *const keywords[] = {
     "xor_eq",
 };
 
+/* Types that are named within protobuf-c's structs: in C++ a member of that name changes its
+ * meaning, and the next member's type is none. */
+static const char *const of_structs[] = {
+    "int32_t", "int64_t", "protobuf_c_boolean", "size_t", "uint32_t", "uint64_t",
+};
+
 static const char *const macros[] = {
     "arp_hln",
     "arp_hrd",
@@ -178,6 +183,7 @@ static const char *const macros[] = {
     "ip6_plen",
     "ip6_vfc",
     "linux",
+    "math_errhandling",
     "mld_cksum",
     "mld_code",
     "mld_maxdelay",
@@ -255,223 +261,6 @@ static const char *const macros[] = {
 };
 
 /* Macros and types of POSIX headers that are written as protobuf-c writes types. */
-static const char *const capitals[] = {
-    "ACTION",
-    "BUFSIZ",
-    "CODESET",
-    "CTIME",
-    "DIR",
-    "DOMAIN",
-    "E2BIG",
-    "EACCES",
-    "EADDRINUSE",
-    "EADDRNOTAVAIL",
-    "EADV",
-    "EAFNOSUPPORT",
-    "EAGAIN",
-    "EALREADY",
-    "EBADE",
-    "EBADF",
-    "EBADFD",
-    "EBADMSG",
-    "EBADR",
-    "EBADRQC",
-    "EBADSLT",
-    "EBFONT",
-    "EBUSY",
-    "ECANCELED",
-    "ECHILD",
-    "ECHO",
-    "ECHRNG",
-    "ECOMM",
-    "ECONNABORTED",
-    "ECONNREFUSED",
-    "ECONNRESET",
-    "EDEADLK",
-    "EDEADLOCK",
-    "EDESTADDRREQ",
-    "EDOM",
-    "EDOTDOT",
-    "EDQUOT",
-    "EEXIST",
-    "EFAULT",
-    "EFBIG",
-    "EHOSTDOWN",
-    "EHOSTUNREACH",
-    "EHWPOISON",
-    "EIDRM",
-    "EILSEQ",
-    "EINPROGRESS",
-    "EINTR",
-    "EINVAL",
-    "EIO",
-    "EISCONN",
-    "EISDIR",
-    "EISNAM",
-    "EKEYEXPIRED",
-    "EKEYREJECTED",
-    "EKEYREVOKED",
-    "EL2HLT",
-    "EL2NSYNC",
-    "EL3HLT",
-    "EL3RST",
-    "ELIBACC",
-    "ELIBBAD",
-    "ELIBEXEC",
-    "ELIBMAX",
-    "ELIBSCN",
-    "ELNRNG",
-    "ELOOP",
-    "EMEDIUMTYPE",
-    "EMFILE",
-    "EMLINK",
-    "EMPTY",
-    "EMSGSIZE",
-    "EMULTIHOP",
-    "ENAMETOOLONG",
-    "ENAVAIL",
-    "ENDORDER",
-    "ENETDOWN",
-    "ENETRESET",
-    "ENETUNREACH",
-    "ENFILE",
-    "ENOANO",
-    "ENOBUFS",
-    "ENOCSI",
-    "ENODATA",
-    "ENODEV",
-    "ENOENT",
-    "ENOEXEC",
-    "ENOKEY",
-    "ENOLCK",
-    "ENOLINK",
-    "ENOMEDIUM",
-    "ENOMEM",
-    "ENOMSG",
-    "ENONET",
-    "ENOPKG",
-    "ENOPROTOOPT",
-    "ENOSPC",
-    "ENOSR",
-    "ENOSTR",
-    "ENOSYS",
-    "ENOTBLK",
-    "ENOTCONN",
-    "ENOTDIR",
-    "ENOTEMPTY",
-    "ENOTNAM",
-    "ENOTRECOVERABLE",
-    "ENOTSOCK",
-    "ENOTSUP",
-    "ENOTTY",
-    "ENOTUNIQ",
-    "ENTER",
-    "ENTRY",
-    "ENXIO",
-    "EOF",
-    "EOPNOTSUPP",
-    "EOVERFLOW",
-    "EOWNERDEAD",
-    "EPERM",
-    "EPFNOSUPPORT",
-    "EPIPE",
-    "EPROTO",
-    "EPROTONOSUPPORT",
-    "EPROTOTYPE",
-    "ERA",
-    "ERANGE",
-    "EREMCHG",
-    "EREMOTE",
-    "EREMOTEIO",
-    "ERESTART",
-    "ERFKILL",
-    "EROFS",
-    "ESHUTDOWN",
-    "ESOCKTNOSUPPORT",
-    "ESPIPE",
-    "ESRCH",
-    "ESRMNT",
-    "ESTALE",
-    "ESTRPIPE",
-    "ETIME",
-    "ETIMEDOUT",
-    "ETOOMANYREFS",
-    "ETXTBSY",
-    "EUCLEAN",
-    "EUNATCH",
-    "EUSERS",
-    "EWOULDBLOCK",
-    "EXDEV",
-    "EXFULL",
-    "FILE",
-    "FIND",
-    "GETALL",
-    "GETPID",
-    "GETVAL",
-    "HUGE",
-    "HZ",
-    "I",
-    "INFINITY",
-    "LEAF",
-    "MAGIC",
-    "NAN",
-    "NCARGS",
-    "NGROUPS",
-    "NODEV",
-    "NOFILE",
-    "NOGROUP",
-    "NSIG",
-    "NULL",
-    "NZERO",
-    "OVERFLOW",
-    "PLOSS",
-    "POSTORDER",
-    "PREORDER",
-    "SETALL",
-    "SETVAL",
-    "SIGABRT",
-    "SIGALRM",
-    "SIGBUS",
-    "SIGCHLD",
-    "SIGCLD",
-    "SIGCONT",
-    "SIGFPE",
-    "SIGHUP",
-    "SIGILL",
-    "SIGINT",
-    "SIGIO",
-    "SIGIOT",
-    "SIGKILL",
-    "SIGPIPE",
-    "SIGPOLL",
-    "SIGPROF",
-    "SIGPWR",
-    "SIGQUIT",
-    "SIGRTMAX",
-    "SIGRTMIN",
-    "SIGSEGV",
-    "SIGSTKFLT",
-    "SIGSTKSZ",
-    "SIGSTOP",
-    "SIGSYS",
-    "SIGTERM",
-    "SIGTRAP",
-    "SIGTSTP",
-    "SIGTTIN",
-    "SIGTTOU",
-    "SIGURG",
-    "SIGUSR1",
-    "SIGUSR2",
-    "SIGVTALRM",
-    "SIGWINCH",
-    "SIGXCPU",
-    "SIGXFSZ",
-    "SING",
-    "TLOSS",
-    "UNDERFLOW",
-    "VISIT",
-};
-
 /* Functions of POSIX and Linux whose names look like prefix_rpc. */
 static const char *const functions[] = {
     "aio_cancel",
@@ -672,8 +461,12 @@ static int compare(const void *key, const void *item)
     return strcmp(key, *(const char *const *)item);
 }
 
-#define IN(list, name)                                                                             \
-    (bsearch(name, list, sizeof(list) / sizeof((list)[0]), sizeof((list)[0]), compare) != NULL)
+bool gen_words_have(const char *const *list, size_t n, const char *name)
+{
+    return bsearch(name, list, n, sizeof(*list), compare) != NULL;
+}
+
+#define IN(list, name) gen_words_have(list, sizeof(list) / sizeof((list)[0]), name)
 
 bool gen_name_reserved(const char *name)
 {
@@ -686,9 +479,9 @@ bool gen_name_macro(const char *name)
     return IN(macros, name);
 }
 
-bool gen_name_capitals(const char *name)
+bool gen_name_of_struct(const char *name)
 {
-    return IN(capitals, name);
+    return IN(of_structs, name);
 }
 
 bool gen_name_function(const char *name)
@@ -703,7 +496,7 @@ bool gen_name_escaped(const char *name)
 
 /* ---- for the test ---- */
 
-static bool is_sorted(const char *const *list, size_t n)
+bool gen_words_sorted(const char *const *list, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         if (strcmp(list[i - 1], list[i]) >= 0) {
@@ -713,10 +506,10 @@ static bool is_sorted(const char *const *list, size_t n)
     return true;
 }
 
-#define SORTED(list) is_sorted(list, sizeof(list) / sizeof((list)[0]))
+#define SORTED(list) gen_words_sorted(list, sizeof(list) / sizeof((list)[0]))
 
 bool gen_name_lists_sorted(void)
 {
-    return SORTED(keywords) && SORTED(macros) && SORTED(capitals) && SORTED(functions) &&
-           SORTED(escaped);
+    return SORTED(keywords) && SORTED(of_structs) && SORTED(macros) && SORTED(functions) &&
+           SORTED(escaped) && gen_capitals_sorted();
 }

@@ -8,11 +8,11 @@ import os
 import pathlib
 import random
 import re
-import subprocess
 import sys
 
-source = pathlib.Path(os.environ["CSVC_SOURCE"])
-stage = pathlib.Path(os.environ["CSVC_STAGE"])
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+import compiled  # noqa: E402
+
 first = int(os.environ.get("HOSTILE_SEED", "1"))
 count = int(os.environ.get("HOSTILE_COUNT", "60"))
 
@@ -125,44 +125,21 @@ def make(seed):
     return "\n".join(lines) + "\n"
 
 
-def run(*argv, cwd):
-    done = subprocess.run([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=120, cwd=cwd)
-    return done.returncode, done.stdout
-
-
 def attempt(seed):
     """A pair: what became of it (skipped, refused, compiled), and the complaint, if any."""
     folder = pathlib.Path(f"seed{seed}").absolute()
     folder.mkdir()
     text = make(seed)
     (folder / "t.proto").write_text(text)
-    rc, said = run("protoc", "-o", "/dev/null", "t.proto", cwd=folder)
+    rc, said = compiled.run("protoc", "-o", "/dev/null", "t.proto", cwd=folder)
     if rc != 0:
         return "skipped", None  # protoc itself would not have it
-    rc, said = run("protoc", f"--plugin={stage}/bin/protoc-gen-c-svc", "--c-svc_out=.", "t.proto", cwd=folder)
+    rc, said = compiled.protoc(folder, ["t.proto"])
     if rc != 0:
         if re.search(r"^t\.proto:\d+:\d+: error: ", said, re.M) and ": note: " in said:
             return "refused", None
         return "refused", f"refused without a place\n{said}"
-    objects = []
-    for name in sorted(p.name for p in folder.glob("*.c")):
-        rc, said = run("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I.", f"-I{source}/runtime/include", "-c", name,
-                       cwd=folder)
-        if rc != 0:
-            return "compiled", said
-        objects.append(name.replace(".c", ".o", 1) if name.count(".c") == 1 else name[:-2] + ".o")
-    rc, said = run("ld", "-r", "-o", "all.o", *objects, cwd=folder)
-    if rc != 0:
-        return "compiled", said
-    header = "\n".join(f'#include "{p.name}"' for p in sorted(folder.glob("*.h")))
-    # Each INIT macro, in C++ as well.
-    inits = re.findall(r"^static const (\w+) \w+__initial = (\w+__INIT);", (folder / "t.csvc.c").read_text(), re.M)
-    values = "\n".join(f"{t} value{i} = {init};" for i, (t, init) in enumerate(inits))
-    (folder / "unit.cc").write_text(f"#include <cerrno>\n#include <csignal>\n#include <sys/stat.h>\n{header}\n{values}\n")
-    rc, said = run("c++", "-std=gnu++20", "-Wall", "-Wextra", "-Werror", "-I.", f"-I{source}/runtime/include", "-c", "unit.cc",
-                   cwd=folder)
-    return "compiled", said if rc != 0 else None
+    return "compiled", compiled.complaint_of(folder, link=True)
 
 
 passed = failed = 0
