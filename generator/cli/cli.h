@@ -32,6 +32,7 @@ extern const cli_command cli_update;
 extern const cli_command cli_add;
 extern const cli_command cli_remove;
 extern const cli_command cli_diff;
+extern const cli_command cli_template;
 extern const cli_command cli_explain;
 extern const cli_command cli_doctor;
 extern const cli_command cli_completion;

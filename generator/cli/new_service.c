@@ -303,11 +303,8 @@ static const char *seen_from(csvc_arena *a, const char *target, const char *fold
 static csvc_code use_templates(const request *r, project *pr, csvc_error *err)
 {
     const char *folder = cli_args_option(r->args, "templates", 0);
-    csvc_code code = CSVC_OK;
+    csvc_code code = project_use_templates(pr, folder, err);
 
-    if (folder != NULL) {
-        code = project_use_templates(pr, folder, err);
-    }
     if (folder != NULL && code == CSVC_OK) {
         pr->config.templates = seen_from(r->a, r->target, folder);
         if (pr->config.templates == NULL || !config_path_is_plain(pr->config.templates)) {

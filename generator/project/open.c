@@ -56,9 +56,8 @@ csvc_code project_open(csvc_arena *a, project *pr, pipeline *p, csvc_error *err)
 
         cli_list_add(a, &p->folders, folder[0] == '/' ? folder : shown);
     }
-    return pr->config.templates != NULL
-               ? project_use_templates(pr, files_join(a, up, pr->config.templates), err)
-               : CSVC_OK;
+    return project_use_templates(
+        pr, pr->config.templates != NULL ? files_join(a, up, pr->config.templates) : NULL, err);
 }
 
 /* "proto/a/user.proto" below the include folder "proto" is imported as "a/user.proto". */

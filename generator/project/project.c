@@ -2,6 +2,7 @@
 #include "project.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "files.h"
@@ -107,14 +108,23 @@ csvc_code project_read(project *p, const char *path, csvc_bytes *ret_content, cs
 
 csvc_code project_use_templates(project *p, const char *folder, csvc_error *err)
 {
-    const char **folders = cli_must(csvc_arena_calloc(p->a, 2, sizeof(*folders)));
+    const char **folders = cli_must(csvc_arena_calloc(p->a, 3, sizeof(*folders)));
+    const char *team = getenv("C_SVC_TEMPLATES");
+    size_t n = 0;
 
-    if (!files_is_folder(folder)) {
-        return csvc_error_set(err, CSVC_NOT_FOUND, "%s: there is no such folder of templates",
-                              folder);
+    if (folder != NULL) {
+        folders[n++] = folder;
     }
-    folders[0] = folder;
-    p->templates.folders = folders;
+    if (team != NULL && team[0] != '\0') {
+        folders[n++] = team;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!files_is_folder(folders[i])) {
+            return csvc_error_set(err, CSVC_NOT_FOUND, "%s: there is no such folder of templates%s",
+                                  folders[i], folders[i] == team ? " (C_SVC_TEMPLATES)" : "");
+        }
+    }
+    p->templates = (gen_templates){.folders = n > 0 ? folders : NULL, .shows_files = true};
     return CSVC_OK;
 }
 

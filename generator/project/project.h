@@ -37,7 +37,8 @@ enum {
  */
 void project_print_error(const csvc_error *err);
 
-/* From now on the templates in this folder, where they are, win over ours. */
+/* From now on the templates in this folder (NULL: none), and those of C_SVC_TEMPLATES, win over
+ * ours, where they are. */
 csvc_code project_use_templates(project *p, const char *folder, csvc_error *err);
 
 /* One file more, ready-made. */

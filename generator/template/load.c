@@ -1,5 +1,5 @@
 /* template/load.c: finding a template, in folders first, then among the embedded ones. */
-#include "template/template.h"
+#include "template/parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -95,6 +95,14 @@ static const gen_embedded *find_embedded(const char *name)
 csvc_code gen_template_load(csvc_arena *a, const gen_templates *templates, const char *name,
                             csvc_bytes *ret_text, csvc_error *err)
 {
+    const char *path;
+
+    return gen_template_find(a, templates, name, ret_text, &path, err);
+}
+
+csvc_code gen_template_find(csvc_arena *a, const gen_templates *templates, const char *name,
+                            csvc_bytes *ret_text, const char **ret_path, csvc_error *err)
+{
     const char *const *folder = templates != NULL ? templates->folders : NULL;
     const gen_embedded *embedded;
 
@@ -114,6 +122,7 @@ csvc_code gen_template_load(csvc_arena *a, const gen_templates *templates, const
             csvc_code code = read_all(a, file, path, ret_text, err);
 
             (void)fclose(file);
+            *ret_path = path;
             return code;
         }
         if (errno != ENOENT && errno != ENOTDIR) {
@@ -124,6 +133,7 @@ csvc_code gen_template_load(csvc_arena *a, const gen_templates *templates, const
     if (embedded == NULL) {
         return csvc_error_set(err, CSVC_NOT_FOUND, "%s: there is no such template", name);
     }
+    *ret_path = NULL;
     *ret_text = (csvc_bytes){.len = embedded->len, .data = (const uint8_t *)embedded->text};
     return CSVC_OK;
 }

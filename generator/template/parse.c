@@ -109,14 +109,14 @@ static void bad(parser *p, uint32_t line, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    p->code = csvc_error_set(p->err, CSVC_INVALID_ARGUMENT, "%s:%u: %s", p->template->name,
+    p->code = csvc_error_set(p->err, CSVC_INVALID_ARGUMENT, "%s:%u: %s", p->template->shown,
                              (unsigned)line, text);
 }
 
 static void no_memory(parser *p)
 {
     p->code =
-        csvc_error_set(p->err, CSVC_RESOURCE_EXHAUSTED, "%s: out of memory", p->template->name);
+        csvc_error_set(p->err, CSVC_RESOURCE_EXHAUSTED, "%s: out of memory", p->template->shown);
 }
 
 static gen_op *add_op(parser *p, gen_op_kind kind)

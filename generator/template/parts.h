@@ -83,9 +83,14 @@ typedef struct gen_op {
 typedef struct gen_parsed {
     struct gen_parsed *next; /* of this render's templates */
     const char *name;
+    const char *shown; /* what errors call it */
     gen_op *ops;
     size_t n_ops, max_ops;
 } gen_parsed;
+
+/* gen_template_load, and the path of the file it was; NULL of an embedded one. */
+csvc_code gen_template_find(csvc_arena *a, const gen_templates *templates, const char *name,
+                            csvc_bytes *ret_text, const char **ret_path, csvc_error *err);
 
 /* Fills ops from the text, which must outlive them. */
 csvc_code gen_template_parse(csvc_arena *a, gen_parsed *template, csvc_bytes text, csvc_error *err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/edits.h"
 
 #include "base/banned.h"
 
@@ -40,7 +41,7 @@ static csvc_code bad(const render *r, const gen_op *op, const char *format, ...)
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     return csvc_error_set(r->err, CSVC_INVALID_ARGUMENT, "%s:%u: %s",
-                          r->running[r->n_running - 1]->name, (unsigned)op->line, text);
+                          r->running[r->n_running - 1]->shown, (unsigned)op->line, text);
 }
 
 static csvc_code no_memory(const render *r, const char *name)
@@ -72,6 +73,41 @@ static bool find_position(const frame *loop, const gen_path *path, bool *ret_tru
     return false;
 }
 
+/* What a name that is not there is called now, or was meant to be; "" when neither is known. */
+static const char *advice(const render *r, const gen_value *object, const gen_segment *segment)
+{
+    const gen_renamed *renamed = r->templates != NULL && r->templates->renamed != NULL
+                                     ? r->templates->renamed
+                                     : gen_renamed_names;
+    const char *word = csvc_arena_strndup(r->a, segment->name, segment->len);
+    const char *text = NULL;
+    const gen_member *nearest = NULL;
+    size_t least = segment->len / 3 + 2; /* a third of it may be wrong */
+
+    if (word == NULL) {
+        return "";
+    }
+    for (; renamed->was != NULL; renamed++) {
+        if (strcmp(renamed->was, word) == 0) {
+            text = csvc_arena_printf(r->a, "; it is called '%s' now", renamed->now);
+            return text != NULL ? text : "";
+        }
+    }
+    for (size_t i = 0; i < object->len; i++) {
+        const gen_member *member = &object->as.members[i];
+        size_t edits = csvc__edits(word, member->name);
+
+        if (edits < least && edits < member->name_len) {
+            least = edits;
+            nearest = member;
+        }
+    }
+    text = nearest != NULL ? csvc_arena_printf(r->a, "; did you mean '%.*s'?",
+                                               (int)nearest->name_len, nearest->name)
+                           : NULL;
+    return text != NULL ? text : "";
+}
+
 /* The value of a name: a loop's variable, innermost first, or a member of the scope. */
 static csvc_code find(const render *r, const frame *loop, const gen_op *op,
                       const gen_value **ret_value)
@@ -81,6 +117,7 @@ static csvc_code find(const render *r, const frame *loop, const gen_op *op,
         {.type = GEN_VALUE_TRUTH, .truth = true, .len = 4, .as = {.text = "true"}}};
     const gen_path *path = op->path;
     const gen_segment *first = &path->segments[0];
+    const gen_value *object;
     const gen_value *value;
     bool truth;
     uint32_t i = 0;
@@ -105,10 +142,12 @@ static csvc_code find(const render *r, const frame *loop, const gen_op *op,
         if (value->failed) {
             return no_memory(r, r->running[r->n_running - 1]->name);
         }
-        value = gen_object_find(value, segment->hash, segment->name, segment->len);
+        object = value;
+        value = gen_object_find(object, segment->hash, segment->name, segment->len);
         if (value == NULL) {
-            return bad(r, op, "unknown name '%.*s'",
-                       (int)(segment->name - path->text) + (int)segment->len, path->text);
+            return bad(r, op, "unknown name '%.*s'%s",
+                       (int)(segment->name - path->text) + (int)segment->len, path->text,
+                       advice(r, object, segment));
         }
     }
     if (value->failed) {
@@ -189,6 +228,7 @@ static csvc_code each(render *r, const frame *loop, const gen_op *op, size_t bod
 static csvc_code get_parsed(render *r, const char *name, gen_parsed **ret_parsed, csvc_error *err)
 {
     gen_parsed *parsed = r->parsed;
+    const char *path = NULL;
     csvc_bytes text;
     csvc_code code;
 
@@ -196,7 +236,7 @@ static csvc_code get_parsed(render *r, const char *name, gen_parsed **ret_parsed
         parsed = parsed->next;
     }
     if (parsed == NULL) {
-        code = gen_template_load(r->a, r->templates, name, &text, err);
+        code = gen_template_find(r->a, r->templates, name, &text, &path, err);
         if (code != CSVC_OK) {
             return code;
         }
@@ -205,6 +245,7 @@ static csvc_code get_parsed(render *r, const char *name, gen_parsed **ret_parsed
             return no_memory(r, name);
         }
         parsed->name = name;
+        parsed->shown = path != NULL && r->templates->shows_files ? path : name;
         code = gen_template_parse(r->a, parsed, text, err);
         if (code != CSVC_OK) {
             return code;

@@ -55,9 +55,18 @@ size_t gen_length(const gen_value *list); /* items; bytes of a text */
 const gen_value *gen_item(const gen_value *list, size_t index);
 const char *gen_value_text(const gen_value *text); /* NUL-terminated unless made by gen_text_n */
 
+/* A name that templates saw once, and what it is called now. */
+typedef struct gen_renamed {
+    const char *was; /* one part: "prefix" of service.prefix */
+    const char *now;
+} gen_renamed;
+extern const gen_renamed gen_renamed_names[]; /* renamed.c; ends with NULL */
+
 /* Where templates come from: the embedded ones, and folders whose files win over them. */
 typedef struct gen_templates {
     const char *const *folders; /* NULL-terminated, first wins; NULL: none */
+    bool shows_files;           /* errors in a folder's template begin with the file's path */
+    const gen_renamed *renamed; /* NULL: gen_renamed_names */
 } gen_templates;
 
 /*

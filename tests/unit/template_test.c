@@ -381,6 +381,25 @@ static void unknown_names(void **state)
     expect_error(*state, "ada@example.org@\n", "t:1: unknown name 'example'");
 }
 
+/* Of templates that somebody keeps for himself: what they used may have got another name since. */
+static void names_that_were_renamed(void **state)
+{
+    static const gen_renamed renamed[] = {{"town", "city"}, {"title", "name"}, {NULL, NULL}};
+    struct fixture *t = *state;
+    char message[160];
+
+    t->templates.renamed = renamed;
+    expect_error(t, "\n@user.address.town@\n",
+                 "t:2: unknown name 'user.address.town'; it is called 'city' now");
+    expect_error(t, "@each g in groups\n@if g.title\n@end\n@end\n",
+                 "t:2: unknown name 'g.title'; it is called 'name' now");
+    expect_error(t, "@user.nmae@\n", "t:1: unknown name 'user.nmae'; did you mean 'name'?");
+    t->templates.shows_files = true;
+    (void)snprintf(message, sizeof(message),
+                   "%s/t:1: unknown name 'title'; it is called 'name' now", t->folder);
+    expect_error(t, "@title@\n", message);
+}
+
 static void wrong_kinds(void **state)
 {
     expect_error(*state, "@words@\n", "t:1: 'words' is a list, only text can be inserted");
@@ -418,7 +437,7 @@ static void bad_directives(void **state)
                  "t:1: no directive is called '@if' (as plain text it is '@@if')");
     expect_error(*state, "@if\n@end\n",
                  "t:1: a condition is a name, or 'not' and a name; this is ''");
-    expect_error(*state, "@if not \n@end\n", "t:1: unknown name 'not'");
+    expect_error(*state, "@if not \n@end\n", "t:1: unknown name 'not'; did you mean 'no'?");
     expect_error(*state, "@if yes no\n@end\n",
                  "t:1: a condition is a name, or 'not' and a name; this is 'yes no'");
     expect_error(*state, "@if not yes no\n@end\n",
@@ -735,6 +754,7 @@ int main(void)
         T(includes_have_limits),
         T(mistakes_in_includes_name_them),
         T(unknown_names),
+        T(names_that_were_renamed),
         T(wrong_kinds),
         T(unbalanced_blocks),
         T(bad_directives),
