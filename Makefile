@@ -204,7 +204,7 @@ $(WKT_SRC) &: $(STAGE)/bin/protoc-gen-c-svc
 # ---- the stage: what `make install` copies, usable where it is ----------------------------------
 
 # what headers and `c-svc explain` refer to
-DOCS        := interop.md tutorial.md inference.md limits.md deviations.md streaming.md clients.md health.md listening.md tls.md transports.md metrics.md internals/store.md CHANGELOG.md
+DOCS        := interop.md tutorial.md inference.md limits.md deviations.md streaming.md clients.md migrations.md health.md listening.md tls.md transports.md metrics.md internals/store.md CHANGELOG.md
 HEADERS     := $(wildcard runtime/include/csvc/*.h)
 WKT_HEADERS := $(WKT_SRC:.c=.h)
 COMPLETIONS := bash-completion/completions/c-svc zsh/site-functions/_c-svc fish/vendor_completions.d/c-svc.fish
@@ -269,7 +269,7 @@ uninstall:
 DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compiler libprotobuf-c-dev libgrpc-dev libnghttp2-dev \
         libsqlite3-dev libwebsockets-dev libyaml-dev libgit2-dev libssl-dev zlib1g-dev libcmocka-dev
 DEPS_CHECK := g++ git openssl python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
-        nghttp2-client valgrind man-db locales libjansson-dev prometheus ruby-grpc nginx iproute2 nftables systemd \
+        nghttp2-client valgrind man-db locales libjansson-dev postgresql prometheus ruby-grpc nginx iproute2 nftables systemd \
         podman crun docker-compose zsh fish
 
 # Installs those of the packages $(1) that are missing, and says what it runs.

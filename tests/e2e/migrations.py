@@ -346,6 +346,42 @@ def starters_take_turns():
     e2e.equal(sqlite_tables(here / "turns.db"), sqlite_tables(here / "p0.db"), "the tables afterwards")
 
 
+def projects_of_old():
+    """What a c-svc without PostgreSQL made gets its steps; who removes them has none made again; a step that was taken back is made again."""
+    home = project("old", BASE)
+    first = (home / "migrations/postgres/0001_items.sql").read_text()
+    shutil.rmtree(home / "migrations/postgres")
+    lock = home / ".c-svc/lock.json"
+    known = json.loads(lock.read_text())
+    lock.write_text(json.dumps({k: known[k] for k in ("c-svc", "inference", "inputs", "generated")}))
+    update(home)
+    e2e.equal((home / "migrations/postgres/0001_items.sql").read_text().split("\n", 1)[1], first.split("\n", 1)[1],
+              "the first step for PostgreSQL of an old project")
+    (home / "proto/shop.proto").write_text(HEAD + CASES[0]["after"])
+    said = e2e.run("c-svc", "diff", cwd=home).stdout
+    if '+ALTER TABLE "items" ADD COLUMN "phone" TEXT NOT NULL DEFAULT \'\';' not in said.splitlines():
+        e2e.fail(f"c-svc diff shows\n{said}")
+    e2e.equal(len(steps(home, "sqlite")), 1, "steps after diff")
+    update(home)
+    made = steps(home, "sqlite")[1]
+    text = made.read_text()
+    made.unlink()
+    steps(home, "postgres")[1].unlink()
+    update(home)
+    e2e.equal((made.read_text(), len(steps(home, "postgres"))), (text, 2), "a step that was taken back and is wanted again")
+    shutil.rmtree(home / "migrations/postgres")
+    update(home)
+    update(home)
+    (home / "proto/shop.proto").write_text(HEAD + BASE)
+    update(home, "--allow-data-loss")
+    e2e.equal((len(steps(home, "sqlite")), (home / "migrations/postgres").exists()), (3, False), "who wants no PostgreSQL")
+    refused = update(home, "--rename", "a=b", check=1).stderr
+    e2e.equal(refused, "c-svc: --rename a=b: no field or entity lost the name a while b came to be\n", "an answer to nothing")
+    refused = update(home, "--keep", "x.y", "--rename", "x", check=1).stderr
+    if "--rename x: write TABLE.OLD=NEW" not in refused:
+        e2e.fail(f"half an answer: {refused}")
+
+
 def main():
     build_migrate()
     chosen = [(i, c) for i, c in enumerate(CASES) if not sys.argv[1:] or c["name"] in sys.argv[1:]]
@@ -360,6 +396,7 @@ def main():
                 try_change(i, case, database)
     if not sys.argv[1:]:
         starters_take_turns()
+        projects_of_old()
 
 
 main()

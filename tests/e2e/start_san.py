@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # transports: both
 """A server that cannot start says which thing, why and what to do, and exits 1; wrong usage exits 2. Then how it stops."""
+import concurrent.futures
 import os
 import pathlib
 import shutil
@@ -72,6 +73,16 @@ e2e.run("make", "-C", project, *e2e.make_args())
 refused("a migration that changed", 1, ["0001_users", "changed"], env={"DATABASE_URL": "sqlite:old.db"})
 migration.write_text(kept)
 step = project / "migrations/sqlite/0002_oops.sql"  # good in an empty database, which is all that c-svc can try
+step.write_text("CREATE TABLE before (id INTEGER);\nTODO: say what becomes of it, then delete this line;\n")
+said = e2e.run("make", "-C", project, check=2)
+if "0002_oops.sql:2: error: TODO: say what becomes of it" not in said.stdout + said.stderr:
+    e2e.fail(f"make, of a step that waits for a decision:\n{said.stdout}{said.stderr}")
+e2e.run("c-svc", "update", cwd=project)  # goes on: a decision may take its time
+said = e2e.run("make", "-C", project, *e2e.make_args()).stdout
+if "0002_oops.sql:2: warning: TODO: " not in said:
+    e2e.fail(f"make, afterwards, says nothing of it:\n{said}")
+refused("a migration that waits for a decision", 1, ["0002_oops waits for a decision: line 2 says TODO"],
+        env={"DATABASE_URL": "sqlite:new.db"})
 step.write_text("CREATE TABLE before (id INTEGER);\nCREATE TABLE oops (id INTEGER);\n")
 e2e.run("make", "-C", project, *e2e.make_args())
 with sqlite3.connect("new.db") as db:
@@ -89,6 +100,14 @@ with sqlite3.connect("new.db") as db:
 db.close()
 with e2e.Server(program, env={"DATABASE_URL": "sqlite:new.db"}):  # the broken one left nothing behind
     pass
+several = [e2e.Server(program, env={"DATABASE_URL": "sqlite:several.db"}) for _ in range(3)]
+with concurrent.futures.ThreadPoolExecutor() as pool:  # at once, on a file that is not there yet
+    list(pool.map(e2e.Server.start, several))
+for server in several:
+    server.stop()
+with sqlite3.connect("several.db") as db:
+    e2e.equal(db.execute("SELECT version FROM csvc_migrations").fetchall(), [(1,), (2,)], "what ran where three started at once")
+db.close()
 
 # ---- disk full: a file system of one megabyte, in a namespace of our own ----
 mounts = e2e.own_mounts()
