@@ -1,0 +1,30 @@
+/*
+ * update/words.h: names of C exchanged for others, in sources that are the user's.
+ *
+ * Only whole identifiers, and only in code: comments and strings stay as they are.
+ */
+#ifndef UPDATE_WORDS_H
+#define UPDATE_WORDS_H
+
+#include "console/say.h"
+
+typedef struct update_words {
+    csvc_arena *a;
+    struct update_word {
+        const char *from, *to;
+        const char *joint; /* NULL: this very name; else also longer ones that go on with it */
+    } * items;
+    size_t len, max;
+} update_words;
+
+/* Two names that are the same are no word. */
+void update_words_add(update_words *words, const char *from, const char *to, const char *joint);
+
+/* The text with all of them exchanged; the very text when there were none. */
+csvc_bytes update_words_replace(const update_words *words, csvc_bytes text, size_t *ret_count);
+
+/* The line of the first one in the text, and what it is and should be; 0: there is none. */
+size_t update_words_find(const update_words *words, csvc_bytes text, const char **ret_from,
+                         const char **ret_to);
+
+#endif /* UPDATE_WORDS_H */
