@@ -132,8 +132,10 @@ const cli_command cli_update = {
         "  --prune          removes handlers and other files that nothing asks for any more, when\n"
         "                   they are as c-svc wrote them; the others are listed\n"
         "  --allow-breaking takes protos that callers built before would not understand\n"
-        "  --rename TABLE.OLD=NEW, --rename OLD=NEW\n"
-        "                   of a column, of a table: the same by a new name; again for more\n"
+        "  --rename OLD=NEW the same by a new name; again for more: a column (OLD=NEW or\n"
+        "                   TABLE.OLD=NEW), a table, an rpc (GetUser=FetchUser), a service\n"
+        "                   (user.UserService=acme.user.UserService). The handlers and tests of\n"
+        "                   rpcs go along, with the names in them that generated code changed.\n"
         "  --keep TABLE.COLUMN, --keep TABLE\n"
         "                   it is not, and stays as it is though no field fills it any more\n"
         "  --allow-data-loss\n"
@@ -148,7 +150,8 @@ const cli_command cli_update = {
         "  merge      yours and ours together      conflict   both changed the same lines\n"
         "  moved      found where you put it       deleted    by you; stays away\n"
         "  stale      nothing asks for it          remove     ours, and no longer made\n"
-        "  kept       yours                        identical  as it would be written\n",
+        "  kept       yours                        identical  as it would be written\n"
+        "  rename     yours, by a new name\n",
     .options = options,
     .run = run_update,
 };

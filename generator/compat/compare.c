@@ -351,8 +351,8 @@ static void hint_rename(compat_run *run, const char *name, const char *likely, g
 
 static const char *likely_rpc(const compat_run *run, const gen_rpc *gone)
 {
-    for (size_t i = 0; i < run->matched.n_services; i++) {
-        const compat_service *service = &run->matched.services[i];
+    for (size_t i = 0; i < run->matched->n_services; i++) {
+        const compat_service *service = &run->matched->services[i];
 
         for (size_t k = 0; k < service->n_rpcs; k++) {
             if (service->rpcs[k].before == gone && service->rpcs[k].likely != NULL) {
@@ -365,9 +365,9 @@ static const char *likely_rpc(const compat_run *run, const gen_rpc *gone)
 
 static const gen_service *likely_service(const compat_run *run, const gen_service *gone)
 {
-    for (size_t i = 0; i < run->matched.n_services; i++) {
-        if (run->matched.services[i].before == gone) {
-            return run->matched.services[i].likely;
+    for (size_t i = 0; i < run->matched->n_services; i++) {
+        if (run->matched->services[i].before == gone) {
+            return run->matched->services[i].likely;
         }
     }
     return NULL;
@@ -447,15 +447,11 @@ static void compare_file(compat_run *run, const gen_file *before)
     }
 }
 
-size_t compat_check(const gen_model *before, const gen_model *now, gen_severity wire,
-                    gen_diag *diag)
+size_t compat_check(const gen_model *before, const gen_model *now, const compat_services *matched,
+                    gen_severity wire, gen_diag *diag)
 {
-    compat_run run = {.before = before, .now = now, .wire = wire, .diag = diag};
-    csvc_error err = {CSVC_ERROR_INIT};
+    compat_run run = {.before = before, .now = now, .wire = wire, .diag = diag, .matched = matched};
 
-    if (compat_match(now->arena, before, now, NULL, 0, &run.matched, &err) != CSVC_OK) {
-        diag->failed = true;
-    }
     for (size_t i = 0; i < before->n_files && !diag->failed; i++) {
         if (!compat_is_provided(before->files[i])) {
             compare_file(&run, before->files[i]);

@@ -12,17 +12,6 @@
 
 #include "model/model.h"
 
-/*
- * Reports each incompatible change, at its place in the new protos or, for what is gone, at what
- * held it. A change of the wire has the severity `wire`; what only JSON, or only a caller of
- * something that is gone, would see is a warning. Each text ends with the rule's name in brackets.
- * Of two rules on one thing, the one on the wire is told. Returns how many were of the wire.
- *
- * Files of protobuf's own are left out: they change with protoc.
- */
-size_t compat_check(const gen_model *before, const gen_model *now, gen_severity wire,
-                    gen_diag *diag);
-
 /* ---- what became of the rpcs ---- */
 
 typedef enum compat_fate {
@@ -72,5 +61,19 @@ typedef struct compat_rename {
 csvc_code compat_match(csvc_arena *a, const gen_model *before, const gen_model *now,
                        compat_rename *renames, size_t n_renames, compat_services *ret,
                        csvc_error *err);
+
+/* ---- what breaks ---- */
+
+/*
+ * Reports each incompatible change, at its place in the new protos or, for what is gone, at what
+ * held it. A change of the wire has the severity `wire`; what only JSON, or only a caller of
+ * something that is gone, would see is a warning; `matched` tells what it may have become. Each
+ * text ends with the rule's name in brackets. Of two rules on one thing, the one on the wire is
+ * told. Returns how many were of the wire.
+ *
+ * Files of protobuf's own are left out: they change with protoc.
+ */
+size_t compat_check(const gen_model *before, const gen_model *now, const compat_services *matched,
+                    gen_severity wire, gen_diag *diag);
 
 #endif /* GEN_COMPAT_H */

@@ -43,7 +43,7 @@ typedef struct compat_run {
     const gen_model *before, *now;
     gen_severity wire;
     gen_diag *diag;
-    compat_services matched;
+    const compat_services *matched;
     size_t n_wire;
 } compat_run;
 

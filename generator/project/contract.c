@@ -43,13 +43,16 @@ csvc_code contract_recorded(project *p, const gen_model **ret_before, csvc_error
     gen_model *model;
     gen_diag diag;
     csvc_bytes set;
-    csvc_code code = read_recorded(p, &set, err);
+    csvc_code code = CSVC_OK;
 
+    if (!p->has_recorded) {
+        code = read_recorded(p, &set, err);
+    }
     if (code != CSVC_OK) {
         return code;
     }
-    if (set.data == NULL) {
-        *ret_before = NULL;
+    if (p->has_recorded || set.data == NULL) {
+        *ret_before = p->recorded;
         return CSVC_OK;
     }
     request = cli_must(csvc_arena_calloc(p->a, 1, sizeof(*request)));
@@ -66,6 +69,8 @@ csvc_code contract_recorded(project *p, const gen_model **ret_before, csvc_error
     if (diag.n_errors > 0) {
         return damaged(p, diag.problems[0].text, err);
     }
+    p->recorded = model;
+    p->has_recorded = true;
     *ret_before = model;
     return CSVC_OK;
 }
@@ -157,8 +162,20 @@ static void add_lines(project *p, const char *text, cli_list *lines)
     }
 }
 
-csvc_code contract_check(project *p, gen_severity wire, cli_list *ret_lines, size_t *ret_wire,
-                         csvc_error *err)
+csvc_code contract_match(project *p, compat_rename *renames, size_t n_renames,
+                         compat_services *ret_matched, csvc_error *err)
+{
+    const gen_model *before = NULL;
+    csvc_code code = contract_recorded(p, &before, err);
+
+    *ret_matched = (compat_services){0};
+    return code == CSVC_OK && before != NULL ? compat_match(p->a, before, p->pipeline->model,
+                                                            renames, n_renames, ret_matched, err)
+                                             : code;
+}
+
+csvc_code contract_check(project *p, const compat_services *matched, gen_severity wire,
+                         cli_list *ret_lines, size_t *ret_wire, csvc_error *err)
 {
     const gen_model *before = NULL;
     csvc__buffer text;
@@ -170,7 +187,7 @@ csvc_code contract_check(project *p, gen_severity wire, cli_list *ret_lines, siz
         return code;
     }
     gen_diag_init(&diag, p->a);
-    *ret_wire = compat_check(before, p->pipeline->model, wire, &diag);
+    *ret_wire = compat_check(before, p->pipeline->model, matched, wire, &diag);
     for (size_t i = 0; i < diag.n_problems; i++) {
         gen_problem *problem = &diag.problems[i];
 

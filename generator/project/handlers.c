@@ -57,7 +57,17 @@ static const char *behind_brackets(const char *c)
     return NULL;
 }
 
-bool handlers_defines(const char *source, const char *function)
+static size_t line_of(const char *source, const char *at)
+{
+    size_t line = 1;
+
+    for (; source < at; source++) {
+        line += *source == '\n' ? 1 : 0;
+    }
+    return line;
+}
+
+size_t handlers_line(const char *source, const char *function)
 {
     size_t len = strlen(function);
 
@@ -69,10 +79,10 @@ bool handlers_defines(const char *source, const char *function)
         }
         next = behind_brackets(next);
         if (next != NULL && *skip_blanks(next) == '{') {
-            return true;
+            return line_of(source, c);
         }
     }
-    return false;
+    return 0;
 }
 
 const char *handlers_function(csvc_arena *a, const gen_rpc *rpc)
@@ -107,6 +117,16 @@ static csvc_code read_sources(project *p, const char *folder, int depth, sources
     return code;
 }
 
+static const char *find_function(const sources *s, const char *function)
+{
+    for (size_t i = 0; i < s->paths.len; i++) {
+        if (handlers_line(s->texts.items[i], function) > 0) {
+            return s->paths.items[i];
+        }
+    }
+    return NULL;
+}
+
 static csvc_code find_one(project *p, sources *s, const gen_rpc *rpc, csvc_error *err)
 {
     const char *path = project_handler_path(p->a, rpc);
@@ -119,11 +139,23 @@ static csvc_code find_one(project *p, sources *s, const gen_rpc *rpc, csvc_error
         code = read_sources(p, "server", 0, s, err);
         s->read = true;
     }
-    for (size_t i = 0; code == CSVC_OK && i < s->paths.len; i++) {
-        if (handlers_defines(s->texts.items[i], handlers_function(p->a, rpc))) {
-            project_moved(p, path, s->paths.items[i]);
-            break;
+    if (code == CSVC_OK) {
+        const char *at = find_function(s, handlers_function(p->a, rpc));
+
+        if (at != NULL) {
+            project_moved(p, path, at);
         }
+    }
+    return code;
+}
+
+csvc_code handlers_where(project *p, const char *function, const char **ret_path, csvc_error *err)
+{
+    sources s = {0};
+    csvc_code code = read_sources(p, "server", 0, &s, err);
+
+    if (code == CSVC_OK) {
+        *ret_path = find_function(&s, function);
     }
     return code;
 }

@@ -22,6 +22,8 @@ typedef struct project {
     cli_list moved, moved_to; /* files that do not lie where c-svc would put them */
     cli_list removed;         /* files that will be gone */
     bool records_protos;      /* the protos of now are what later ones are compared with */
+    bool has_recorded;
+    gen_model *recorded; /* contract.c's: those of the last update */
 
     /* Of tables (steps.h). */
     schema_answers answers; /* what the command line says of columns that are gone */

@@ -12,7 +12,7 @@ static const char *const names[UPDATE_N_STATUS] = {
     [UPDATE_CREATE] = "create",       [UPDATE_CHANGE] = "update",   [UPDATE_MERGE] = "merge",
     [UPDATE_IDENTICAL] = "identical", [UPDATE_KEPT] = "kept",       [UPDATE_CONFLICT] = "conflict",
     [UPDATE_STALE] = "stale",         [UPDATE_DELETED] = "deleted", [UPDATE_MOVED] = "moved",
-    [UPDATE_REMOVE] = "remove",
+    [UPDATE_REMOVE] = "remove",       [UPDATE_RENAME] = "rename",
 };
 
 const char *update_status_name(update_status status)

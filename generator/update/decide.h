@@ -20,6 +20,7 @@ typedef enum update_status {
     UPDATE_DELETED,   /* by the user: stays so */
     UPDATE_MOVED,     /* by the user */
     UPDATE_REMOVE,
+    UPDATE_RENAME, /* called after something that has a new name */
     UPDATE_N_STATUS
 } update_status;
 
@@ -61,6 +62,7 @@ typedef struct update_file {
     bool drops_base;
     const char *problem; /* nothing may be written before it is mended; NULL: none */
     const char *remark;  /* to the user, behind the path; NULL: none */
+    bool aside;          /* a part of what another one's line tells */
 } update_file;
 
 /* "create", "update", "merge"... */

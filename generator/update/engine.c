@@ -79,7 +79,14 @@ static csvc_code look_at(update *u, update_file *f, csvc_error *err)
     const lock_record *r = f->record;
     const char *base = cli_printf(u->a, LOCK_BASE "%s", f->path);
     const char *moved = project_moved_to(&u->project, f->path);
+    const update_rename *one = update_renamed_to(&u->renamed, f->path);
     csvc_code code = CSVC_OK;
+
+    if (one != NULL && one->from != NULL) {
+        f->at = one->to;
+        f->disk = one->becomes;
+        return CSVC_OK;
+    }
 
     if (files_exists(update_shown(u, f->path))) {
         f->at = f->path;
@@ -284,6 +291,63 @@ static void settle_own(update *u)
     p->lock = next;
 }
 
+/* ---- what has a new name ---- */
+
+/* What is known of a file goes along with it. */
+static void hand_on_records(update *u, lock *old)
+{
+    for (size_t i = 0; i < u->renamed.len; i++) {
+        const update_rename *one = &u->renamed.items[i];
+        const lock_record *record = lock_find(old, one->before);
+        lock_record copy;
+
+        if (record != NULL && strcmp(one->before, one->now) != 0) {
+            copy = *record;
+            copy.path = one->now;
+            lock_drop(old, one->before);
+            lock_put(u->a, old, copy);
+        }
+    }
+}
+
+/* The file goes to its new place, with the names in it exchanged; it is the user's, so nothing else
+ * is decided about it. */
+static void rename_file(update *u, update_file *f, const update_rename *one)
+{
+    bool goes = strcmp(one->from, one->to) != 0;
+
+    f->status = UPDATE_RENAME;
+    f->news = true;
+    f->act = UPDATE_WRITE;
+    f->content = one->becomes;
+    f->disk = goes ? (csvc_bytes){0} : one->was;
+    f->remark = cli_printf(u->a, "%s%s%zu name%s changed in it", goes ? "was " : "",
+                           goes ? cli_printf(u->a, "%s, ", one->from) : "", one->n_names,
+                           one->n_names == 1 ? "" : "s");
+    if (goes) {
+        add_file(u, (update_file){.path = one->from,
+                                  .owner = GEN_BORN_ONCE,
+                                  .at = one->from,
+                                  .disk = one->was,
+                                  .status = UPDATE_REMOVE,
+                                  .aside = true,
+                                  .act = UPDATE_UNLINK});
+    }
+}
+
+static void rename_files(update *u)
+{
+    for (size_t i = 0, n = u->n_files; i < n; i++) {
+        update_file *f = &u->files[i];
+        const update_rename *one = update_renamed_to(&u->renamed, f->path);
+
+        if (one != NULL && one->from != NULL &&
+            (one->n_names > 0 || strcmp(one->from, one->to) != 0)) {
+            rename_file(u, f, one);
+        }
+    }
+}
+
 static csvc_code plan_own(update *u, const lock *old, csvc_error *err)
 {
     csvc_code code = compose_own(&u->project, err);
@@ -299,6 +363,7 @@ static csvc_code plan_own(update *u, const lock *old, csvc_error *err)
     }
     code = code == CSVC_OK ? refuse_problems(u, err) : code;
     if (code == CSVC_OK) {
+        rename_files(u);
         settle_own(u);
     }
     return code;
@@ -409,7 +474,7 @@ static void count(update *u)
         const update_file *f = &u->files[i];
 
         if (strncmp(f->path, LOCK_HOME, sizeof(LOCK_HOME) - 1) != 0) {
-            u->counts[f->status]++;
+            u->counts[f->status] += f->aside ? 0 : 1;
         }
         u->changes += f->act != UPDATE_LEAVE ? 1 : 0;
         u->changes += f->new_base && (f->base.data == NULL || !update_same(f->base, f->render));
@@ -429,19 +494,44 @@ static void recall_moved(update *u, const lock *old)
     }
 }
 
+/* A name that nothing bore is a slip of the pen. */
+static csvc_code check_renames(const update *u, csvc_error *err)
+{
+    for (size_t i = 0; i < u->n_renames; i++) {
+        if (!u->renames[i].used) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                  "--rename %s=%s: no rpc and no service %s is gone since the last "
+                                  "update",
+                                  u->renames[i].before, u->renames[i].now, u->renames[i].before);
+        }
+    }
+    return CSVC_OK;
+}
+
 /* What those who speak the old protos would not understand is refused, unless it is meant. */
 static csvc_code check_contract(update *u, csvc_error *err)
 {
+    compat_services matched;
     cli_list lines = {0};
     size_t breaks = 0;
-    csvc_code code = contract_check(&u->project, u->allow_breaking ? GEN_WARNING : GEN_ERROR,
-                                    &lines, &breaks, err);
+    csvc_code code = contract_match(&u->project, u->renames, u->n_renames, &matched, err);
+
+    code = code == CSVC_OK ? check_renames(u, err) : code;
+    code = code == CSVC_OK
+               ? contract_check(&u->project, &matched, u->allow_breaking ? GEN_WARNING : GEN_ERROR,
+                                &lines, &breaks, err)
+               : code;
 
     if (code == CSVC_OK && breaks > 0 && !u->allow_breaking) {
         pipeline_print_problems(&u->pipeline);
         return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
                               "callers that were built before would not understand this; when that "
                               "is meant: c-svc update --allow-breaking (nothing was changed)");
+    }
+    code = code == CSVC_OK ? update_renames_find(&u->project, &matched, &u->renamed, err) : code;
+    code = code == CSVC_OK ? update_note_retyped(&u->project, &matched, &u->notes, err) : code;
+    for (size_t i = 0; i < u->renamed.notes.len; i++) {
+        cli_list_add(u->a, &u->notes, u->renamed.notes.items[i]);
     }
     u->project.records_protos = true;
     return code;
@@ -455,7 +545,11 @@ csvc_code update_plan(update *u, csvc_error *err)
     code = code == CSVC_OK ? refuse_markers(u, &old, err) : code;
     code = code == CSVC_OK ? project_name_protos(&u->project, err) : code;
     code = code == CSVC_OK ? pipeline_run(&u->pipeline, err) : code;
+    u->project.lock = old;
     code = code == CSVC_OK && !u->gen_only ? check_contract(u, err) : code;
+    if (code == CSVC_OK) {
+        hand_on_records(u, &old);
+    }
     code = code == CSVC_OK ? handlers_find(&u->project, err) : code;
     u->project.may_wait = !u->gen_only;
     if (code == CSVC_OK) {

@@ -23,7 +23,7 @@ void update_print_files(const update *u, const update_report *how)
     for (size_t i = 0; i < u->n_files; i++) {
         const update_file *f = &u->files[i];
 
-        if (!is_shown(f) || !(f->news || how->every)) {
+        if (!is_shown(f) || f->aside || !(f->news || how->every)) {
             continue;
         }
         printf("  %-*s  %s", how->width, update_status_name(f->status), update_shown(u, f->path));
@@ -48,7 +48,8 @@ void update_print_summary(const update *u, const update_report *how)
         const char *words;
     } changed[] = {{UPDATE_CREATE, "created"}, {UPDATE_CHANGE, "updated"},
                    {UPDATE_MERGE, "merged"},   {UPDATE_CONFLICT, "in conflict"},
-                   {UPDATE_REMOVE, "removed"}, {UPDATE_MOVED, "moved"}},
+                   {UPDATE_REMOVE, "removed"}, {UPDATE_MOVED, "moved"},
+                   {UPDATE_RENAME, "renamed"}},
       rest[] = {{UPDATE_IDENTICAL, "identical"},
                 {UPDATE_KEPT, "kept"},
                 {UPDATE_DELETED, "deleted"},

@@ -14,6 +14,7 @@
 #define UPDATE_UPDATE_H
 
 #include "decide.h"
+#include "rename.h"
 #include "project/project.h"
 #include "transaction.h"
 
@@ -33,6 +34,8 @@ typedef struct update {
     /* What came out, by path; .c-svc/ last. */
     update_file *files;
     size_t n_files, max_files;
+    update_renames renamed;
+    cli_list notes; /* to the user, a sentence each */
     size_t counts[UPDATE_N_STATUS];
     size_t changes; /* files that are written or removed, records included */
 } update;

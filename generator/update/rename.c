@@ -1,0 +1,360 @@
+/* update/rename.c: what of the user's is called after something that has a new name. */
+#include "rename.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "infer/infer.h"
+#include "names/names.h"
+#include "project/contract.h"
+#include "project/files.h"
+#include "project/handlers.h"
+#include "words.h"
+
+#include "base/banned.h"
+
+enum {
+    MAX_SOURCE = 4 << 20, /* nobody's is longer */
+    MAX_DEPTH = 8
+};
+
+typedef struct renaming {
+    project *p;
+    update_words words;
+    update_renames out;
+    size_t max;
+} renaming;
+
+/* ---- the names ---- */
+
+static void add_ends(renaming *r, const char *from, const char *to, const char *const *ends)
+{
+    for (size_t i = 0; ends[i] != NULL; i++) {
+        update_words_add(&r->words, cli_printf(r->p->a, "%s%s", from, ends[i]),
+                         cli_printf(r->p->a, "%s%s", to, ends[i]), NULL);
+    }
+}
+
+/* What check/symbols.c lists of an rpc. */
+static void add_rpc_words(renaming *r, const gen_rpc *before, const gen_rpc *now)
+{
+    static const char *const served[] = {"", "_invoke", "_relay", "_send", "_recv", "_frame", NULL};
+    static const char *const called[] = {"",      "_async",      "_start",  "_send",
+                                         "_recv", "_close_send", "_finish", NULL};
+    csvc_arena *a = r->p->a;
+
+    add_ends(r, cli_printf(a, "%s_%s", before->service->prefix, before->c_name),
+             cli_printf(a, "%s_%s", now->service->prefix, now->c_name), served);
+    add_ends(r, cli_printf(a, "%s_client_%s", before->service->prefix, before->c_name),
+             cli_printf(a, "%s_client_%s", now->service->prefix, now->c_name), called);
+}
+
+static void add_service_words(renaming *r, const gen_service *before, const gen_service *now)
+{
+    static const char *const ends[] = {"_ops",     "_ops_register", "_ops_init",
+                                       "_service", "_methods",      NULL};
+    static const char *const uppers[] = {"_OPS_INIT", NULL};
+
+    add_ends(r, before->prefix, now->prefix, ends);
+    add_ends(r, before->upper, now->upper, uppers);
+}
+
+static const char *within_package(const gen_file *file, const char *full_name)
+{
+    size_t len = strlen(file->package);
+
+    return full_name + (len > 0 ? len + 1 : 0);
+}
+
+/* What a message or enum is called once its package is another. */
+static const char *full_name_in(csvc_arena *a, const gen_file *from, const char *full_name,
+                                const gen_file *to)
+{
+    return cli_printf(a, "%s%s%s", to->package, to->package[0] != '\0' ? "." : "",
+                      within_package(from, full_name));
+}
+
+/* The types of a package that moved: all that begins with their names goes along. */
+static void add_type_words(renaming *r, const gen_model *before, const gen_file *from,
+                           const gen_file *to)
+{
+    const gen_model *now = r->p->pipeline->model;
+    csvc_arena *a = r->p->a;
+
+    for (size_t i = 0; i < before->n_files; i++) {
+        const gen_file *file = before->files[i];
+
+        for (size_t k = 0; strcmp(file->package, from->package) == 0 && k < file->n_all_messages;
+             k++) {
+            const gen_message *old = file->all_messages[k];
+            const gen_message *new =
+                gen_model_message(now, full_name_in(a, file, old->full_name, to));
+
+            if (new != NULL) {
+                update_words_add(&r->words, old->c_type, new->c_type, "__");
+                update_words_add(&r->words, old->c_lower, new->c_lower, "__");
+                update_words_add(&r->words, old->c_upper, new->c_upper, "__");
+            }
+            if (new != NULL && old->entity != NULL &&new->entity != NULL) {
+                update_words_add(&r->words, old->entity->prefix, new->entity->prefix, "_");
+                update_words_add(&r->words, cli_must(gen_upper(a, old->entity->prefix)),
+                                 cli_must(gen_upper(a, new->entity->prefix)), "_");
+            }
+        }
+        for (size_t k = 0; strcmp(file->package, from->package) == 0 && k < file->n_all_enums;
+             k++) {
+            const gen_enum *old = file->all_enums[k];
+            const gen_enum *new = gen_model_enum(now, full_name_in(a, file, old->full_name, to));
+
+            if (new != NULL) {
+                update_words_add(&r->words, old->c_type, new->c_type, NULL);
+                update_words_add(&r->words, old->c_lower, new->c_lower, "__");
+                update_words_add(&r->words, old->c_upper, new->c_upper, "__");
+            }
+        }
+    }
+}
+
+/* ---- the files ---- */
+
+/* Where the user has it: in its place, where the last update found it, or, a handler, wherever its
+ * function is. */
+static csvc_code find_place(project *p, const char *path, const char *function,
+                            const char **ret_place, csvc_error *err)
+{
+    const lock_record *record = lock_find(&p->lock, path);
+
+    *ret_place = NULL;
+    if (files_exists(files_join(p->a, p->root, path))) {
+        *ret_place = path;
+    } else if (record != NULL && record->at != NULL && record->state != LOCK_DELETED &&
+               files_exists(files_join(p->a, p->root, record->at))) {
+        *ret_place = record->at;
+    } else if (function != NULL) {
+        return handlers_where(p, function, ret_place, err);
+    }
+    return CSVC_OK;
+}
+
+static csvc_code add_file(renaming *r, const char *before, const char *now, const char *function,
+                          csvc_error *err)
+{
+    project *p = r->p;
+    const char *from = NULL;
+    bool in_place;
+    update_rename *one;
+    csvc_code code = find_place(p, before, function, &from, err);
+
+    if (code != CSVC_OK) {
+        return code;
+    }
+    in_place = from != NULL && strcmp(from, before) == 0;
+    if (r->out.len == r->max) {
+        size_t max = r->max > 0 ? 2 * r->max : 16;
+
+        r->out.items = cli_must(csvc__arena_resize(
+            p->a, r->out.items, r->max * sizeof(*r->out.items), max * sizeof(*r->out.items)));
+        r->max = max;
+    }
+    one = &r->out.items[r->out.len++];
+    *one = (update_rename){.before = before, .now = now, .from = from, .to = in_place ? now : from};
+    if (in_place && strcmp(now, before) != 0 && files_exists(files_join(p->a, p->root, now))) {
+        return csvc_error_set(err, CSVC_ALREADY_EXISTS,
+                              "%s: error: %s would go here; move this file away, or remove it",
+                              files_join(p->a, p->root, now), from);
+    }
+    if (from != NULL) {
+        code = files_read(p->a, files_join(p->a, p->root, from), MAX_SOURCE, &one->was, err);
+    }
+    if (from != NULL && code == CSVC_OK) {
+        one->becomes = update_words_replace(&r->words, one->was, &one->n_names);
+    }
+    return code;
+}
+
+static csvc_code add_rpc_files(renaming *r, const compat_rpc *rpc, csvc_error *err)
+{
+    csvc_arena *a = r->p->a;
+    csvc_code code =
+        add_file(r, project_handler_path(a, rpc->before), project_handler_path(a, rpc->now),
+                 handlers_function(a, rpc->before), err);
+
+    return code == CSVC_OK ? add_file(r, project_test_path(a, rpc->before),
+                                      project_test_path(a, rpc->now), NULL, err)
+                           : code;
+}
+
+static bool is_moving(const renaming *r, const char *path)
+{
+    for (size_t i = 0; i < r->out.len; i++) {
+        if (r->out.items[i].from != NULL && strcmp(r->out.items[i].from, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where else the old names stand. */
+static void note_others(renaming *r, const char *folder, int depth)
+{
+    csvc_arena *a = r->p->a;
+    csvc_error ignored = {CSVC_ERROR_INIT};
+    cli_list names = {0};
+
+    if (depth > MAX_DEPTH ||
+        files_list(a, files_join(a, r->p->root, folder), &names, &ignored) != CSVC_OK) {
+        return;
+    }
+    for (size_t i = 0; i < names.len; i++) {
+        const char *path = cli_printf(a, "%s/%s", folder, names.items[i]);
+        const char *there = files_join(a, r->p->root, path);
+        size_t len = strlen(path);
+        const char *from;
+        const char *to;
+        csvc_bytes text;
+        size_t line;
+
+        if (files_is_folder(there)) {
+            note_others(r, path, depth + 1);
+            continue;
+        }
+        if (len < 2 || (strcmp(path + len - 2, ".c") != 0 && strcmp(path + len - 2, ".h") != 0) ||
+            is_moving(r, path) || files_read(a, there, MAX_SOURCE, &text, &ignored) != CSVC_OK) {
+            continue;
+        }
+        line = update_words_find(&r->words, text, &from, &to);
+        if (line > 0) {
+            cli_list_add(a, &r->out.notes,
+                         cli_printf(a, "%s:%zu: note: %s is called %s now", there, line, from, to));
+        }
+    }
+}
+
+/* ---- all of it ---- */
+
+/* Stores are called after entities, which the recorded protos have as those of now do. */
+static csvc_code infer_before(project *p, const gen_model **ret_before, csvc_error *err)
+{
+    csvc_code code = contract_recorded(p, ret_before, err);
+    gen_diag ignored;
+
+    gen_diag_init(&ignored, p->a);
+    if (code == CSVC_OK && *ret_before != NULL && !p->pipeline->no_storage &&
+        (*ret_before)->infer == NULL) {
+        (void)cli_must(gen_infer(p->recorded, &ignored) ? p : NULL);
+    }
+    return code;
+}
+
+static csvc_code add_words(renaming *r, const compat_services *matched, csvc_error *err)
+{
+    const gen_model *before = NULL;
+    csvc_code code = infer_before(r->p, &before, err);
+
+    for (size_t i = 0; code == CSVC_OK && i < matched->n_services; i++) {
+        const compat_service *service = &matched->services[i];
+
+        if (service->renamed) {
+            add_service_words(r, service->before, service->now);
+        }
+        if (service->renamed &&
+            strcmp(service->before->file->package, service->now->file->package) != 0) {
+            add_type_words(r, before, service->before->file, service->now->file);
+        }
+        for (size_t k = 0; k < service->n_rpcs; k++) {
+            const compat_rpc *rpc = &service->rpcs[k];
+
+            if (rpc->before != NULL && rpc->now != NULL) {
+                add_rpc_words(r, rpc->before, rpc->now);
+            }
+        }
+    }
+    return code;
+}
+
+csvc_code update_renames_find(project *p, const compat_services *matched, update_renames *ret,
+                              csvc_error *err)
+{
+    renaming r = {.p = p, .words = {.a = p->a}};
+    csvc_code code = add_words(&r, matched, err);
+
+    for (size_t i = 0; code == CSVC_OK && i < matched->n_services; i++) {
+        const compat_service *service = &matched->services[i];
+
+        for (size_t k = 0; code == CSVC_OK && k < service->n_rpcs; k++) {
+            const compat_rpc *rpc = &service->rpcs[k];
+
+            if (rpc->before != NULL && rpc->now != NULL &&
+                (service->renamed || rpc->fate == COMPAT_RENAMED)) {
+                code = add_rpc_files(&r, rpc, err);
+            }
+        }
+    }
+    if (code == CSVC_OK && r.words.len > 0) {
+        note_others(&r, "server", 0);
+        note_others(&r, "client", 0);
+        note_others(&r, "tests", 0);
+    }
+    if (code == CSVC_OK) {
+        *ret = r.out;
+    }
+    return code;
+}
+
+const update_rename *update_renamed_to(const update_renames *renames, const char *path)
+{
+    for (size_t i = 0; i < renames->len; i++) {
+        if (strcmp(renames->items[i].now, path) == 0) {
+            return &renames->items[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- other types ---- */
+
+static const char *streamed(const gen_rpc *rpc, bool reply)
+{
+    bool streams = rpc->kind == CSVC_RPC_BIDI_STREAM ||
+                   rpc->kind == (reply ? CSVC_RPC_SERVER_STREAM : CSVC_RPC_CLIENT_STREAM);
+
+    return streams ? "stream " : "";
+}
+
+csvc_code update_note_retyped(project *p, const compat_services *matched, cli_list *notes,
+                              csvc_error *err)
+{
+    csvc_code code = CSVC_OK;
+
+    for (size_t i = 0; i < matched->n_services; i++) {
+        for (size_t k = 0; code == CSVC_OK && k < matched->services[i].n_rpcs; k++) {
+            const compat_rpc *rpc = &matched->services[i].rpcs[k];
+            const char *function;
+            const char *path = NULL;
+            csvc_bytes text;
+            size_t line;
+
+            if (rpc->fate != COMPAT_RETYPED) {
+                continue;
+            }
+            function = handlers_function(p->a, rpc->now);
+            code = find_place(p, project_handler_path(p->a, rpc->now), function, &path, err);
+            if (code != CSVC_OK || path == NULL) {
+                continue;
+            }
+            code = files_read(p->a, files_join(p->a, p->root, path), MAX_SOURCE, &text, err);
+            line = code == CSVC_OK ? handlers_line((const char *)text.data, function) : 0;
+            if (line > 0) {
+                cli_list_add(p->a, notes,
+                             cli_printf(p->a,
+                                        "%s:%zu: note: %s is (%s%s) returns (%s%s) now; the "
+                                        "compiler will point here, and gen/services.h has the "
+                                        "prototype",
+                                        files_join(p->a, p->root, path), line, rpc->now->name,
+                                        streamed(rpc->now, false), rpc->now->request->full_name,
+                                        streamed(rpc->now, true), rpc->now->reply->full_name));
+            }
+        }
+    }
+    return code;
+}
