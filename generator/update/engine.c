@@ -529,9 +529,10 @@ static csvc_code check_contract(update *u, csvc_error *err)
                               "is meant: c-svc update --allow-breaking (nothing was changed)");
     }
     code = code == CSVC_OK ? update_renames_find(&u->project, &matched, &u->renamed, err) : code;
-    code = code == CSVC_OK ? update_note_retyped(&u->project, &matched, &u->notes, err) : code;
+    code =
+        code == CSVC_OK ? update_note_retyped(&u->project, &matched, &u->project.notes, err) : code;
     for (size_t i = 0; i < u->renamed.notes.len; i++) {
-        cli_list_add(u->a, &u->notes, u->renamed.notes.items[i]);
+        cli_list_add(u->a, &u->project.notes, u->renamed.notes.items[i]);
     }
     u->project.records_protos = true;
     return code;

@@ -241,6 +241,9 @@ static csvc_code infer_before(project *p, const gen_model **ret_before, csvc_err
     gen_diag_init(&ignored, p->a);
     if (code == CSVC_OK && *ret_before != NULL && !p->pipeline->no_storage &&
         (*ret_before)->infer == NULL) {
+        for (size_t i = 0; i < p->recorded->n_files; i++) { /* inference looks at no others */
+            p->recorded->files[i]->generate = !pipeline_is_provided(p->recorded->files[i]->name);
+        }
         (void)cli_must(gen_infer(p->recorded, &ignored) ? p : NULL);
     }
     return code;

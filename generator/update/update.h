@@ -35,7 +35,6 @@ typedef struct update {
     update_file *files;
     size_t n_files, max_files;
     update_renames renamed;
-    cli_list notes; /* to the user, a sentence each */
     size_t counts[UPDATE_N_STATUS];
     size_t changes; /* files that are written or removed, records included */
 } update;
