@@ -328,8 +328,8 @@ csvc_code steps_plan(project *p, csvc_error *err)
         return said->renames.len == 0 && said->keeps.len == 0
                    ? CSVC_OK
                    : csvc_error_set(err, CSVC_INVALID_ARGUMENT,
-                                    "--rename and --keep are about tables, and this project has "
-                                    "none");
+                                    "--rename and --keep: no rpc and no service of that name is "
+                                    "gone, and the project has no tables");
     }
     code = trial_open(p, &s.t, err);
     if (code == CSVC_OK) {

@@ -43,7 +43,7 @@ void schema_answers_read(schema_answered *s, schema_difference *d)
             cli_list_add(s->a, &d->useless,
                          cli_printf(s->a,
                                     "--rename %s: write TABLE.OLD=NEW for a column, OLD=NEW for a "
-                                    "table",
+                                    "table, an rpc or a service",
                                     renames->items[i]));
         }
     }
@@ -108,8 +108,8 @@ void schema_answers_finish(schema_answered *s, schema_difference *d)
         if (r->n_used == 0) {
             cli_list_add(s->a, &d->useless,
                          cli_printf(s->a,
-                                    "--rename %s: no field or entity lost the name %s while %s "
-                                    "came to be",
+                                    "--rename %s: no field, entity, rpc or service lost the name "
+                                    "%s while %s came to be",
                                     r->text, r->from, r->to));
         } else if (r->n_used > 1) {
             cli_list_add(s->a, &d->useless,

@@ -8,8 +8,8 @@
 #include "base/arena.h"
 #include "merge.h"
 #include "moved.h"
+#include "protos.h"
 #include "project/compose.h"
-#include "project/contract.h"
 #include "project/files.h"
 #include "project/handlers.h"
 #include "project/open.h"
@@ -494,50 +494,6 @@ static void recall_moved(update *u, const lock *old)
     }
 }
 
-/* A name that nothing bore is a slip of the pen. */
-static csvc_code check_renames(const update *u, csvc_error *err)
-{
-    for (size_t i = 0; i < u->n_renames; i++) {
-        if (!u->renames[i].used) {
-            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
-                                  "--rename %s=%s: no rpc and no service %s is gone since the last "
-                                  "update",
-                                  u->renames[i].before, u->renames[i].now, u->renames[i].before);
-        }
-    }
-    return CSVC_OK;
-}
-
-/* What those who speak the old protos would not understand is refused, unless it is meant. */
-static csvc_code check_contract(update *u, csvc_error *err)
-{
-    compat_services matched;
-    cli_list lines = {0};
-    size_t breaks = 0;
-    csvc_code code = contract_match(&u->project, u->renames, u->n_renames, &matched, err);
-
-    code = code == CSVC_OK ? check_renames(u, err) : code;
-    code = code == CSVC_OK
-               ? contract_check(&u->project, &matched, u->allow_breaking ? GEN_WARNING : GEN_ERROR,
-                                &lines, &breaks, err)
-               : code;
-
-    if (code == CSVC_OK && breaks > 0 && !u->allow_breaking) {
-        pipeline_print_problems(&u->pipeline);
-        return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
-                              "callers that were built before would not understand this; when that "
-                              "is meant: c-svc update --allow-breaking (nothing was changed)");
-    }
-    code = code == CSVC_OK ? update_renames_find(&u->project, &matched, &u->renamed, err) : code;
-    code =
-        code == CSVC_OK ? update_note_retyped(&u->project, &matched, &u->project.notes, err) : code;
-    for (size_t i = 0; i < u->renamed.notes.len; i++) {
-        cli_list_add(u->a, &u->project.notes, u->renamed.notes.items[i]);
-    }
-    u->project.records_protos = true;
-    return code;
-}
-
 csvc_code update_plan(update *u, csvc_error *err)
 {
     lock old = {0};
@@ -547,7 +503,7 @@ csvc_code update_plan(update *u, csvc_error *err)
     code = code == CSVC_OK ? project_name_protos(&u->project, err) : code;
     code = code == CSVC_OK ? pipeline_run(&u->pipeline, err) : code;
     u->project.lock = old;
-    code = code == CSVC_OK && !u->gen_only ? check_contract(u, err) : code;
+    code = code == CSVC_OK && !u->gen_only ? update_check_protos(u, err) : code;
     if (code == CSVC_OK) {
         hand_on_records(u, &old);
     }
