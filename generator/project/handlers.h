@@ -17,8 +17,7 @@ size_t handlers_line(const char *source, const char *function);
 const char *handlers_function(csvc_arena *a, const gen_rpc *rpc);
 
 /* The file below server/ that defines the function; NULL when none does. */
-csvc_code handlers_where(project *p, const char *function, const char **ret_path,
-                         csvc_error *err);
+csvc_code handlers_where(project *p, const char *function, const char **ret_path, csvc_error *err);
 
 /* Looks for the handlers that are not in their places, and notes where they are (project_moved). */
 csvc_code handlers_find(project *p, csvc_error *err);
