@@ -117,6 +117,24 @@ static csvc_code add_merged(project *p, const char *path, const char *template,
                           err);
 }
 
+/* The options that the contract imports, for tools that do not ask c-svc where they are. */
+static csvc_code add_options(project *p, csvc_error *err)
+{
+    const char *own = protoc_own_folder(p->a);
+    csvc_bytes content;
+    csvc_code code;
+
+    if (own == NULL || gen_model_file(p->pipeline->model, PIPELINE_OPTIONS) == NULL) {
+        return CSVC_OK;
+    }
+    code =
+        files_read(p->a, files_join(p->a, own, PIPELINE_OPTIONS), PROJECT_MAX_FILE, &content, err);
+    if (code == CSVC_OK) {
+        project_add(p, FEATURES_OPTIONS, GEN_MERGED, content);
+    }
+    return code;
+}
+
 static csvc_code plan_features(project *p, const gen_value *scope, csvc_error *err)
 {
     csvc_code code = CSVC_OK;
@@ -124,7 +142,10 @@ static csvc_code plan_features(project *p, const gen_value *scope, csvc_error *e
     for (const feature *f = features_all; f->name != NULL; f++) {
         for (const char *const *path = f->files;
              code == CSVC_OK && *path != NULL && config_has(&p->config, f->name); path++) {
-            code = add_merged(p, features_path(p->a, *path, p->config.name), *path, scope, err);
+            code =
+                strcmp(*path, FEATURES_OPTIONS) == 0
+                    ? add_options(p, err)
+                    : add_merged(p, features_path(p->a, *path, p->config.name), *path, scope, err);
         }
     }
     return code;

@@ -17,6 +17,10 @@ typedef struct feature {
     const char *const *files;
 } feature;
 
+/* Of buf, which knows no folder outside the project: a copy of c_svc/options.proto, where the
+ * contract imports it. No template makes it. */
+#define FEATURES_OPTIONS "third_party/proto/c_svc/options.proto"
+
 /* All of them, by name; ends with a NULL name. */
 extern const feature features_all[];
 

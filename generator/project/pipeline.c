@@ -32,7 +32,7 @@ bool pipeline_is_well_known(const char *name)
 
 bool pipeline_is_provided(const char *name)
 {
-    return strncmp(name, "google/protobuf/", 16) == 0 || strcmp(name, "c_svc/options.proto") == 0;
+    return strncmp(name, "google/protobuf/", 16) == 0 || strcmp(name, PIPELINE_OPTIONS) == 0;
 }
 
 /* Problems know files by the names they are imported by; a reader wants their paths. */

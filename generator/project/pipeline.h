@@ -46,6 +46,9 @@ void pipeline_print_problems(pipeline *p);
 /* google/protobuf/timestamp.proto and its siblings: their C comes with libcsvc-wkt. */
 bool pipeline_is_well_known(const char *name);
 
+/* The options that protos may import of us. */
+#define PIPELINE_OPTIONS "c_svc/options.proto"
+
 /* protoc or c-svc bring it, so a project holds no copy: google/protobuf/ and c_svc/options.proto.
  */
 bool pipeline_is_provided(const char *name);

@@ -279,6 +279,8 @@ gen_value *project_scope(project *p)
     gen_set_text(a, scope, "c_name", c_name);
     gen_set_text(a, scope, "c_upper", gen_upper(a, c_name));
     gen_set_text(a, scope, "camel", camel(a, p->config.name));
+    gen_set_truth(a, scope, "own_options",
+                  gen_model_file(p->pipeline->model, PIPELINE_OPTIONS) != NULL);
     gen_set_truth(a, scope, "volumes",
                   p->config.storage == CONFIG_SQLITE || config_has(&p->config, "prometheus"));
     gen_set_text(a, scope, "with_database",

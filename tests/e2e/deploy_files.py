@@ -188,9 +188,24 @@ for project in (every, pair):
 buf = e2e.PEERS / "node/node_modules/.bin/buf"
 env = {**e2e.environment(), "BUF_CACHE_DIR": str(pathlib.Path.cwd() / "cache"), "HOME": str(pathlib.Path.cwd())}
 e2e.run("c-svc", "new-service", "note-service")
-for project in (every, pair, pathlib.Path("note-service")):
+# a contract with options of ours: buf looks for them in the project alone
+pathlib.Path("rules.proto").write_text('''syntax = "proto3";
+package rules;
+import "c_svc/options.proto";
+import "google/protobuf/timestamp.proto";
+service Rules { rpc Do(Ask) returns (Ask); }
+message Ask { string word = 1 [(c_svc.field).max_len = 5]; google.protobuf.Timestamp at = 2; }
+''')
+e2e.run("c-svc", "new-service", "rules", "--proto", "rules.proto")
+options = pathlib.Path("rules/third_party/proto/c_svc/options.proto")
+e2e.equal(options.read_text(), (e2e.STAGE / "share/c-svc/proto/c_svc/options.proto").read_text(), "the copy of the options")
+e2e.equal((every / "third_party").exists(), False, "and where nobody imports them")
+for project in (every, pair, pathlib.Path("note-service"), pathlib.Path("rules")):
     for command in ("lint", "build"):
         e2e.run(buf, command, cwd=project, env=env)
+
+e2e.run("c-svc", "remove", "buf", cwd="rules")
+e2e.equal(options.exists(), False, "without buf")
 
 # ---- CI ----
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs/tutorial.md, docs/metrics.md, docs/streaming.md, docs/limits.md and docs/migrations.md do what they say: their commands are run in order, its files written, its output compared.
+"""docs/tutorial.md, docs/metrics.md, docs/streaming.md, docs/limits.md, docs/deploy.md and docs/migrations.md do what they say: their commands are run in order, its files written, its output compared.
 
 In a ```console block, `$ command` is run, the lines below it must come out, in order (`...` skips any number; times
 are compared by shape). `$ make run` goes to the background until `^C`. A block under <!-- file: PATH --> is written
@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
 
-PAGES = ("tutorial.md", "metrics.md", "streaming.md", "limits.md", "migrations.md")
+PAGES = ("tutorial.md", "metrics.md", "streaming.md", "limits.md", "deploy.md", "migrations.md")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 SHAPE = "2026-01-01T00:00:00Z"
 
