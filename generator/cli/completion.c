@@ -14,10 +14,10 @@ typedef struct choice {
     bool files, folders;
 } choice;
 
-/* "bash|zsh|fish" to "bash zsh fish". */
+/* "bash|zsh|fish" to "bash zsh fish", "list|show [NAME]..." to "list show". */
 static const char *spread(csvc_arena *a, const char *form)
 {
-    char *words = cli_must(csvc_arena_strdup(a, form));
+    char *words = cli_must(csvc_arena_strndup(a, form, strcspn(form, " ")));
 
     for (char *c = words; *c != '\0'; c++) {
         *c = *c == '|' ? ' ' : *c;

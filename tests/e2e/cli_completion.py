@@ -39,6 +39,9 @@ EXPECTED = {
     "new-service --dir p": ["protos/"],
     "completion ": ["bash", "fish", "zsh"],
     "help gen": ["generate"],
+    "template e": ["eject"],
+    "template ": ["eject", "list", "show"],
+    "add graf": ["grafana"],
     "explain use": ["user.proto"],
 }
 for command in commands:
