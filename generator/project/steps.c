@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "contract.h"
 #include "files.h"
 #include "migrations.h"
 #include "trial.h"
@@ -274,6 +275,25 @@ static csvc_code check_result(planning *s, const schema *wanted, csvc_error *err
                           rest.steps[0].what);
 }
 
+/* What the columns held when the project was last updated, where that is recorded. */
+static csvc_code remember(project *p, schema *there, csvc_error *err)
+{
+    const gen_model *recorded;
+    csvc_code code = contract_recorded(p, &recorded, err);
+    gen_diag diag;
+
+    if (code != CSVC_OK || recorded == NULL) {
+        return code;
+    }
+    for (size_t i = 0; i < recorded->n_files; i++) {
+        recorded->files[i]->generate = !pipeline_is_provided(recorded->files[i]->name);
+    }
+    gen_diag_init(&diag, p->a);
+    (void)cli_must(gen_infer((gen_model *)recorded, &diag) ? p : NULL);
+    schema_remember(there, recorded);
+    return CSVC_OK;
+}
+
 static csvc_code plan_all(planning *s, csvc_error *err)
 {
     project *p = s->p;
@@ -282,6 +302,7 @@ static csvc_code plan_all(planning *s, csvc_error *err)
     csvc_code code = run_project(s, err);
 
     code = code == CSVC_OK ? trial_read(&s->t, &there, err) : code;
+    code = code == CSVC_OK ? remember(p, &there, err) : code;
     if (code != CSVC_OK) {
         return code;
     }

@@ -166,6 +166,24 @@ static const char *narrowed(comparison *c, const schema_column *column, const sc
                       c->wanted->name, column->name, there->type, column->type);
 }
 
+/* Of one type in SQL, and yet not to be read as before. */
+static void compare_form(comparison *c, const schema_column *column, const schema_column *there)
+{
+    const char *was = there->of != NULL ? schema_form(c->a, there->of) : NULL;
+    const char *is = schema_form(c->a, column->of);
+
+    if (was != NULL && strcmp(column->type, there->type) == 0 && strcmp(was, is) != 0) {
+        add_change(c, (schema_change){
+                          .kind = SCHEMA_REFORM,
+                          .column = column,
+                          .there = there,
+                          .todo = cli_printf(c->a,
+                                             "what stands in %s.%s was %s and is to be %s: let the "
+                                             "UPDATE below make one of the other",
+                                             c->wanted->name, column->name, was, is)});
+    }
+}
+
 static void compare_column(comparison *c, const schema_column *column, const schema_column *there)
 {
     const char *table = c->wanted->name;
@@ -203,6 +221,7 @@ static void compare_column(comparison *c, const schema_column *column, const sch
                                                      table, column->name)
                                         : NULL});
     }
+    compare_form(c, column, there);
     if (column->key && there->key && column->numbered != there->numbered) {
         add_change(c, (schema_change){.kind = SCHEMA_NUMBERED, .column = column, .there = there});
     }

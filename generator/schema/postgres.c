@@ -188,6 +188,9 @@ static void add_change(lines *l, const schema_step *step, const schema_change *c
     case SCHEMA_NULLABLE:
         change_nullable(l, c);
         break;
+    case SCHEMA_REFORM:
+        cli_list_add(l->a, l->out, schema_sql_reform(l->a, step->table, c->column));
+        break;
     case SCHEMA_DEFAULT:
         alter_column(l, c->there->name,
                      cli_printf(l->a, "SET DEFAULT %s",

@@ -30,8 +30,10 @@ typedef struct schema_column {
     bool key;
     bool numbered; /* by the database, no number twice */
 
+    const gen_column
+        *of; /* of what is there: as it was when the project was last updated, or NULL */
+
     /* Of what is wanted. */
-    const gen_column *of;
     bool required;
     const char *empty; /* the value of a field that nobody set, in SQLite's words */
 
@@ -88,6 +90,15 @@ schema_table *schema_find_table(const schema *s, const char *name);
 schema_column *schema_find_column(const schema_table *table, const char *name);
 const schema_index *schema_find_index(const schema_table *table, const char *name);
 
+/*
+ * Columns of `there` remember what they were in `before`, the protos that the project was last
+ * updated to: of two fields that are kept in the same type one may be a time, one any text.
+ */
+void schema_remember(schema *there, const gen_model *before);
+
+/* What stands in a column, as words: "text", "a time"; the same words, the same form. */
+const char *schema_form(csvc_arena *a, const gen_column *column);
+
 /* ---- sql.c: words of either dialect ---- */
 
 /* `TEXT`, `text`. */
@@ -112,6 +123,10 @@ const char *schema_sql_index_name(csvc_arena *a, schema_dialect dialect, const c
 const char *schema_sql_index(csvc_arena *a, schema_dialect dialect, const schema_table *table,
                              const schema_index *index);
 
+/* `UPDATE "items" SET "at" = "at";`, for somebody to change. */
+const char *schema_sql_reform(csvc_arena *a, const schema_table *table,
+                              const schema_column *column);
+
 /* ---- compare.c: what lies between ---- */
 
 /* What the user said on the command line. */
@@ -132,6 +147,7 @@ typedef enum schema_kind {
     SCHEMA_RETYPE,        /* column; there */
     SCHEMA_NULLABLE,      /* column: may be NULL now, or may not any more; there */
     SCHEMA_DEFAULT,       /* there: nothing fills it any more, so it gets a default */
+    SCHEMA_REFORM,        /* column: of the same type, but what stands in it is another */
     SCHEMA_KEY,           /* column: is the key now; there: was it, or NULL */
     SCHEMA_NUMBERED,      /* column: numbered by the database now, or not any more */
     SCHEMA_ADD_INDEX,     /* index */

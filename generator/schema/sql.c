@@ -99,3 +99,9 @@ const char *schema_sql_index(csvc_arena *a, schema_dialect dialect, const schema
         a, "CREATE %sINDEX \"%s\" ON \"%s\" (\"%s\")%s;", index->unique ? "UNIQUE " : "",
         schema_sql_index_name(a, dialect, index->name), table->name, index->column, where);
 }
+
+const char *schema_sql_reform(csvc_arena *a, const schema_table *table, const schema_column *column)
+{
+    return cli_printf(a, "UPDATE \"%s\" SET \"%s\" = \"%s\";", table->name, column->name,
+                      column->name);
+}

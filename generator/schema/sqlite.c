@@ -40,6 +40,13 @@ static void add_column(csvc_arena *a, const char *table, const schema_change *c,
     }
 }
 
+/* What comes when the table is otherwise as it should be. */
+static const char *last_line(csvc_arena *a, const schema_step *step, const schema_change *c)
+{
+    return c->kind == SCHEMA_REFORM ? schema_sql_reform(a, step->table, c->column)
+                                    : schema_sql_index(a, SCHEMA_SQLITE, step->table, c->index);
+}
+
 void schema_sqlite_alter(csvc_arena *a, const schema_step *step, cli_list *ret_lines,
                          bool *ret_rebuild)
 {
@@ -77,10 +84,10 @@ void schema_sqlite_alter(csvc_arena *a, const schema_step *step, cli_list *ret_l
                 add_column(a, table, c, ret_lines);
             }
             break;
+        case SCHEMA_REFORM:
         case SCHEMA_ADD_INDEX:
             if (!*ret_rebuild) {
-                cli_list_add(a, ret_lines,
-                             schema_sql_index(a, SCHEMA_SQLITE, step->table, c->index));
+                cli_list_add(a, ret_lines, last_line(a, step, c));
             }
             break;
         default:
@@ -325,9 +332,10 @@ csvc_code schema_sqlite_rebuild(csvc_arena *a, const schema_step *step, const sc
     cli_list_add(a, ret_lines, cli_printf(a, "ALTER TABLE \"%s\" RENAME TO \"%s\";", fresh, name));
     make_again(a, now, "index", name, ret_lines);
     for (size_t i = 0; i < step->n_changes; i++) {
-        if (step->changes[i].kind == SCHEMA_ADD_INDEX) {
-            cli_list_add(a, ret_lines,
-                         schema_sql_index(a, SCHEMA_SQLITE, step->table, step->changes[i].index));
+        const schema_change *c = &step->changes[i];
+
+        if (c->kind == SCHEMA_REFORM || c->kind == SCHEMA_ADD_INDEX) {
+            cli_list_add(a, ret_lines, last_line(a, step, c));
         }
     }
     if (others) {

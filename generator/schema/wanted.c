@@ -87,6 +87,50 @@ void schema_wanted(csvc_arena *a, const gen_model *model, schema *ret_schema)
     *ret_schema = s;
 }
 
+void schema_remember(schema *there, const gen_model *before)
+{
+    for (size_t i = 0; i < before->n_entities; i++) {
+        const gen_entity *entity = before->entities[i];
+        schema_table *table = schema_find_table(there, entity->table);
+
+        for (size_t k = 0; table != NULL && k < entity->n_columns; k++) {
+            schema_column *column = schema_find_column(table, entity->columns[k].name);
+
+            if (column != NULL && strcmp(column->type, entity->columns[k].sqlite_type) == 0) {
+                column->of = &entity->columns[k];
+            }
+        }
+    }
+}
+
+const char *schema_form(csvc_arena *a, const gen_column *column)
+{
+    const gen_field *field = column->field;
+    const gen_message *message = field->message;
+
+    if (field->label == CSVC_LABEL_REPEATED) {
+        return cli_printf(a, "a list, encoded as field %u%s", (unsigned)field->number,
+                          field->kind == CSVC_KIND_MESSAGE ? " of messages" : "");
+    }
+    if (field->kind == CSVC_KIND_MESSAGE) {
+        switch (message->well_known) {
+        case CSVC_WKT_TIMESTAMP:
+            return "a time with nanoseconds (RFC 3339, UTC)";
+        case CSVC_WKT_DURATION:
+            return "a number of nanoseconds";
+        case CSVC_WKT_WRAPPER:
+            field = message->n_fields == 1 ? message->fields[0] : field;
+            break;
+        default:
+            break;
+        }
+    }
+    return field->kind == CSVC_KIND_STRING    ? "text"
+           : field->kind == CSVC_KIND_BYTES   ? "bytes"
+           : field->kind == CSVC_KIND_MESSAGE ? "a message"
+                                              : "a number";
+}
+
 schema_table *schema_find_table(const schema *s, const char *name)
 {
     for (size_t i = 0; i < s->n_tables; i++) {

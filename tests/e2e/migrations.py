@@ -13,7 +13,8 @@ import e2e
 import postgres
 
 here = pathlib.Path.cwd()
-HEAD = 'syntax = "proto3";\npackage shop;\nimport "c_svc/options.proto";\nservice Shop { rpc Ping(PingRequest) returns (PingRequest); }\n' \
+HEAD = 'syntax = "proto3";\npackage shop;\nimport "c_svc/options.proto";\n' \
+       'import "google/protobuf/timestamp.proto";\nservice Shop { rpc Ping(PingRequest) returns (PingRequest); }\n' \
        "message PingRequest { string text = 1; }\n"
 
 
@@ -97,6 +98,18 @@ CASES = [
     dict(name="bytes become a message", before=entity("string name = 2; int64 count = 3; optional int64 ping = 4;"),
          after=entity("string name = 2; int64 count = 3; PingRequest ping = 4;"), file="retype_ping_of_items", todo=["becomes BLOB"],
          ask='SELECT "ping" FROM "items"', rows=[[None], [None]]),
+    dict(name="text becomes a time", before=entity("string name = 2; string at = 3;"),
+         after=entity("string name = 2; google.protobuf.Timestamp at = 3;"), file="change_items",
+         before_rows="""INSERT INTO "items" ("id", "name", "at") VALUES (1, 'ada', '2026-11-21');""",
+         todo=["what stands in items.at was text and is to be a time with nanoseconds (RFC 3339, UTC)"],
+         edit=[('SET "at" = "at"', """SET "at" = "at" || 'T00:00:00.000000000Z'""")],
+         ask='SELECT "at" FROM "items"', rows=[["2026-11-21T00:00:00.000000000Z"]]),
+    dict(name="a list by another number", before=entity("string name = 2; int64 count = 3; repeated string tags = 4;"),
+         after=entity("string name = 2; int64 count = 3; reserved 4; repeated string tags = 5;"), file="reform_tags_of_items",
+         todo=["what stands in items.tags was a list, encoded as field 4 and is to be a list, encoded as field 5"]),
+    dict(name="bytes, a message, and another", before=entity("string name = 2; int64 count = 3; PingRequest a = 4; optional bytes b = 5;"),
+         after=entity("string name = 2; int64 count = 3; Other a = 4; PingRequest b = 5;") + "message Other { string text = 1; int64 more = 2; }\n",
+         file="reform_b_of_items", todo=["items.b was bytes and is to be a message"]),
     dict(name="a wider number", before=entity("string name = 2; int32 count = 3;"), after=BASE, file=None),
     dict(name="may be absent", after=entity("optional string name = 2; int64 count = 3;"), file="optional_name_of_items",
          ask='SELECT "name" FROM "items" ORDER BY "id"', rows=[["ada"], ["grace"]]),
@@ -376,7 +389,7 @@ def projects_of_old():
     update(home, "--allow-data-loss")
     e2e.equal((len(steps(home, "sqlite")), (home / "migrations/postgres").exists()), (3, False), "who wants no PostgreSQL")
     refused = update(home, "--rename", "a=b", check=1).stderr
-    e2e.equal(refused, "c-svc: --rename a=b: no field or entity lost the name a while b came to be\n", "an answer to nothing")
+    e2e.equal(refused.splitlines()[-1], "c-svc: --rename a=b: no field or entity lost the name a while b came to be", "an answer to nothing")
     refused = update(home, "--keep", "x.y", "--rename", "x", check=1).stderr
     if "--rename x: write TABLE.OLD=NEW" not in refused:
         e2e.fail(f"half an answer: {refused}")
