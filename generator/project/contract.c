@@ -30,8 +30,9 @@ static csvc_code damaged(const project *p, const char *why, csvc_error *err)
 {
     return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
                           "%s" CONTRACT_FILE ": error: %s; it should hold the protos that the "
-                          "project was last updated to: take it from the repository again, or "
-                          "remove it, then nothing can be said of what changed since",
+                          "project was last updated to. Take it from the repository again (git "
+                          "checkout " CONTRACT_FILE "), or start from those of now: c-svc update "
+                          "--rebase-from-current",
                           p->root != NULL ? p->root : "", why);
 }
 

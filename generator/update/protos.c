@@ -47,6 +47,10 @@ csvc_code update_check_protos(update *u, csvc_error *err)
     compat_rename *renames = read_renames(u, &n);
     csvc_code code = contract_match(&u->project, renames, n, &matched, err);
 
+    if (code == CSVC_FAILED_PRECONDITION && u->how.rebase) { /* damaged: starts from those of now */
+        u->project.has_recorded = true;
+        code = CSVC_OK;
+    }
     if (code == CSVC_OK) {
         leave_to_tables(u, renames, n);
         code = contract_check(&u->project, &matched, u->allow_breaking ? GEN_WARNING : GEN_ERROR,

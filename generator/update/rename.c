@@ -257,7 +257,7 @@ static csvc_code add_words(renaming *r, const compat_services *matched, csvc_err
     for (size_t i = 0; code == CSVC_OK && i < matched->n_services; i++) {
         const compat_service *service = &matched->services[i];
 
-        if (service->renamed) {
+        if (service->before != NULL && service->now != NULL) {
             add_service_words(r, service->before, service->now);
         }
         if (service->renamed &&
@@ -275,6 +275,14 @@ static csvc_code add_words(renaming *r, const compat_services *matched, csvc_err
     return code;
 }
 
+/* Renamed, or in a service that is, or that has another (c_svc.c_prefix). */
+static bool has_other_names(const compat_rpc *rpc)
+{
+    return strcmp(rpc->before->c_name, rpc->now->c_name) != 0 ||
+           strcmp(rpc->before->service->full_name, rpc->now->service->full_name) != 0 ||
+           strcmp(rpc->before->service->prefix, rpc->now->service->prefix) != 0;
+}
+
 csvc_code update_renames_find(project *p, const compat_services *matched, update_renames *ret,
                               csvc_error *err)
 {
@@ -287,8 +295,7 @@ csvc_code update_renames_find(project *p, const compat_services *matched, update
         for (size_t k = 0; code == CSVC_OK && k < service->n_rpcs; k++) {
             const compat_rpc *rpc = &service->rpcs[k];
 
-            if (rpc->before != NULL && rpc->now != NULL &&
-                (service->renamed || rpc->fate == COMPAT_RENAMED)) {
+            if (rpc->before != NULL && rpc->now != NULL && has_other_names(rpc)) {
                 code = add_rpc_files(&r, rpc, err);
             }
         }

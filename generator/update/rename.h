@@ -1,7 +1,8 @@
 /*
  * update/rename.h: what of the user's is called after something in the protos that has a new name.
  *
- * For each rpc and service that `c-svc update --rename Old=New` names: its handlers and tests go to
+ * For each rpc and service that `c-svc update --rename Old=New` names, and where only the prefix of
+ * a service is another one: its handlers and tests go to
  * where they belong now, and the names in them that generated code no longer has become those it
  * has. Nothing else of the user's is changed; where such names stand elsewhere is said.
  */

@@ -43,7 +43,7 @@ def update(*arguments, check=0):
 
 
 def make(*arguments, check=0):
-    return e2e.run("make", "-C", HOME, "-j2", *e2e.make_args(), *arguments, check=check)
+    return e2e.run("make", "-C", HOME, "-j2", "CFLAGS=-O0", *e2e.make_args(), *arguments, check=check)  # ten builds: quick ones
 
 
 def has(text, *words):
@@ -315,3 +315,30 @@ counting = HOME / "server/counting.c"
 counting.write_text(counting.read_text().replace("Shop__", "Acme__Store__").replace("shop_item_service_", "acme_store_item_service_"))
 current()
 make("test")
+
+# ---- another prefix in C: the same service, so its files go along ----
+
+proto("package acme.store;\n", 'package acme.store;\n\nimport "c_svc/options.proto";\n')
+proto("service ItemService {\n", 'service ItemService {\n  option (c_svc.c_prefix) = "items";\n')
+done = update()
+lacks(done.stderr, "warning", "error")
+has(done.stdout, "rename    server/items/create_item.c  (was server/acme_store_item_service/create_item.c, 1 name changed in it)")
+has((HOME / "server/items/create_item.c").read_text(), "/* of all colours */", "csvc_code items_create_item(")
+edit("server/counting.c", "acme_store_item_service_tally_items", "items_tally_items")
+make("test")
+
+# ---- the record of the protos is damaged ----
+
+record = HOME / ".c-svc/descriptors.pb"
+good = record.read_bytes()
+for bad, why in ((good[:len(good) // 2], "not a FileDescriptorSet"), (b"", "there is nothing in it"), (b"\x0a\x02\x0a\x00", "no name")):
+    record.write_bytes(bad)
+    for command in ("update", "generate", "diff"):
+        done = e2e.run("c-svc", command, cwd=HOME, check=None)
+        if done.returncode not in (1, 2):
+            e2e.fail(f"c-svc {command} with a damaged record: {done}")
+        has(done.stderr, ".c-svc/descriptors.pb: error: ", why, "--rebase-from-current")
+    e2e.equal(record.read_bytes(), bad, "a damaged record after it was refused")
+update("--rebase-from-current")
+e2e.equal(record.read_bytes(), good, "the record made anew")
+current()
