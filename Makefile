@@ -295,7 +295,7 @@ PEERS     ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/c-svc/peers
 PEERS_PIP := grpcio==1.85.1 grpcio-tools==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 \
              h2==4.3.0 kubernetes-validate==1.37.0
 PEERS_NPM := @bufbuild/buf@1.75.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1
-PEERS_GO  := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+PEERS_GO  := github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 # the kubelet's own prober, in a module of ours
 KUBE_PROBE := tests/e2e/support/kube_probe
 # .proto files out of others' packages

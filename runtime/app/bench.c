@@ -46,12 +46,12 @@ typedef struct worker {
 } worker;
 
 /* Set by the first SIGINT or SIGTERM; the second ends the process. */
-static volatile sig_atomic_t told_to_stop;
+static atomic_bool told_to_stop;
 
 static void on_signal(int signal)
 {
     (void)signal;
-    told_to_stop = 1;
+    atomic_store(&told_to_stop, true);
 }
 
 /* ---- one call ---- */
@@ -129,7 +129,7 @@ static void *work(void *arg)
     bench *b = w->b;
     csvc_rpc rpc = *b->call->rpc;
 
-    while (!told_to_stop) {
+    while (!atomic_load(&told_to_stop)) {
         const long long number = atomic_fetch_add(&b->next, 1);
 
         if (b->calls > 0 ? number > b->calls : csvc__now() >= b->until) {
@@ -182,7 +182,7 @@ static int measure(bench *b, worker *workers, csvc__bench_counts *total)
     uint32_t n;
 
     b->until = began + b->nanos;
-    told_to_stop = 0;
+    atomic_store(&told_to_stop, false);
     (void)sigaction(SIGINT, &stop, &before[0]);
     (void)sigaction(SIGTERM, &stop, &before[1]);
     n = run_threads(b, workers, total);
@@ -193,8 +193,8 @@ static int measure(bench *b, worker *workers, csvc__bench_counts *total)
                       (unsigned)n, (unsigned)b->threads);
         return CSVC__CLI_EXIT_FAILED;
     }
-    (void)printf("%s%s, %u at a time\n\n", b->call->command, told_to_stop ? ", stopped early" : "",
-                 (unsigned)b->threads);
+    (void)printf("%s%s, %u at a time\n\n", b->call->command,
+                 atomic_load(&told_to_stop) ? ", stopped early" : "", (unsigned)b->threads);
     csvc__bench_print(total, csvc__now() - began);
     if (fflush(stdout) != 0) {
         (void)fprintf(stderr, "%s: cannot write to standard output\n", b->call->program);

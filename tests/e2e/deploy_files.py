@@ -97,7 +97,7 @@ alerts.write_text(text)
 
 for project in projects:
     config = e2e.run("docker-compose", "-f", project / "deploy/compose.yaml", "config").stdout
-    services = e2e.run("docker-compose", "-f", project / "deploy/compose.yaml", "config", "--services").stdout.split()
+    services = re.findall(r"^  ([\w-]+):$", config[config.index("services:"):].split("\nversion:")[0].split("\nvolumes:")[0], re.M)
     wanted = ["user-service", *[s for f, s in (("grafana", "grafana"), ("prometheus", "prometheus")) if f in features_of(project)]]
     e2e.equal(sorted(services), sorted(wanted), f"the servers of {features_of(project)}")
     e2e.equal(config.count("healthcheck:"), len(services), "each with a health check")
@@ -127,8 +127,7 @@ if "Typ" not in e2e.run("systemd-analyze", "verify", here, check=None).stderr:
 validate = PYTHON.parent / "kubernetes-validate"
 for project in (every, pair):
     manifests = sorted((project / "deploy/k8s").iterdir())
-    e2e.run(validate, "--strict", "--kubernetes-version", "1.31", *manifests)
-    e2e.run(validate, "--strict", *manifests)
+    e2e.run(validate, "--strict", *(["--kubernetes-version", "1.31"] if project == pair else []), *manifests)
 bad = pathlib.Path("bad.yaml")
 bad.write_text((every / "deploy/k8s/deployment.yaml").read_text().replace("replicas: 1", "replicaz: 1"))
 e2e.run(validate, "--strict", bad, check=1)
@@ -220,6 +219,14 @@ for job in workflow["jobs"].values():
         e2e.equal(("run" in step) != ("uses" in step), True, f"{step} runs or uses something")
         if "run" in step:
             e2e.run("bash", "-n", "-c", step["run"])
+
+lint = e2e.PEERS / "go/actionlint"
+if lint.exists():
+    e2e.run(lint, every / ".github/workflows/ci.yml")
+    bad.write_text((every / ".github/workflows/ci.yml").read_text().replace("runs-on", "run-on"))
+    e2e.run(lint, bad, check=1)
+else:
+    e2e.not_tried("the workflow by actionlint", "there is no go to build it with")
 
 # ---- compile_commands.json ----
 
