@@ -258,6 +258,7 @@ void gen_check(const gen_model *model, const gen_parameters *parameters, gen_dia
 {
     gen_checking c = {.model = model, .parameters = parameters, .diag = diag, .a = model->arena};
 
+    gen_index_init(&c.members, c.a);
     c.reached = csvc_arena_calloc(c.a, model->n_files, sizeof(bool));
     if (c.reached == NULL) {
         diag->failed = true;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check/parts.h"
+#include "common/concat.h"
 #include "names/names.h"
 #include "names/words.h"
 #include "request/nul.h"
@@ -14,53 +15,51 @@
 /* ---- names of members ---- */
 
 typedef struct member {
-    const char *what; /* "field userId", "the count of field items" */
+    const char *what; /* "field ", "the count of field " */
+    const char *name; /* "userId", "items" */
     gen_place place;
 } member;
 
-static void add_member(gen_checking *c, const gen_message *message, gen_index *members,
-                       const char *name, const char *what, gen_place place)
+static void add_member(gen_checking *c, const gen_message *message, const char *c_name, member it)
 {
     member *m = csvc_arena_alloc(c->a, sizeof(*m));
     void *old = NULL;
 
-    if (name == NULL || what == NULL || m == NULL) {
+    if (c_name == NULL || m == NULL) {
         c->diag->failed = true;
         return;
     }
-    *m = (member){what, place};
-    if (!gen_index_put(members, name, m, &old)) {
+    *m = it;
+    if (!gen_index_put(&c->members, c_name, m, &old)) {
         c->diag->failed = true;
         return;
     }
     if (old != NULL) {
         const member *first = old;
 
-        gen_report(c->diag, GEN_ERROR, place, "%s and %s are both called %s in the C struct of %s",
-                   first->what, what, name, message->full_name);
+        gen_report(c->diag, GEN_ERROR, it.place,
+                   "%s%s and %s%s are both called %s in the C struct of %s", first->what,
+                   first->name, it.what, it.name, c_name, message->full_name);
         gen_report(c->diag, GEN_NOTE, first->place,
                    "here is the other; rename one of the two: the wire knows only numbers, and "
                    "[json_name = \"...\"] keeps what JSON calls it");
     }
 }
 
-static void add_field(gen_checking *c, const gen_message *message, gen_index *members,
-                      const gen_field *field)
+static void add_field(gen_checking *c, const gen_message *message, const gen_field *field)
 {
-    const char *what = csvc_arena_printf(c->a, "field %s", field->name);
-
-    add_member(c, message, members, field->c_name, what, field->place);
+    add_member(c, message, field->c_name, (member){"field ", field->name, field->place});
     if (field->label == CSVC_LABEL_REPEATED) {
-        add_member(c, message, members, csvc_arena_printf(c->a, "n_%s", field->c_name),
-                   csvc_arena_printf(c->a, "the count of field %s", field->name), field->place);
+        add_member(c, message, gen_concat(c->a, "n_", field->c_name),
+                   (member){"the count of field ", field->name, field->place});
     } else if (field->label == CSVC_LABEL_OPTIONAL && field->kind != CSVC_KIND_STRING &&
                field->kind != CSVC_KIND_MESSAGE) {
-        add_member(c, message, members, csvc_arena_printf(c->a, "has_%s", field->c_name),
-                   csvc_arena_printf(c->a, "the presence of field %s", field->name), field->place);
+        add_member(c, message, gen_concat(c->a, "has_", field->c_name),
+                   (member){"the presence of field ", field->name, field->place});
     }
 }
 
-static void check_base(gen_checking *c, const gen_message *message, gen_index *members)
+static void check_base(gen_checking *c, const gen_message *message)
 {
     const char *option = message->base_option;
 
@@ -81,7 +80,8 @@ static void check_base(gen_checking *c, const gen_message *message, gen_index *m
                    "(pb_c_msg).base_field_name = \"%s\";",
                    message->c_base);
     }
-    add_member(c, message, members, message->c_base, "protobuf-c's first member", message->place);
+    add_member(c, message, message->c_base,
+               (member){"protobuf-c's first member", "", message->place});
 }
 
 /* ---- proto2 defaults ---- */
@@ -210,23 +210,20 @@ static void check_field(gen_checking *c, const gen_field *field)
 
 void gen_check_message(gen_checking *c, const gen_message *message)
 {
-    gen_index members;
-
-    gen_index_init(&members, c->a);
-    check_base(c, message, &members);
+    gen_index_clear(&c->members);
+    check_base(c, message);
     for (size_t i = 0; i < message->n_fields; i++) {
-        add_field(c, message, &members, message->fields[i]);
+        add_field(c, message, message->fields[i]);
         check_field(c, message->fields[i]);
         gen_check_rules(c, message->fields[i]);
     }
     for (size_t i = 0; i < message->n_oneofs; i++) {
         const gen_oneof *oneof = &message->oneofs[i];
-        const gen_place place = oneof->synthetic ? oneof->fields[0]->place : oneof->place;
+        const member it = oneof->synthetic
+                              ? (member){"the presence of field ", oneof->fields[0]->name,
+                                         oneof->fields[0]->place}
+                              : (member){"the case of oneof ", oneof->name, oneof->place};
 
-        add_member(c, message, &members, csvc_arena_printf(c->a, "%s_case", oneof->c_name),
-                   oneof->synthetic
-                       ? csvc_arena_printf(c->a, "the presence of field %s", oneof->fields[0]->name)
-                       : csvc_arena_printf(c->a, "the case of oneof %s", oneof->name),
-                   place);
+        add_member(c, message, gen_concat(c->a, oneof->c_name, "_case"), it);
     }
 }

@@ -11,7 +11,8 @@ typedef struct gen_checking {
     const gen_parameters *parameters;
     gen_diag *diag;
     csvc_arena *a;
-    bool *reached; /* by a file's order: its C is generated, or included by what is generated */
+    gen_index members; /* of the message that is checked: members.c's */
+    bool *reached;     /* by a file's order: its C is generated, or included by what is generated */
 } gen_checking;
 
 /* ---- members.c: what is within one message ---- */

@@ -12,6 +12,14 @@ void gen_index_init(gen_index *index, csvc_arena *a)
     *index = (gen_index){.arena = a};
 }
 
+void gen_index_clear(gen_index *index)
+{
+    if (index->n_used > 0) {
+        memset(index->slots, 0, index->n_slots * sizeof(*index->slots));
+        index->n_used = 0;
+    }
+}
+
 /* The slot that holds the key, or the free one where it would go. */
 static gen_index_slot *find(const gen_index *index, const char *key, uint64_t hash)
 {

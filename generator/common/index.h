@@ -24,6 +24,9 @@ typedef struct gen_index {
 
 void gen_index_init(gen_index *index, csvc_arena *a);
 
+/* Empty again; keeps its memory. */
+void gen_index_clear(gen_index *index);
+
 /* The value of a key, or NULL. */
 void *gen_index_get(const gen_index *index, const char *key);
 

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "common/concat.h"
 #include "names/names.h"
 #include "names/words.h"
 
@@ -133,7 +134,7 @@ static bool name_enum(csvc_arena *a, gen_enum *e)
     e->c_lower = full(a, package, name, LOWER, "");
     e->c_upper = full(a, package, name, UPPER, "");
     for (size_t i = 0; i < e->n_values && e->c_upper != NULL; i++) {
-        e->values[i].c_name = csvc_arena_printf(a, "%s__%s", e->c_upper, e->values[i].name);
+        e->values[i].c_name = gen_concat(a, e->c_upper, "__", e->values[i].name);
         if (e->values[i].c_name == NULL) {
             return false;
         }
@@ -301,7 +302,7 @@ static bool name_type(csvc_arena *a, gen_field *field)
         field->c_type = "ProtobufCBinaryData";
         break;
     case CSVC_KIND_MESSAGE:
-        field->c_type = csvc_arena_printf(a, "%s *", field->message->c_type);
+        field->c_type = gen_concat(a, field->message->c_type, " *");
         break;
     }
     return field->c_type != NULL;

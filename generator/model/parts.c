@@ -1,6 +1,8 @@
 /* model/parts.c: memory for the nodes of a model. */
 #include "model/parts.h"
 
+#include "common/concat.h"
+
 #include "base/banned.h"
 
 void *gen_take(gen_builder *b, size_t count, size_t size)
@@ -17,8 +19,8 @@ void *gen_take(gen_builder *b, size_t count, size_t size)
 
 char *gen_join(gen_builder *b, const char *scope, const char *name)
 {
-    char *joined = *scope == '\0' ? csvc_arena_strdup(b->a, name)
-                                  : csvc_arena_printf(b->a, "%s.%s", scope, name);
+    char *joined =
+        *scope == '\0' ? csvc_arena_strdup(b->a, name) : gen_concat(b->a, scope, ".", name);
 
     b->no_memory |= joined == NULL;
     return joined;

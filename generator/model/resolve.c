@@ -2,6 +2,8 @@
  * because of what is in it. */
 #include "model/parts.h"
 
+#include "common/concat.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +12,13 @@
 /* "m" or "e" before ".user.User": a key of the index. NULL when there is no such node. */
 static void *look_up(gen_builder *b, char kind, const char *type_name)
 {
+    const char letter[] = {kind, '\0'};
     char *key;
 
     if (type_name == NULL || *type_name != '.') {
         return NULL;
     }
-    key = csvc_arena_printf(b->a, "%c%s", kind, type_name);
+    key = gen_concat(b->a, letter, type_name);
     b->no_memory |= key == NULL;
     return key == NULL ? NULL : gen_index_get(b->model->index, key);
 }

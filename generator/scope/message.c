@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/concat.h"
+
 #include "base/banned.h"
 
 /* ---- fields ---- */
@@ -41,12 +43,12 @@ static const char *quantifier(csvc_arena *a, const gen_field *field)
 
     switch (field->label) {
     case CSVC_LABEL_REPEATED:
-        return csvc_arena_printf(a, "offsetof(%s, n_%s)", type, field->c_name);
+        return gen_concat(a, "offsetof(", type, ", n_", field->c_name, ")");
     case CSVC_LABEL_ONEOF:
-        return csvc_arena_printf(a, "offsetof(%s, %s_case)", type, field->oneof->c_name);
+        return gen_concat(a, "offsetof(", type, ", ", field->oneof->c_name, "_case)");
     case CSVC_LABEL_OPTIONAL:
         if (field->kind != CSVC_KIND_STRING && field->kind != CSVC_KIND_MESSAGE) {
-            return csvc_arena_printf(a, "offsetof(%s, has_%s)", type, field->c_name);
+            return gen_concat(a, "offsetof(", type, ", has_", field->c_name, ")");
         }
         return "0";
     case CSVC_LABEL_IMPLICIT:
@@ -59,20 +61,20 @@ static const char *quantifier(csvc_arena *a, const gen_field *field)
 static const char *sub(csvc_arena *a, const gen_field *field)
 {
     if (field->kind == CSVC_KIND_MESSAGE) {
-        return csvc_arena_printf(a, "&%s__type", field->message->c_lower);
+        return gen_concat(a, "&", field->message->c_lower, "__type");
     }
     if (field->kind == CSVC_KIND_ENUM) {
-        return csvc_arena_printf(a, "&%s__descriptor", field->enumeration->c_lower);
+        return gen_concat(a, "&", field->enumeration->c_lower, "__descriptor");
     }
     return "NULL";
 }
 
 /* `{1, offsetof(User__User, id), ...},`, for column 4. */
-static char *row(csvc_arena *a, const gen_field *field)
+static char *row(csvc_arena *a, const gen_field *field, const char *number)
 {
     const char *items[] = {
-        csvc_arena_printf(a, "%u", (unsigned)field->number),
-        csvc_arena_printf(a, "offsetof(%s, %s)", field->parent->c_type, field->c_name),
+        number,
+        gen_concat(a, "offsetof(", field->parent->c_type, ", ", field->c_name, ")"),
         quantifier(a, field),
         kinds[field->kind],
         labels[field->label],
@@ -107,16 +109,17 @@ static bool json_name_is_default(const gen_field *field)
 static gen_value *scope_field(csvc_arena *a, const gen_field *field)
 {
     gen_value *scope = gen_object(a);
+    gen_value *number = gen_number(a, field->number);
 
     gen_set_text(a, scope, "name", field->name);
     gen_set_text(a, scope, "member", field->c_name);
     gen_set_text(a, scope, "type", field->c_type);
-    gen_set_number(a, scope, "number", field->number);
+    gen_set(a, scope, "number", number);
     gen_set_text(a, scope, "json_name", field->json_name);
     gen_set_text(a, scope, "json_string",
                  json_name_is_default(field) ? "NULL" : gen_c_string(a, field->json_name));
     gen_set_truth(a, scope, "repeated", field->label == CSVC_LABEL_REPEATED);
-    gen_set_text(a, scope, "row", row(a, field));
+    gen_set_text(a, scope, "row", row(a, field, gen_value_text(number)));
     return scope;
 }
 
@@ -200,14 +203,14 @@ static char *rule_row(csvc_arena *a, const gen_field *field)
 static char *initial(csvc_arena *a, const gen_message *message)
 {
     const char *head =
-        csvc_arena_printf(a, "static const %s %s__initial =", message->c_type, message->c_lower);
-    const char *value = csvc_arena_printf(a, "%s__INIT;", message->c_upper);
+        gen_concat(a, "static const ", message->c_type, " ", message->c_lower, "__initial =");
+    const char *value = gen_concat(a, message->c_upper, "__INIT;");
 
     if (head == NULL || value == NULL) {
         return NULL;
     }
-    return csvc_arena_printf(
-        a, "%s%s%s", head, strlen(head) + 1 + strlen(value) <= GEN_COLUMNS ? " " : "\n    ", value);
+    return gen_concat(a, head, strlen(head) + 1 + strlen(value) <= GEN_COLUMNS ? " " : "\n    ",
+                      value);
 }
 
 gen_value *gen_scope_message(csvc_arena *a, const gen_message *message)
@@ -238,9 +241,9 @@ gen_value *gen_scope_message(csvc_arena *a, const gen_message *message)
     gen_set_text(a, scope, "type", message->c_type);
     gen_set_text(a, scope, "lower", message->c_lower);
     gen_set_text(a, scope, "upper", message->c_upper);
-    gen_set_text(a, scope, "init", csvc_arena_printf(a, "%s__INIT", message->c_upper));
+    gen_set_text(a, scope, "init", gen_concat(a, message->c_upper, "__INIT"));
     gen_set_text(a, scope, "initial", initial(a, message));
-    gen_set_text(a, scope, "table", csvc_arena_printf(a, "%s__type", message->c_lower));
+    gen_set_text(a, scope, "table", gen_concat(a, message->c_lower, "__type"));
     gen_set_text(a, scope, "comment",
                  gen_layout_comment(a, 0, gen_comment_of(a, message->comments)));
     gen_set_truth(a, scope, "map_entry", message->map_entry);

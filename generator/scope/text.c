@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/arena.h"
+
 #include "base/banned.h"
 
 enum {
@@ -32,48 +34,65 @@ static void add_blanks(csvc__buffer *b, size_t n)
 
 /* ---- brackets ---- */
 
+static char *put(char *at, const char *text, size_t len)
+{
+    memcpy(at, text, len);
+    return at + len;
+}
+
 char *gen_layout(csvc_arena *a, size_t column, const char *prefix, const char *const *items,
                  size_t n_items, const char *suffix)
 {
-    size_t indent = strlen(prefix);
-    size_t at = column + indent; /* where the line ends so far */
+    const size_t prefix_len = strlen(prefix);
+    const size_t suffix_len = strlen(suffix);
+    size_t indent = prefix_len;
+    size_t column_now = column + indent; /* where the line ends so far */
     bool is_call = indent > 0 && prefix[indent - 1] == '(';
     bool aligned = true;
-    csvc__buffer b;
+    size_t most = prefix_len + suffix_len + 1;
+    char *text;
+    char *at;
 
-    for (size_t i = 0; i < n_items && is_call; i++) {
-        size_t behind = i + 1 < n_items ? 1 : strlen(suffix);
+    for (size_t i = 0; i < n_items; i++) {
+        const size_t len = strlen(items[i]);
+        const size_t behind = i + 1 < n_items ? 1 : suffix_len;
 
-        aligned = aligned && column + indent + strlen(items[i]) + behind <= GEN_COLUMNS;
+        aligned = aligned && (!is_call || column + indent + len + behind <= GEN_COLUMNS);
+        most += len + 2 + (indent > 4 ? indent : 4); /* a comma, and a new line with its blanks */
     }
-    csvc__buffer_init(&b, MAX_TEXT);
-    csvc__buffer_puts(&b, prefix);
+    text = csvc_arena_alloc(a, most);
+    if (text == NULL) {
+        return NULL;
+    }
+    at = put(text, prefix, prefix_len);
     if (!aligned) {
         indent = 4;
-        at = GEN_COLUMNS; /* the first item goes to a line of its own, too */
+        column_now = GEN_COLUMNS; /* the first item goes to a line of its own, too */
     }
     for (size_t i = 0; i < n_items; i++) {
-        size_t len = strlen(items[i]);
-        size_t behind = i + 1 < n_items ? 1 : strlen(suffix);
-        bool same_line = i == 0 ? aligned : at + 1 + len + behind <= GEN_COLUMNS;
+        const size_t len = strlen(items[i]);
+        const size_t behind = i + 1 < n_items ? 1 : suffix_len;
+        const bool same_line = i == 0 ? aligned : column_now + 1 + len + behind <= GEN_COLUMNS;
 
         if (!same_line) {
-            csvc__buffer_putc(&b, '\n');
-            add_blanks(&b, indent);
-            at = column + indent;
+            *at++ = '\n';
+            memset(at, ' ', indent);
+            at += indent;
+            column_now = column + indent;
         } else if (i > 0) {
-            csvc__buffer_putc(&b, ' ');
-            at++;
+            *at++ = ' ';
+            column_now++;
         }
-        csvc__buffer_puts(&b, items[i]);
-        at += len;
+        at = put(at, items[i], len);
+        column_now += len;
         if (i + 1 < n_items) {
-            csvc__buffer_putc(&b, ',');
-            at++;
+            *at++ = ',';
+            column_now++;
         }
     }
-    csvc__buffer_puts(&b, suffix);
-    return finish(a, &b);
+    at = put(at, suffix, suffix_len);
+    *at = '\0';
+    return csvc__arena_resize(a, text, most, (size_t)(at - text) + 1);
 }
 
 /* ---- comments ---- */

@@ -2,7 +2,6 @@
 #include "template/parts.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -64,8 +63,21 @@ gen_value *gen_truth(csvc_arena *a, bool truth)
 
 gen_value *gen_number(csvc_arena *a, int64_t number)
 {
-    gen_value *value = gen_text(a, csvc_arena_printf(a, "%" PRId64, number));
+    char digits[24];
+    char *at = digits + sizeof(digits);
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    size_t len;
+    gen_value *value;
 
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0) {
+        *--at = '-';
+    }
+    len = (size_t)(digits + sizeof(digits) - at);
+    value = gen_text_n(a, csvc_arena_strndup(a, at, len), len);
     if (value != NULL) {
         value->truth = number != 0;
     }

@@ -10,67 +10,17 @@
 Without a section: all of them, without writing. Servers run on one CPU, their client on another; programs come from
 build/bench (make bench builds them).
 """
-import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 import calls
-from harness import BENCH, SOURCE, STAGE, Report
+from generator import generator
+from harness import BENCH, SOURCE, Report
 from instructions import instructions, layers
 
 FIGURES = SOURCE / "docs/internals/performance-figures.md"
-ROUNDS = 5
-
-
-def best_time(*command, rounds=ROUNDS, stdin=None):
-    best = None
-    for _ in range(rounds):
-        with open(stdin or os.devnull, "rb") as source:
-            started = time.monotonic()
-            subprocess.run([str(c) for c in command], stdin=source, stdout=subprocess.DEVNULL, check=True)
-            spent = time.monotonic() - started
-        best = spent if best is None else min(best, spent)
-    return best
-
-
-def big_proto(messages, rpcs):
-    text = ["syntax = \"proto3\";", "package big;"]
-    for i in range(messages):
-        text.append(f"message M{i} {{ int64 id = 1; string name = 2; repeated int32 xs = 3; "
-                    f"M{max(i - 1, 0)} other = 4; }}")
-    for s in range(20):
-        text.append(f"service S{s} {{")
-        text += [f"  rpc Call{s}N{i}(M{i}) returns (M{i + 1});" for i in range(rpcs // 20)]
-        text.append("}")
-    return "\n".join(text) + "\n"
-
-
-def generator(report):
-    env = {**os.environ, "PATH": f"{STAGE}/bin:{os.environ['PATH']}"}
-    folder = pathlib.Path(tempfile.mkdtemp())
-    (folder / "big.proto").write_text(big_proto(10_000, 2_000))
-    # a recorder in a plugin's place gives the very request
-    recorder = folder / "protoc-gen-record"
-    recorder.write_text("#!/bin/sh\ncat > request\n")
-    recorder.chmod(0o755)
-    subprocess.run(["protoc", f"--plugin={recorder}", "--record_out=.", "big.proto"], cwd=folder, check=True)
-    request = folder / "request"
-    ours = best_time(STAGE / "bin/protoc-gen-c-svc", stdin=request)
-    theirs = best_time("protoc-gen-c", stdin=request)
-    spent = []
-    for i in range(ROUNDS):
-        started = time.monotonic()
-        subprocess.run(["c-svc", "new-service", f"user-service-{i}", "--proto", SOURCE / "samples/user/proto/user.proto"],
-                       cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        spent.append(time.monotonic() - started)
-    report.table(f"the generator, best of {ROUNDS}", ("", "seconds"), [
-        ("protoc-gen-c-svc, 10,000 messages, 2,000 rpcs", f"{ours:.2f}"), ("protoc-gen-c alone, which is in it", f"{theirs:.2f}"),
-        ("c-svc new-service", f"{min(spent):.2f}")])
-    shutil.rmtree(folder)
 
 
 def program(name):
