@@ -270,7 +270,7 @@ DEPS := gcc make pkg-config protobuf-compiler libprotobuf-dev protobuf-c-compile
         libsqlite3-dev libwebsockets-dev libyaml-dev libgit2-dev libssl-dev zlib1g-dev libcmocka-dev
 DEPS_CHECK := g++ git openssl python3 python3-venv clang-14 libclang-rt-14-dev clang-format-14 libprotoc-dev libgrpc++-dev protobuf-compiler-grpc \
         nghttp2-client valgrind man-db locales libjansson-dev postgresql prometheus ruby-grpc nginx iproute2 nftables systemd \
-        podman crun docker-compose zsh fish
+        ca-certificates podman crun docker-compose zsh fish
 
 # Installs those of the packages $(1) that are missing, and says what it runs.
 define apt_install

@@ -6,21 +6,31 @@ import subprocess
 import e2e
 
 BASE = "localhost/debian-base:1"
+# containers of a build get no namespaces of their own, which a sandbox may not give
+BUILD = ("--layers=false", "--isolation=chroot", "--network=host")
 
 
 def podman():
-    """The command, or None with a reason."""
+    """The command of one that can build here, or None with a reason."""
     store = pathlib.Path.cwd() / "podman"
+    trial = pathlib.Path("trial")
+    trial.mkdir()
+    (trial / "true.c").write_text("int main(void)\n{\n    return 0;\n}\n")
+    e2e.run("cc", "-static", "-o", trial / "true", trial / "true.c")
+    (trial / "Dockerfile").write_text('FROM scratch\nCOPY true /true\nRUN ["/true"]\n')
+    why = "nothing was tried"
     for driver in ("overlay", "vfs"):
         command = ["podman", "--root", f"{store}/{driver}", "--runroot", f"{store}/{driver}-run", "--storage-driver", driver,
                    "--cgroup-manager", "cgroupfs"]
         try:
-            trial = subprocess.run([*command, "images"], capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run([*command, "build", *BUILD, "-t", "trial", trial], capture_output=True, text=True, timeout=120,
+                                  env=e2e.environment(), check=False)
         except FileNotFoundError:
             return None, "there is no podman"
-        if trial.returncode == 0:
+        if done.returncode == 0:
             return command, None
-    return None, trial.stderr.strip()[-200:]
+        why = done.stderr.strip()[-200:]
+    return None, why
 
 
 def closure(wanted):
