@@ -26,6 +26,7 @@ typedef struct request {
     config_storage storage;
     cli_list features;
     bool dry_run;
+    bool in_place; /* protos stay where they are */
 } request;
 
 /* ---- what was asked for ---- */
@@ -83,6 +84,9 @@ static void choose(request *r, const char *word, bool with)
 static int choose_features(request *r)
 {
     features_default(r->a, &r->features);
+    if (r->in_place) {
+        choose(r, "buf", false); /* its modules lie within the project */
+    }
     for (size_t i = 0; i < r->args->n_options; i++) {
         const char *option = r->args->names[i];
         const char *word = r->args->values[i];
@@ -114,6 +118,11 @@ static int read_request(csvc_arena *a, const cli_args *args, request *r)
     r->n_protos = cli_args_options(a, args, "proto", &r->protos);
     r->n_folders = cli_args_options(a, args, "I", &r->folders);
     r->dry_run = cli_args_option(args, "dry-run", 0) != NULL;
+    r->in_place = cli_args_option(args, "in-place", 0) != NULL;
+    if (r->in_place && r->n_protos == 0) {
+        return cli_usage(args->command, "--in-place is about protos that are there: name them with "
+                                        "--proto");
+    }
     rc = check_name(r);
     rc = rc == CLI_OK ? check_storage(r) : rc;
     rc = rc == CLI_OK ? choose_features(r) : rc;
@@ -317,6 +326,38 @@ static csvc_code use_templates(const request *r, project *pr, csvc_error *err)
     return code;
 }
 
+/* Where the project has its protos: in proto/, or where they are. */
+static csvc_code name_protos(const request *r, const pipeline *p, project *pr, csvc_error *err)
+{
+    csvc_arena *a = r->a;
+
+    if (!r->in_place) {
+        cli_list_add(a, &pr->config.include, "proto");
+    }
+    for (size_t i = 0; r->in_place && i < p->folders.len; i++) {
+        const char *folder = seen_from(a, r->target, p->folders.items[i]);
+
+        if (folder == NULL || !config_path_is_plain(folder)) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                  "%s: only letters, digits and _ . / + - may stand in the path of "
+                                  "protos that stay where they are",
+                                  p->folders.items[i]);
+        }
+        cli_list_add(a, &pr->config.include, folder);
+    }
+    for (size_t i = 0; i < p->n_files; i++) {
+        const char *name = p->files[i].name;
+        size_t k = 0;
+
+        while (r->in_place && k + 1 < p->folders.len &&
+               !files_exists(files_join(a, p->folders.items[k], name))) {
+            k++;
+        }
+        cli_list_add(a, &pr->config.protos, files_join(a, pr->config.include.items[k], name));
+    }
+    return CSVC_OK;
+}
+
 static csvc_code plan(const request *r, pipeline *p, project *pr, csvc_error *err)
 {
     csvc_arena *a = r->a;
@@ -343,12 +384,12 @@ static csvc_code plan(const request *r, pipeline *p, project *pr, csvc_error *er
     if (!r->has_storage && p->model->n_entities == 0) {
         pr->config.storage = CONFIG_NONE;
     }
-    cli_list_add(a, &pr->config.include, "proto");
-    for (size_t i = 0; i < p->n_files; i++) {
-        cli_list_add(a, &pr->config.protos, cli_printf(a, "proto/%s", p->files[i].name));
+    code = name_protos(r, p, pr, err);
+    if (code != CSVC_OK) {
+        return code;
     }
     copies = cli_must(csvc_arena_calloc(a, p->model->n_files + 1, sizeof(*copies)));
-    for (size_t i = 0; i < p->model->n_files && r->n_protos > 0; i++) {
+    for (size_t i = 0; i < p->model->n_files && r->n_protos > 0 && !r->in_place; i++) {
         const char *name = p->model->files[i]->name;
 
         if (!pipeline_is_provided(name)) {
@@ -531,6 +572,7 @@ static int run_new_service(csvc_arena *a, const cli_args *args)
 static const cli_option options[] = {
     {.name = "proto", .value = "FILE", .many = true},
     {.name = "I", .value = "DIR", .many = true},
+    {.name = "in-place"},
     {.name = "storage", .value = "sqlite|none"},
     {.name = "with", .value = "FEATURE", .many = true},
     {.name = "without", .value = "FEATURE", .many = true},
@@ -555,6 +597,8 @@ const cli_command cli_new_service = {
         "                   It is copied to proto/ with what it imports.\n"
         "  -I DIR           where import paths start from; again for more. Without it, the\n"
         "                   folder of each FILE or one above it.\n"
+        "  --in-place       the protos stay where they are, and nothing is copied: for services\n"
+        "                   that share a tree of protos. c-svc.yaml says where that is.\n"
         "  --storage sqlite|none\n"
         "                   where rows are kept. Without it, sqlite when there is anything to\n"
         "                   keep; with none all handlers are yours to write.\n"

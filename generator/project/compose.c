@@ -43,6 +43,7 @@ csvc_code compose_sources(project *p, const protoc_file *copies, size_t n_copies
 
     gen_set_text(a, scope, "name", p->config.name);
     gen_set_text(a, scope, "protos", cli_list_join(a, &p->config.protos, ", "));
+    gen_set_text(a, scope, "include", cli_list_join(a, &p->config.include, ", "));
     gen_set_text(a, scope, "storage", config_storage_name(p->config.storage));
     gen_set_text(a, scope, "storage_pad",
                  p->config.storage == CONFIG_NONE ? "              " : "            ");

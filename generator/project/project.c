@@ -55,10 +55,33 @@ static const gen_output *find_output(const project *p, const char *path)
     return NULL;
 }
 
+/* While a project is only planned: a proto that stays outside of it, where it is now; or NULL. The
+ * folders in c-svc.yaml are then those that protoc was given, in their order. */
+static const char *find_outside(const project *p, const char *path)
+{
+    const cli_list *include = &p->config.include;
+
+    for (size_t i = 0; p->root == NULL && i < include->len && i < p->pipeline->folders.len; i++) {
+        const char *folder = include->items[i];
+        size_t len = strlen(folder);
+
+        if ((folder[0] == '/' || strncmp(folder, "..", 2) == 0) &&
+            strncmp(path, folder, len) == 0 && path[len] == '/') {
+            const char *now = files_join(p->a, p->pipeline->folders.items[i], path + len + 1);
+
+            if (files_exists(now)) {
+                return now;
+            }
+        }
+    }
+    return NULL;
+}
+
 bool project_has(project *p, const char *path)
 {
-    return find_output(p, path) != NULL || (p->root != NULL && !cli_list_has(&p->removed, path) &&
-                                            files_exists(files_join(p->a, p->root, path)));
+    return find_output(p, path) != NULL || find_outside(p, path) != NULL ||
+           (p->root != NULL && !cli_list_has(&p->removed, path) &&
+            files_exists(files_join(p->a, p->root, path)));
 }
 
 const char *project_place(project *p, const char *path)
@@ -99,6 +122,9 @@ csvc_code project_read(project *p, const char *path, csvc_bytes *ret_content, cs
             return files_read(p->a, files_join(p->a, p->templates.folders[0], path + len + 1),
                               PROJECT_MAX_FILE, ret_content, err);
         }
+    }
+    if (find_outside(p, path) != NULL) {
+        return files_read(p->a, find_outside(p, path), PROJECT_MAX_FILE, ret_content, err);
     }
     if (p->root == NULL) {
         return csvc_error_set(err, CSVC_NOT_FOUND, "%s: is not in the plan", path);
