@@ -125,6 +125,8 @@ def query(expression):
         with urllib.request.urlopen(url, timeout=10) as answer:
             return json.load(answer)["data"]["result"]
     except urllib.error.HTTPError as error:
+        if error.code == 503:
+            raise ConnectionError("it is still starting") from error
         e2e.fail(f"{expression}: {error.read().decode()}")
 
 
