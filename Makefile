@@ -519,7 +519,7 @@ check-torture: all torture-programs
 TORTURE_ALSO := tests/e2e/interop_peers.py tests/e2e/stop_load_san.py
 torture: all torture-programs interop interop-peers peers
 	@export CSVC_TORTURE=long CSVC_INTEROP_ROUNDS=20 STOP_ROUNDS=50; \
-	$(call on_each,torture --jobs 1 --timeout 7200,$(TORTURE_TEST) $(TORTURE_ALSO),$(TORTURE_SERVING) $(TORTURE_ALSO))
+	$(call on_each,torture --jobs 1 --timeout 7200,$(TORTURE_TEST) $(TORTURE_ALSO) tests/e2e/update_property.py,$(TORTURE_SERVING) $(TORTURE_ALSO))
 	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread $(parallel) all torture-programs
 	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread torture-races
 torture-races: TORTURE_RACES := $(filter %/t19_races_san.py,$(TORTURE_SAN))

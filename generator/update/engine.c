@@ -213,8 +213,10 @@ static csvc_code check_restored(const update *u, csvc_error *err)
         bool found = false;
 
         for (size_t k = 0; k < u->n_files; k++) {
-            found = found || (u->files[k].planned && strcmp(u->files[k].path, path) == 0);
-            cli_list_add(u->a, &paths, u->files[k].path);
+            if (u->files[k].planned) {
+                found = found || strcmp(u->files[k].path, path) == 0;
+                cli_list_add(u->a, &paths, u->files[k].path);
+            }
         }
         nearest = cli_nearest(path, paths.items, paths.len);
         if (!found) {

@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
 
-SHIM = pathlib.Path("kill_at.so").absolute()
+SHIM = None  # the library that kills
 
 
 def state(folder):
@@ -37,8 +37,14 @@ def change(project):
     proto.write_text(proto.read_text().replace("  rpc DeleteUser", "  rpc Greet(GetUserRequest) returns (GetUserResponse);\n  rpc DeleteUser"))
     (project / "proto/old.proto").unlink()
     (project / "proto/more.proto").write_text('syntax = "proto3";\npackage more;\nmessage More { string a = 1; }\n')
+    for path, line in (("Makefile", "# mine\n"), ("server/main.c", "/* mine */\n")):
+        (project / path).write_text(line + (project / path).read_text())
+    for name, line in (("Makefile", "# ours\n"), ("README.md", "ours\n")):  # as a newer c-svc would have it
+        template = pathlib.Path("templates/project") / f"{name}.tmpl"
+        template.parent.mkdir(parents=True, exist_ok=True)
+        template.write_text((e2e.SOURCE / f"templates/project/{name}.tmpl").read_text() + line)
     config = project / "c-svc.yaml"
-    config.write_text(config.read_text().replace("proto/old.proto", "proto/more.proto"))
+    config.write_text(config.read_text().replace("proto/old.proto", "proto/more.proto") + "templates: ../templates\n")
 
 
 def killed_everywhere(command, project, before, expected):
@@ -75,6 +81,7 @@ def full_disk(command, project, before, expected):
     small = pathlib.Path("small")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", small], check=True)
     target = small / "p"
+    shutil.copytree("templates", small / "templates")
     page = os.sysconf("SC_PAGESIZE")
     refused = 0
     pages = 0
@@ -102,32 +109,51 @@ def full_disk(command, project, before, expected):
     print(f"c-svc {' '.join(command)}: a full disk was told of {refused} times, with nothing changed; {pages} free pages were enough")
 
 
-COMMANDS = [["generate"]]
-project, before = pathlib.Path("user-service"), pathlib.Path("before")
-if sys.argv[1:] != ["inside"]:
+COMMANDS = [["generate"], ["update", "--allow-breaking", "--prune"]]
+PROJECT, BEFORE = pathlib.Path("user-service"), pathlib.Path("before")
+
+
+def prepare():
     e2e.run("cc", "-shared", "-fPIC", "-O1", "-o", SHIM, e2e.SOURCE / "tests/e2e/support/kill_at.c")
     pathlib.Path("user.proto").write_text(e2e.USER_PROTO.read_text())
     pathlib.Path("old.proto").write_text('syntax = "proto3";\npackage old;\nmessage Old { string a = 1; }\n')
-    e2e.run("c-svc", "new-service", project, "--proto", "user.proto", "--proto", "old.proto")
-    change(project)
-    shutil.copytree(project, before, symlinks=True)
-for command in COMMANDS:
-    restore(project, before)
-    old = state(project)
-    e2e.run("c-svc", *command, cwd=project)
-    new = state(project)
-    if (project / ".c-svc/update").exists() or len(differ(old, new)) < 8:
-        e2e.fail(f"{command}: changed only {differ(old, new)}")
-    if sys.argv[1:] == ["inside"]:
-        full_disk(command, project, before, (old, new))
-    else:
-        killed_everywhere(command, project, before, (old, new))
-if sys.argv[1:] != ["inside"]:
+    e2e.run("c-svc", "new-service", PROJECT, "--proto", "user.proto", "--proto", "old.proto")
+    change(PROJECT)
+    shutil.copytree(PROJECT, BEFORE, symlinks=True)
+
+
+def each_command(check):
+    for command in COMMANDS:
+        restore(PROJECT, BEFORE)
+        old = state(PROJECT)
+        e2e.run("c-svc", *command, cwd=PROJECT)
+        new = state(PROJECT)
+        if (PROJECT / ".c-svc/update").exists() or len(differ(old, new)) < 8:
+            e2e.fail(f"{command}: changed only {differ(old, new)}")
+        check(command, PROJECT, BEFORE, (old, new))
+
+
+def main():
+    prepare()
+    each_command(killed_everywhere)
     mounts = e2e.own_mounts()
     if mounts is None:
         e2e.not_tried("update_killed.py: a full disk", "nobody may mount here")
-    else:
-        os.mkdir("small")
-        done = subprocess.run([*mounts, sys.executable, os.path.abspath(__file__), "inside"], check=False, timeout=300)
-        if done.returncode != 0:
-            sys.exit(1)
+        return
+    os.mkdir("small")
+    done = subprocess.run([*mounts, sys.executable, os.path.abspath(__file__), "inside"], check=False, timeout=500)
+    if done.returncode != 0:
+        sys.exit(1)
+
+
+if sys.argv[1:] == ["inside"]:
+    each_command(full_disk)
+else:
+    folder = e2e.quick_folder()
+    try:
+        os.chdir(folder)
+        SHIM = folder / "kill_at.so"
+        main()
+    finally:
+        os.chdir("/")
+        shutil.rmtree(folder)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 SOURCE = pathlib.Path(os.environ["CSVC_SOURCE"])
@@ -42,6 +43,11 @@ def run(*command, cwd=None, env=None, check=0, timeout=300, **more):
         fail(f"{' '.join(map(str, command))}: exit code {done.returncode}, expected {check}\n"
              f"--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}")
     return done
+
+
+def quick_folder():
+    """A new folder for thousands of small files: in memory where there is a place for that. To be removed by who asked."""
+    return pathlib.Path(tempfile.mkdtemp(prefix="csvc-test-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else os.getcwd()))
 
 
 def fail(text):
