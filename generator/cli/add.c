@@ -125,6 +125,7 @@ static int run_change(csvc_arena *a, const cli_args *args, bool with)
            cli_list_join(a, &names, ", "));
     update_print_summary(&u, &how);
     if (u.counts[UPDATE_CONFLICT] > 0) {
+        (void)fflush(stdout); /* first what, then what to do */
         cli_error("where you and c-svc changed the same lines, take either side or both, and "
                   "remove the markers");
         return CLI_FAILED;

@@ -86,6 +86,7 @@ static int run_update(csvc_arena *a, const cli_args *args)
     }
     tell(&u, &r);
     if (u.counts[UPDATE_CONFLICT] > 0) {
+        (void)fflush(stdout); /* first what, then what to do */
         cli_error(
             "where you and c-svc changed the same lines, take either side or both, and remove "
             "the markers");

@@ -2,7 +2,7 @@
 """make bench: ratios from one run, peers interleaved, best of several; never a verdict by the clock.
 
     tests/bench/run.py [SECTION...]             unary loops streams fan_out idle client start store codec
-                                                generator instructions layers
+                                                generator update instructions layers
     tests/bench/run.py all                      all of them, and writes docs/internals/performance-figures.md
     tests/bench/run.py instructions --check     compares with tests/bench/instructions.json
     tests/bench/run.py instructions --write     writes that file, on purpose
@@ -17,6 +17,7 @@ import time
 
 import calls
 from generator import generator
+import projects
 from harness import BENCH, SOURCE, Report
 from instructions import instructions, layers
 
@@ -33,7 +34,7 @@ def program(name):
 
 SECTIONS = {"unary": calls.unary, "loops": calls.loops, "streams": calls.streams, "fan_out": calls.fan_out, "idle": calls.idle,
             "client": calls.client, "start": calls.start,
-            "store": program("store_bench"), "codec": program("codec_bench"), "generator": generator,
+            "store": program("store_bench"), "codec": program("codec_bench"), "generator": generator, "update": projects.update,
             "instructions": instructions, "layers": layers}
 
 
