@@ -118,7 +118,8 @@ void update_warn_of_git(const update *u)
               d.written == 0   ? ""
               : d.written == 1 ? ", one of which this writes"
                                : cli_printf(u->a, ", %zu of which this writes", d.written));
-    cli_hint("to undo it: git checkout FILE, which goes back to the last commit, your changes to FILE "
-             "included");
+    cli_hint(
+        "to undo it: git checkout FILE, which goes back to the last commit, your changes to FILE "
+        "included");
     cli_hint("next time, `git add -A` or `git stash` first: then what c-svc changes stands alone");
 }
