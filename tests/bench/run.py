@@ -16,8 +16,8 @@ import sys
 import time
 
 import calls
-from generator import generator
 import projects
+from generator import generator
 from harness import BENCH, SOURCE, Report
 from instructions import instructions, layers
 
