@@ -19,6 +19,10 @@
 
 #include "base/banned.h"
 
+enum {
+    MAX_FILE_NAME = 240 /* file systems have 255, of which a file under way needs some */
+};
+
 /* `project/PATH.tmpl` to PATH. */
 static csvc_code add_own(project *p, const char *path, gen_owner owner, const gen_value *scope,
                          csvc_error *err)
@@ -183,6 +187,23 @@ csvc_code compose_own(project *p, csvc_error *err)
 
 /* ---- what is ours ---- */
 
+/* A handler lies in a folder and a file called after it, and so does its test. */
+static void check_file_names(project *p, const gen_rpc *rpc)
+{
+    const char *folder = rpc->service->prefix;
+    const char *file = cli_printf(p->a, "%s_test.c", rpc->c_name);
+    const char *longer = strlen(folder) > strlen(file) ? folder : file;
+
+    if (strlen(longer) > MAX_FILE_NAME) {
+        gen_report(&p->pipeline->diag, GEN_ERROR, rpc->place,
+                   "the handler of %.60s... needs a %s whose name has %zu bytes, more than %d",
+                   rpc->name, longer == folder ? "folder" : "file", strlen(longer), MAX_FILE_NAME);
+        gen_report(&p->pipeline->diag, GEN_NOTE, rpc->place,
+                   longer == folder ? "give the service a shorter prefix: option (c_svc.c_prefix)"
+                                    : "rename the rpc");
+    }
+}
+
 /* Names of gen/services.h, gen/client.h and gen/migrations.h that an rpc could have, too. */
 static void check_names(project *p)
 {
@@ -205,6 +226,7 @@ static void check_names(project *p)
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
                 const char *symbol = cli_printf(a, "%s_%s", rpc->service->prefix, rpc->c_name);
 
+                check_file_names(p, rpc);
                 if (cli_list_has(&taken, symbol)) {
                     gen_report(&p->pipeline->diag, GEN_ERROR, rpc->place,
                                "the handler of %s would be called %s, as a name of the project is",

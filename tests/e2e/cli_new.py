@@ -82,6 +82,11 @@ pathlib.Path("tree/api").mkdir(parents=True)
 pathlib.Path("tree/base.proto").write_text('syntax = "proto3";\nmessage Base {}\n')
 pathlib.Path("tree/api/wrong.proto").write_text('syntax = "proto3";\nimport "base.proto";\nmessage A { Nope n = 1; }\n')
 refused(1, "new-service", "a", "--proto", "tree/api/wrong.proto", says=["tree/api/wrong.proto:3:13: error: "], silent_of="not found")
+# Names that no file can have.
+pathlib.Path("long.proto").write_text('syntax = "proto3";\nmessage M {}\nservice S { rpc ' + "Rpc" * 90 + "(M) returns (M); }\n"
+                                      "service " + "Long" * 70 + " { rpc Get(M) returns (M); }\n")
+refused(1, "new-service", "a", "--proto", "long.proto",
+        says=["long.proto:3:17: error: ", "needs a file", "note: rename the rpc", "long.proto:4:", "needs a folder", "(c_svc.c_prefix)"])
 # Nothing to serve.
 pathlib.Path("idle.proto").write_text('syntax = "proto3";\nmessage Idle {}\n')
 pathlib.Path("idle2.proto").write_text('syntax = "proto3";\nmessage Idle2 {}\n')
