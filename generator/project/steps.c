@@ -217,9 +217,16 @@ static csvc_code run_step(planning *s, const char *path, bool lacking, csvc_erro
         return render(s, SCHEMA_POSTGRES, name, "VERSION_TABLE",
                       create_scope(a, made, SCHEMA_POSTGRES), err);
     }
-    return code != CSVC_OK ? code
-                           : render(s, SCHEMA_POSTGRES, name, "VERSION_CHANGE",
-                                    own_scope(a, path, (const char *)sql.data), err);
+    if (code == CSVC_OK) {
+        cli_list_add(a, &s->p->notes,
+                     cli_printf(a,
+                                "todo: migrations/postgres/%04zu_%s.sql: write for PostgreSQL what "
+                                "%s does",
+                                s->n_steps, name, path));
+        code = render(s, SCHEMA_POSTGRES, name, "VERSION_CHANGE",
+                      own_scope(a, path, (const char *)sql.data), err);
+    }
+    return code;
 }
 
 static csvc_code run_project(planning *s, csvc_error *err)

@@ -263,16 +263,21 @@ static const schema_column *matched_with(const comparison *c, const char *column
     return NULL;
 }
 
-/* Whether the index that is there does for the wanted one. */
-static bool serves(comparison *c, const schema_index *there, const schema_index *wanted)
+/* Whether the index that is there is the wanted one, but perhaps for its name. */
+static bool is_alike(comparison *c, const schema_index *there, const schema_index *wanted)
 {
     const schema_column *column = matched_with(c, there->column);
     const schema_column *was = schema_find_column(c->there, there->column);
 
     return column != NULL && csvc__ascii_same(column->name, wanted->column) &&
            there->unique == wanted->unique && there->sparse == wanted->sparse &&
-           (!there->sparse ||
-            strcmp(was->type, column->type) == 0) && /* it names the empty value */
+           (!there->sparse || strcmp(was->type, column->type) == 0); /* it names the empty value */
+}
+
+/* Whether it does for the wanted one as it is. */
+static bool serves(comparison *c, const schema_index *there, const schema_index *wanted)
+{
+    return is_alike(c, there, wanted) &&
            (csvc__ascii_same(there->name, wanted->name) || !is_named_by_us(c, there));
 }
 
@@ -281,14 +286,16 @@ static void drop_indexes(comparison *c)
     for (size_t i = 0; i < c->there->n_indexes; i++) {
         const schema_index *there = &c->there->indexes[i];
         const schema_column *on = schema_find_column(c->there, there->column);
+        const char *was = NULL;
         bool serving = false;
 
         for (size_t k = 0; k < c->wanted->n_indexes && !serving; k++) {
             serving = serves(c, there, &c->wanted->indexes[k]);
+            was = is_alike(c, there, &c->wanted->indexes[k]) ? there->name : was;
         }
         /* that of a column of the user's own is the user's own */
         if (!serving && on != NULL && on->ours && is_named_by_us(c, there)) {
-            add_change(c, (schema_change){.kind = SCHEMA_DROP_INDEX, .index = there});
+            add_change(c, (schema_change){.kind = SCHEMA_DROP_INDEX, .index = there, .was = was});
         }
     }
 }
@@ -299,6 +306,7 @@ static void add_indexes(comparison *c)
         const schema_index *wanted = &c->wanted->indexes[i];
         const schema_column *column = schema_find_column(c->wanted, wanted->column);
         const bool fresh = c->match[column - c->wanted->columns] == NULL;
+        const char *was = NULL;
         bool serving = false;
         bool as_strong = fresh;
 
@@ -306,6 +314,7 @@ static void add_indexes(comparison *c)
             const schema_index *there = &c->there->indexes[k];
 
             serving = serving || serves(c, there, wanted);
+            was = is_alike(c, there, wanted) && is_named_by_us(c, there) ? there->name : was;
             as_strong = as_strong || (matched_with(c, there->column) == column && there->unique &&
                                       (!there->sparse || wanted->sparse));
         }
@@ -316,6 +325,7 @@ static void add_indexes(comparison *c)
                           .kind = SCHEMA_ADD_INDEX,
                           .column = column,
                           .index = wanted,
+                          .was = was,
                           .todo = wanted->unique && !as_strong
                                       ? cli_printf(c->a,
                                                    "%s.%s becomes unique: say what becomes of rows "

@@ -163,6 +163,9 @@ static void add_change(lines *l, const schema_step *step, const schema_change *c
         rename_table(l, step, c);
         break;
     case SCHEMA_DROP_INDEX:
+        if (c->was != NULL) {
+            break; /* gets another name, below */
+        }
         cli_list_add(l->a, l->out,
                      cli_printf(l->a, "DROP INDEX \"%s\";",
                                 schema_sql_index_name(l->a, SCHEMA_POSTGRES, c->index->name)));
@@ -203,7 +206,13 @@ static void add_change(lines *l, const schema_step *step, const schema_change *c
         change_numbered(l, c);
         break;
     case SCHEMA_ADD_INDEX:
-        cli_list_add(l->a, l->out, schema_sql_index(l->a, SCHEMA_POSTGRES, step->table, c->index));
+        cli_list_add(
+            l->a, l->out,
+            c->was == NULL
+                ? schema_sql_index(l->a, SCHEMA_POSTGRES, step->table, c->index)
+                : cli_printf(l->a, "ALTER INDEX \"%s\" RENAME TO \"%s\";",
+                             schema_sql_index_name(l->a, SCHEMA_POSTGRES, c->was),
+                             schema_sql_index_name(l->a, SCHEMA_POSTGRES, c->index->name)));
         break;
     }
 }

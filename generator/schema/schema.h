@@ -158,7 +158,7 @@ typedef struct schema_change {
     const schema_column *column;
     const schema_column *there; /* as it is now */
     const schema_index *index;
-    const char *was;  /* a former name */
+    const char *was;  /* a former name; of indexes: that of one that only gets another */
     const char *what; /* "adds phone" */
     const char *todo; /* what SQL cannot decide, as a sentence; NULL: nothing */
 } schema_change;

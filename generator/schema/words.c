@@ -99,6 +99,9 @@ static bool is_minor(const schema_step *step, const schema_change *c)
 {
     bool index = c->kind == SCHEMA_DROP_INDEX || c->kind == SCHEMA_ADD_INDEX;
 
+    if (index && c->was != NULL) {
+        return true; /* only its name */
+    }
     for (size_t i = 0; index && i < step->n_changes; i++) {
         const schema_change *other = &step->changes[i];
 
