@@ -132,6 +132,21 @@ static csvc_code send_payload(csvc_stream *out, csvc_payload *payload, const voi
                 : CSVC_RESOURCE_EXHAUSTED;
 }
 
+/* Packs a message that is to be packed, but for one that is too long to be sent at all. */
+static void pack_here(csvc_stream *out, csvc_payload **payload)
+{
+    csvc_payload *packed = NULL;
+
+    if ((*payload)->len > out->max_send_bytes || !csvc__stream_packs(out, (*payload)->len)) {
+        return;
+    }
+    packed = csvc__served_pack(of_ctx(out->ctx), (*payload)->pieces, (*payload)->n_pieces);
+    if (packed != NULL) {
+        csvc__payload_unref(*payload);
+        *payload = packed;
+    }
+}
+
 csvc_code csvc_stream_send(csvc_stream *out, const void *message)
 {
     csvc_payload *payload;
@@ -149,6 +164,7 @@ csvc_code csvc_stream_send(csvc_stream *out, const void *message)
                    ? csvc_fail(out->ctx, code, "a message cannot be encoded: %s", err.text)
                    : code;
     }
+    pack_here(out, &payload);
     code = send_payload(out, payload, message);
     csvc__payload_unref(payload);
     return code;

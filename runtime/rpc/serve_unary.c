@@ -121,6 +121,9 @@ static void finish(served *s)
 
     ctx->answered = true;
     ctx->tc->ops->finish(ctx->tc, &f);
+    if (s->has_reply) {
+        csvc__payload_unref(s->reply.payload);
+    }
 }
 
 /* ---- the end, from a worker ---- */
@@ -321,6 +324,7 @@ static void on_started(void *server, csvc_tcall *tc, const csvc_arrival *arrival
     s->states = NULL;
     s->begun = 0;
     s->has_reply = false;
+    s->takes_packed = arrival->takes_packed;
     s->job.queued = false;
     s->live = false;
     s->closed = false;

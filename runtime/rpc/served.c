@@ -82,6 +82,15 @@ csvc_code csvc__served_decode(csvc__served *s, void **ret_request)
     return code;
 }
 
+csvc_payload *csvc__served_pack(const csvc__served *s, const csvc_bytes *pieces, size_t n_pieces)
+{
+    /* headers that went before a word of csvc_compress may not have announced it */
+    const bool announced =
+        s->sm->method->kind == CSVC_RPC_UNARY || s->srv->o.compress_bytes != UINT32_MAX;
+
+    return s->takes_packed && announced ? csvc__payload_pack(pieces, n_pieces) : NULL;
+}
+
 csvc_code csvc__served_encode(csvc__served *s, const void *message)
 {
     const csvc_method *method = s->sm->method;
@@ -89,6 +98,8 @@ csvc_code csvc__served_encode(csvc__served *s, const void *message)
     csvc_error err;
     csvc_bytes bytes;
     uint8_t scratch[SCRATCH];
+    csvc_payload *packed;
+    bool packs;
     void *memory;
     csvc_code code = csvc__encode_into(method->reply, message, scratch, sizeof(scratch),
                                        &ctx->arena, &bytes, &err);
@@ -103,6 +114,13 @@ csvc_code csvc__served_encode(csvc__served *s, const void *message)
                          "the reply has %zu bytes, this server sends %u at most", bytes.len,
                          (unsigned)s->srv->o.max_reply_bytes);
     }
+    packs = csvc__packs(csvc__ctx_packing(ctx), bytes.len, s->srv->o.compress_bytes);
+    packed = packs ? csvc__served_pack(s, &bytes, 1) : NULL;
+    if (packed != NULL) {
+        s->reply = (csvc_outgoing){.payload = packed, .announce = true};
+        s->has_reply = true;
+        return CSVC_OK;
+    }
     memory = ctx->tc->ops->reserve(ctx->tc, bytes.len);
     if (memory == NULL) {
         return csvc_fail(ctx, CSVC_RESOURCE_EXHAUSTED, "out of memory");
@@ -110,9 +128,7 @@ csvc_code csvc__served_encode(csvc__served *s, const void *message)
     if (bytes.len > 0) {
         memcpy(memory, bytes.data, bytes.len);
     }
-    s->reply = (csvc_outgoing){
-        .reserved = {bytes.len, memory},
-        .compress = csvc__packs(csvc__ctx_packing(ctx), bytes.len, s->srv->o.compress_bytes)};
+    s->reply = (csvc_outgoing){.reserved = {bytes.len, memory}, .compress = packs};
     s->has_reply = true;
     return CSVC_OK;
 }

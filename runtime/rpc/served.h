@@ -22,6 +22,7 @@ typedef struct csvc__served {
     uint32_t begun;
     csvc_code code; /* what the finish says */
     bool has_reply;
+    bool takes_packed;         /* what was packed before it came to the transport */
     csvc_outgoing reply;       /* encoded */
     const void *reply_message; /* as the handler filled it; for the interceptors */
     csvc__inflight_call inflight;
@@ -71,6 +72,10 @@ csvc_code csvc__served_checked(csvc_ctx *ctx, const char *what, csvc_code code);
 csvc_code csvc__served_begin(csvc__served *s);
 csvc_code csvc__served_decode(csvc__served *s, void **ret_request);
 csvc_code csvc__served_encode(csvc__served *s, const void *message);
+
+/* The bytes packed here, so that the loop need not do it; a payload of the caller's. NULL: they go
+ * as they are, as asked of the transport. */
+csvc_payload *csvc__served_pack(const csvc__served *s, const csvc_bytes *pieces, size_t n_pieces);
 
 /* The end of a call that is closed, and its memory. */
 void csvc__served_give_back(csvc__served *s);

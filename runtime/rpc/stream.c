@@ -213,7 +213,7 @@ static csvc__pushed push(csvc_stream *st, csvc_payload *payload, bool wait)
     }
     csvc__payload_ref(payload);
     st->queue[(st->queue_first + st->n_queued) % st->queue_size] =
-        (csvc__queued){payload, csvc__stream_packs(st, payload->len)};
+        (csvc__queued){payload, !payload->compressed && csvc__stream_packs(st, payload->len)};
     st->n_queued++;
     st->queued_bytes += payload->len;
     return CSVC__PUSHED;

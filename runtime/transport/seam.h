@@ -267,6 +267,9 @@ typedef struct csvc_arrival {
     csvc_payload
         *first; /* reads_first methods: the one message, taken over; NULL: there was none */
     bool ended; /* already cancelled */
+    /* A message that is packed already may be sent, where the headers say that there are such:
+     * `compress` would pack it on the loop, and hold up the loop's other calls. */
+    bool takes_packed;
     /* Why the transport does not take the call, be it over a limit or malformed; NULL: it does. It
      * comes upward to be heard of and to be finished with this code and text; `first` is NULL
      * then. */

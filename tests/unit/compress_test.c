@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <base/clock.h>
 #include <csvc/testing.h>
 
 #include <pthread.h>
@@ -122,6 +123,118 @@ static void a_handler_knows_that_its_request_came_packed(void **state)
     }
     assert_int_equal(Z_OK, deflateEnd(&z));
     scene_end(&sc);
+}
+
+/* ---- packed before it comes to the transport ---- */
+
+enum {
+    LONG = 2000,
+    LONG_LEN = 2 + 3 + LONG /* of {id: 7, name: LONG of x} */
+};
+
+static char long_name[LONG + 1];
+
+static csvc_code says_much(echo_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                           Codec3__Inner *rsp)
+{
+    memset(long_name, 'x', LONG);
+    rsp->id = req->id;
+    rsp->name = long_name;
+    return says(peer, ctx, req, &(Codec3__Inner){.base = rsp->base});
+}
+
+/* A reply or a message of LONG_LEN bytes, the last that was sent. */
+static void assert_sent(const fake_call *call, bool packed, bool compress)
+{
+    uint8_t bytes[2 * LONG_LEN];
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)call->message,
+                  .avail_in = (uInt)call->len,
+                  .next_out = bytes,
+                  .avail_out = sizeof(bytes)};
+
+    assert_int_equal(packed, call->packed);
+    assert_int_equal(compress, call->compress);
+    if (!packed) {
+        assert_int_equal(LONG_LEN, call->len);
+        return;
+    }
+    assert_true(call->announce);
+    assert_in_range(call->len, 1, LONG / 10);
+    assert_int_equal(Z_OK, inflateInit2(&z, 15 + 16));
+    assert_int_equal(Z_STREAM_END, inflate(&z, Z_FINISH));
+    assert_int_equal(LONG_LEN, z.total_out);
+    assert_memory_equal(((uint8_t[]){0x08, 7, 0x12, 0xd0, 0x0f, 'x'}), bytes, 6);
+    assert_int_equal(Z_OK, inflateEnd(&z));
+}
+
+/* Where its handler runs, for a transport that sends it so. */
+static void a_reply_is_packed_before_the_transport(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        const bool takes = i % 2 == 1, by_size = i / 2 % 2 == 1;
+        words s = {.n = !by_size, .on = {true}};
+        scene sc;
+        fake_call *call;
+
+        scene_start_with(&sc, (csvc_server_options){.compress_bytes = by_size ? LONG : 0});
+        atomic_store(&sc.peer.handle, says_much);
+        atomic_store(&sc.peer.data, &s);
+        call =
+            scene_finished(scene_arrive_with(&sc, i < 4 ? "/test.Echo/Pool" : "/test.Echo/Inline",
+                                             (fake_arrival){.takes_packed = takes}));
+        assert_sent(call, takes, !takes);
+        assert_answer(call, CSVC_OK, "");
+        scene_end(&sc);
+    }
+}
+
+static csvc_code sends_much(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                            csvc_stream *out)
+{
+    const Codec3__Inner message = stream_message(req->id, long_name);
+
+    (void)peer;
+    csvc_compress(ctx, true);
+    return csvc_stream_send(out, &message);
+}
+
+/* The same, where it is sure that the headers say so: that is up to the server's option. */
+static void a_message_is_packed_before_the_transport(void **state)
+{
+    stream_peer peer = {.down = sends_much};
+
+    (void)state;
+    memset(long_name, 'x', LONG);
+    for (int i = 0; i < 4; i++) {
+        const bool takes = i % 2 == 1, by_size = i / 2 == 1;
+        const csvc_server_options options = {CSVC_SERVER_OPTIONS_INIT, .transport = &fake_transport,
+                                             .compress_bytes = by_size ? LONG : 0};
+        csvc_error err = {CSVC_ERROR_INIT};
+        csvc_server *srv = csvc_server_new(&options, &err);
+        fake_call *call;
+
+        assert_non_null(srv);
+        assert_int_equal(CSVC_OK, stream_register(srv, &peer));
+        assert_int_equal(CSVC_OK, csvc_server_listen(srv, "fake:0", NULL, &err));
+        assert_int_equal(CSVC_OK, csvc_server_start(srv, &err));
+        call = fake_arrive(fake_last_server(), &(fake_arrival){.path = "/test.Streams/Down",
+                                                               .bytes = seven_ada,
+                                                               .len = sizeof(seven_ada),
+                                                               .takes_packed = takes});
+        while (call->n_sent == 0 && !call->finished) {
+            fake_turn(fake_last_server(), csvc__now() + 20 * CSVC__SECOND);
+        }
+        assert_sent(call, takes && by_size, !(takes && by_size));
+        if (call->sending) {
+            fake_writable(call);
+        }
+        fake_wait_finish(call);
+        assert_int_equal(CSVC_OK, call->code);
+        fake_wait_release(call);
+        fake_call_free(call);
+        csvc_server_free(srv);
+    }
 }
 
 static void a_ctx_without_a_call_packs_nothing(void **state)
@@ -565,6 +678,8 @@ int main(void)
         cmocka_unit_test(a_reply_is_packed_as_its_handler_says),
         cmocka_unit_test(a_call_does_not_take_over_what_another_said),
         cmocka_unit_test(a_handler_knows_that_its_request_came_packed),
+        cmocka_unit_test(a_reply_is_packed_before_the_transport),
+        cmocka_unit_test(a_message_is_packed_before_the_transport),
         cmocka_unit_test(a_ctx_without_a_call_packs_nothing),
         cmocka_unit_test(a_request_is_packed_as_its_rpc_says),
         cmocka_unit_test(a_unary_call_says_both_ways),

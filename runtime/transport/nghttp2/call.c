@@ -161,7 +161,10 @@ void csvc__ng_call_start(ng_call *call, csvc_code code, const char *refusal)
 {
     const ng_shared *shared = call->loop->shared;
     const ng_method *method = call->method;
-    csvc_arrival arrival = {.deadline = call->deadline, .refusal = refusal, .refusal_code = code};
+    csvc_arrival arrival = {.deadline = call->deadline,
+                            .refusal = refusal,
+                            .refusal_code = code,
+                            .takes_packed = call->request.takes_gzip};
 
     call->started = true;
     if (method != NULL) {

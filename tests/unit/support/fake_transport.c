@@ -201,6 +201,7 @@ static void served_finish(csvc_tcall *tc, const csvc_ending *finish)
         call->has_message = true;
         call->compress = finish->message->compress;
         call->announce = finish->message->announce;
+        call->packed = payload != NULL && payload->compressed;
         call->len = bytes.len;
         if (bytes.len > 0) {
             memcpy(call->message, bytes.data,
@@ -240,6 +241,7 @@ static void served_send(csvc_tcall *tc, const csvc_outgoing *message, bool more)
     call->n_sent++;
     call->compress = message->compress;
     call->announce = message->announce;
+    call->packed = message->payload->compressed;
     call->len = message->payload->len;
     for (size_t i = 0; i < message->payload->n_pieces; i++) {
         const csvc_bytes piece = message->payload->pieces[i];
@@ -421,6 +423,7 @@ fake_call *fake_arrive(fake_server *ts, const fake_arrival *arrival)
         .ended = arrival->ended,
         .refusal = arrival->refusal,
         .refusal_code = CSVC_RESOURCE_EXHAUSTED,
+        .takes_packed = arrival->takes_packed,
     };
 
     memset(st, 0xa5, sizeof(*st) + ts->config.upper_size); /* memory used before */

@@ -37,6 +37,7 @@ typedef struct fake_call {
     size_t len;
     uint8_t message[4096];
     bool compress, announce; /* as the message sent last said */
+    bool packed;             /* it was, by who sent it */
     size_t n_headers, n_trailers;
     char first_header[128], first_trailer[128]; /* "key=value" */
     int n_cancels;                              /* `cancel` asked for */
@@ -59,6 +60,7 @@ typedef struct fake_arrival {
     bool in_pieces; /* one byte each */
     bool no_auto_close;
     bool fail_reserve;
+    bool takes_packed;
     csvc_md_list metadata;
 } fake_arrival;
 

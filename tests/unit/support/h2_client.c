@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -139,6 +140,7 @@ bool h2_client_open(h2_client *client, int port, bool tls, int room)
     assert_true(client->fd >= 0);
     assert_int_equal(0,
                      setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)));
+    assert_int_equal(0, setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)));
     assert_true(room == 0 ||
                 setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) == 0);
     client->session = new_session();
