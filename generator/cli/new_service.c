@@ -394,7 +394,7 @@ static csvc_code plan(const request *r, pipeline *p, project *pr, csvc_error *er
 
         if (!pipeline_is_provided(name)) {
             copies[n_copies++] = (protoc_file){.name = cli_printf(a, "proto/%s", name),
-                                               .path = protoc_find(a, &p->folders, name)};
+                                               .path = protoc_find(a, &p->all, name)};
             (void)cli_must(copies[n_copies - 1].path);
         }
     }

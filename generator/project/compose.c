@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "buf.h"
 #include "contract.h"
 #include "features.h"
 #include "files.h"
@@ -296,6 +297,9 @@ static csvc_code plan_project_mk(project *p, csvc_error *err)
     cli_list_add(p->a, &p->inputs, CONFIG_FILE);
     if (project_has(p, CONTRACT_FILE)) {
         cli_list_add(p->a, &p->inputs, CONTRACT_FILE);
+    }
+    if (project_has(p, BUF_LOCK)) {
+        cli_list_add(p->a, &p->inputs, BUF_LOCK);
     }
     project_protos(p, &p->inputs);
     cli_list_sort(&p->inputs);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "buf.h"
 #include "check/check.h"
 #include "infer/infer.h"
 
@@ -48,7 +49,7 @@ static const char *shown_path(const pipeline *p, const char *name)
             return p->files[i].path;
         }
     }
-    path = protoc_find(p->a, &p->folders, name);
+    path = protoc_find(p->a, &p->all, name);
     return path != NULL ? path : name;
 }
 
@@ -71,11 +72,28 @@ void pipeline_print_problems(pipeline *p)
 csvc_code pipeline_compile(pipeline *p, bool quiet, csvc_error *err)
 {
     const char *said = "";
-    csvc_code code = protoc_compile(p->a, &p->folders, p->files, p->n_files, &p->set, &said, err);
+    cli_list missing = {0};
+    csvc_code code = CSVC_OK;
 
+    p->all.len = 0;
+    p->lost_import = false;
+    for (size_t i = 0; i < p->folders.len; i++) {
+        cli_list_add(p->a, &p->all, p->folders.items[i]);
+    }
+    for (size_t i = 0; code == CSVC_OK && i < p->folders.len; i++) {
+        code = buf_folders_of_import(p->a, p->folders.items[i], &p->all, &missing, err);
+    }
+    if (code != CSVC_OK) {
+        return code;
+    }
+    code = protoc_compile(p->a, &p->all, p->files, p->n_files, &p->set, &said, err);
     p->lost_import = code != CSVC_OK && strstr(said, "File not found.") != NULL;
     if (!quiet || code == CSVC_OK) {
         fputs(said, stderr);
+    }
+    if (p->lost_import && !quiet && missing.len > 0) {
+        cli_hint("%s is in " BUF_LOCK ", but not on this machine: `buf build` fetches it",
+                 cli_list_join(p->a, &missing, ", "));
     }
     if (code == CSVC_NOT_FOUND) {
         csvc_error_set(err, code, "protoc is not in PATH; `c-svc doctor` says how to install it");

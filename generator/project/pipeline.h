@@ -22,6 +22,7 @@ typedef struct pipeline {
     bool needs_services; /* protos without any are an error, else a warning */
 
     /* What came out. */
+    cli_list all;     /* folders, and those that a buf.yaml adds */
     csvc_bytes set;   /* of descriptors */
     bool lost_import; /* protoc failed, and did not find a file */
     gen_request request;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Several services in one project, and several projects on one tree of protos: --in-place, what make does when the tree changes, and when
 it is not there."""
+import hashlib
 import os
 import pathlib
 import shutil
@@ -102,3 +103,74 @@ pathlib.Path("a b/x.proto").write_text('syntax = "proto3";\npackage x;\nimport "
 has(e2e.run("c-svc", "new-service", "odd", "--in-place", "--proto", "a b/x.proto", check=1).stderr, "only letters, digits", "nothing was written")
 if pathlib.Path("odd").exists():
     e2e.fail("a project was made all the same")
+
+# ---- what a buf.yaml says: further modules, and dependencies that buf has on this machine ----
+
+BUF = e2e.PEERS / "node/node_modules/.bin/buf"
+COMMIT = "7c2f0b0e7a1c4d0b8f0e2d3c4b5a6978"
+cache = pathlib.Path.cwd() / "cache"
+env = {**e2e.environment(), "BUF_CACHE_DIR": str(cache), "HOME": str(pathlib.Path.cwd())}
+kept = cache / "v3/modules/b5/buf.build/acme/money" / COMMIT
+rate = 'syntax = "proto3";\npackage acme;\nmessage Rate { int64 per_mille = 1; }\n'
+(kept / "files/acme").mkdir(parents=True)
+(kept / "files/acme/rate.proto").write_text(rate)
+(kept / "module.yaml").write_text("version: v1\nfiles_dir: files\n")
+
+
+def shake(text):
+    return hashlib.shake_256(text.encode()).hexdigest(64)
+
+
+tree = pathlib.Path("tree")
+for name in ("api", "more"):
+    (tree / name).mkdir(parents=True)
+(tree / "api/bank.proto").write_text('''syntax = "proto3";
+package bank;
+import "acme/rate.proto";
+import "more.proto";
+message AskRequest { more.Word word = 1; }
+message AskResponse { acme.Rate rate = 1; }
+service BankService { rpc Ask(AskRequest) returns (AskResponse); }
+''')
+(tree / "more/more.proto").write_text('syntax = "proto3";\npackage more;\nmessage Word { string text = 1; }\n')
+(tree / "buf.yaml").write_text("version: v2\nmodules:\n  - path: api\n  - path: more\ndeps:\n  - buf.build/acme/money\n")
+digest = shake("shake256:" + shake(f"shake256:{shake(rate)}  acme/rate.proto\n"))
+lock = f"version: v2\ndeps:\n  - name: buf.build/acme/money\n    commit: {COMMIT}\n    digest: b5:{digest}\n"
+(tree / "buf.lock").write_text(lock)
+e2e.run(BUF, "build", "-o", "/dev/null", cwd=tree, env=env)  # it is as buf has it
+
+
+def generated(home):
+    return sorted(str(p.relative_to(home)) for p in (home / "gen").rglob("*.pb-c.h"))
+
+
+wanted = ["gen/acme/rate.pb-c.h", "gen/bank.pb-c.h", "gen/more.pb-c.h"]
+e2e.run("c-svc", "new-service", "bank", "--in-place", "--without", "all", "--proto", "tree/api/bank.proto", env=env)
+bank = pathlib.Path.cwd() / "bank"
+has((bank / "c-svc.yaml").read_text(), "include: [../tree/api]")
+e2e.equal(generated(bank), wanted, "what is generated of modules and dependencies")
+make(bank, env=env)
+has(e2e.run("c-svc", "update", cwd=bank, env=env).stdout, "up to date")
+
+# Copied, a project is complete without buf.
+e2e.run("c-svc", "new-service", "copied", "--without", "all", "--proto", "tree/api/bank.proto", "-I", "tree/api", env=env)
+e2e.equal(generated(pathlib.Path("copied")), wanted, "what is generated of a copy")
+has(e2e.run("c-svc", "update", cwd="copied").stdout, "up to date")
+
+# A project with a buf.yaml of its own, and a lock as buf wrote it once.
+own = pathlib.Path.cwd() / "own"
+shutil.copytree("copied", own)
+(own / "proto/acme/rate.proto").unlink()
+(own / "buf.yaml").write_text("version: v2\nmodules:\n  - path: proto\n")
+old = f"version: v1\ndeps:\n  - remote: buf.build\n    owner: acme\n    repository: money\n    commit: {COMMIT}\n"
+for text in (lock, old):
+    (own / "buf.lock").write_text(text)
+    done = e2e.run("c-svc", "update", cwd=own, env=env)
+    has((own / "gen/project.mk").read_text(), "    buf.lock \\")
+has(make(own, env={**without, "BUF_CACHE_DIR": str(cache)}).stdout, "link")
+
+# What is not there, or not to be read.
+done = e2e.run("c-svc", "update", cwd=own, env={**env, "BUF_CACHE_DIR": "/nowhere"}, check=1)
+has(done.stderr, "acme/rate.proto", "buf.build/acme/money is in buf.lock, but not on this machine: `buf build` fetches it")
+(own / "buf.lock").write_text("deps: [")
+has(e2e.run("c-svc", "update", cwd=own, env=env, check=1).stderr, "buf.lock:2:1: error: ")
