@@ -16,7 +16,13 @@ import urllib.request
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
 
-project = e2e.scaffold("user-service", "--proto", e2e.USER_PROTO)
+proto = pathlib.Path("user.proto")
+text = e2e.USER_PROTO.read_text()
+proto.write_text(text.replace("service UserService {", """service UserService {
+  rpc StreamUsers(StreamUsersRequest) returns (stream User);
+  rpc Chat(stream User) returns (stream User);
+""") + "message StreamUsersRequest {}\n")
+project = e2e.scaffold("user-service", "--proto", proto)
 build = project / "build"
 deploy = project / "deploy"
 
@@ -158,6 +164,15 @@ with e2e.Server(build / "user-service", "--database-url", "sqlite::memory:") as 
         e2e.equal(abs(2000 / seconds(numbers["total"]) / float(numbers["rps"]) - 1) < 0.05, True, f"rps is count by total:\n{text}")
         numbers, codes, text = report(server, "-d", "1s", "-c", "4", "list-users")
         e2e.equal((list(codes), 0.9 < seconds(numbers["total"]) < 30), (["OK"], True), "by time")
+        # streams are read to their end: 300 users and, on SQLite, not one more
+        numbers, codes, text = report(server, "-n", "20", "-c", "2", "stream-users")
+        messages = float(numbers["messages/s"]) * seconds(numbers["total"])
+        e2e.equal((codes, 0.9 < messages / 6000 < 1.1), ({"OK": 20}, True), f"messages of streams:\n{text}")
+        numbers, codes, text = report(server, "-n", "20", "-c", "2", "chat", "--username", "ada", check=1)
+        e2e.equal(codes, {"UNIMPLEMENTED": 20}, "a stub with streams both ways")
+        done = e2e.run(bench, "--addr", server.address, "--json", '{"id": 1}', "chat", check=2)
+        if "--json gives one request" not in done.stderr:
+            e2e.fail(f"lines for a load test: {done.stderr}")
         # errors are counted by code, with a text; none that is OK is a failure
         numbers, codes, text = report(server, "-n", "50", "get-user", "--id", "999999", check=1)
         if codes != {"NOT_FOUND": 50} or "user 999999 not found" not in text:
