@@ -42,6 +42,7 @@ int main(int argc, char **argv)
     csvc_error err = {CSVC_ERROR_INIT};
     struct dirent **names = NULL;
     int n = argc >= 3 ? scandir(argv[2], &names, NULL, alphasort) : -1;
+    bool failed = false;
     csvc_db *db;
 
     for (int i = 0; i < n && set.n_steps < MAX_STEPS; i++) {
@@ -55,9 +56,15 @@ int main(int argc, char **argv)
     db = n >= 0 ? csvc_db_open(argv[1], &options, &err) : NULL;
     if (db == NULL || csvc_db_migrate(db, sets, &err) != CSVC_OK) {
         fprintf(stderr, "%s\n", err.text);
-        (void)csvc_db_close(db);
-        return 1;
+        failed = true;
     }
-    (void)csvc_db_close(db);
-    return 0;
+    db = csvc_db_close(db);
+    for (size_t i = 0; i < set.n_steps; i++) {
+        free((char *)steps[i].sql);
+    }
+    for (int i = 0; i < n; i++) {
+        free(names[i]);
+    }
+    free(names);
+    return failed ? 1 : 0;
 }
