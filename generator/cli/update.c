@@ -2,17 +2,54 @@
 #include "answers.h"
 #include "cli.h"
 #include "project/files.h"
+#include "project/open.h"
 #include "update/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/banned.h"
 
 typedef struct request {
     bool dry_run, check, every, json;
 } request;
+
+/* A file as it is named where one stands: "../Makefile" in server/ is the project's Makefile. What
+ * leads nowhere else is taken as seen from the project. */
+static const char *in_project(csvc_arena *a, const char *path)
+{
+    const char *root = project_find(a);
+    size_t up = root != NULL ? strlen(root) / 3 : 0; /* so many "../" */
+    char here[4096];
+    const char *below = "";
+    size_t climbs = 0;
+
+    while (strncmp(path, "./", 2) == 0) {
+        path += 2;
+    }
+    while (strncmp(path, "../", 3) == 0) {
+        path += 3;
+        climbs++;
+    }
+    if (up == 0 || climbs > up || getcwd(here, sizeof(here)) == NULL) {
+        return path;
+    }
+    for (char *slash = strrchr(here, '/'); slash != NULL && climbs > 0;
+         slash = strrchr(here, '/')) {
+        *slash = '\0'; /* each climb leaves one folder */
+        climbs--;
+        up--;
+    }
+    for (char *slash = here + strlen(here); up > 0 && slash > here; slash--) {
+        if (slash[-1] == '/') {
+            below = slash;
+            up--;
+        }
+    }
+    return files_join(a, below, path);
+}
 
 static int read_request(csvc_arena *a, const cli_args *args, request *r, update *u)
 {
@@ -28,12 +65,7 @@ static int read_request(csvc_arena *a, const cli_args *args, request *r, update 
     u->how.prune = cli_args_option(args, "prune", 0) != NULL;
     u->how.rebase = cli_args_option(args, "rebase-from-current", 0) != NULL;
     for (size_t i = 0; i < n; i++) {
-        const char *path = restore[i];
-
-        while (strncmp(path, "./", 2) == 0) {
-            path += 2;
-        }
-        cli_list_add(a, &u->restore, path);
+        cli_list_add(a, &u->restore, in_project(a, restore[i]));
     }
     if (output != NULL && !r->json && strcmp(output, "text") != 0) {
         return cli_usage(args->command, "--output is text or json, not '%s'", output);

@@ -135,8 +135,9 @@ e2e.run("c-svc", "generate", cwd=home)
 again()
 has(update("--restore", "server/main.c", check=1).stderr, "server/main.c: error: is there")
 has(update("--restore", "server/mian.c", check=1).stderr, "did you mean server/main.c?")
-done = update("--restore", ".clang-format", "--restore", "./tests/user_service/get_user_test.c")
-e2e.equal({k: v for k, v in words(done).items() if not k.startswith("gen/")}, dict.fromkeys(gone, "create"), "--restore")
+has(update("--restore", "get_user_test.c", check=1).stderr, "c-svc makes no such file")
+done = update("--restore", "../../.clang-format", "--restore", "./get_user_test.c", cwd=home / "tests/user_service")
+e2e.equal({k.removeprefix("../../"): v for k, v in words(done).items() if "gen/" not in k}, dict.fromkeys(gone, "create"), "--restore")
 again()
 
 # ---- moved: found again, merged where it is, never written a second time ----
@@ -174,16 +175,27 @@ again()
 text = proto.read_text()
 proto.write_text(text.replace("  rpc DeleteUser", "  rpc Greet(GreetRequest) returns (GreetReply);\n  rpc Wave(GreetRequest) returns (GreetReply);\n  rpc DeleteUser") +
                  "message GreetRequest { string name = 1; }\nmessage GreetReply { string text = 1; }\n")
+diff = e2e.run("c-svc", "diff", cwd=home).stdout
+applied = here / "applied-new"
+shutil.copytree(home, applied)
+subprocess.run(["git", "apply", "-"], input=diff, text=True, cwd=applied, check=True)
 said = words(update())
 born = [f"{folder}/user_service/{name}{end}" for folder, end in (("server", ".c"), ("tests", "_test.c")) for name in ("greet", "wave")]
 e2e.equal({k: said.get(k) for k in born}, dict.fromkeys(born, "create"), "files of new rpcs")
 has((home / "server/user_service/greet.c").read_text(), "only for handlers to come")
+for path in [*born, "gen/services.c", "docs/readme.md"]:
+    e2e.equal((applied / path).read_text(), (home / path).read_text(), f"{path} by git apply of the diff")
 again()
 edit("server/user_service/greet.c", "{\n", "{\n    /* mine */\n")
 proto.write_text(text)
 said = words(update())
 e2e.equal({k: said.get(k) for k in born}, dict.fromkeys(born, "stale"), "files of rpcs that are gone")
 again()
+diff = e2e.run("c-svc", "diff", "--prune", cwd=home).stdout
+applied = here / "applied-pruned"
+shutil.copytree(home, applied)
+subprocess.run(["git", "apply", "-"], input=diff, text=True, cwd=applied, check=True)
+e2e.equal([k for k in born if (applied / k).exists()], ["server/user_service/greet.c"], "left by git apply of diff --prune")
 done = update("--prune")
 e2e.equal({k: words(done).get(k) for k in born},
           {**dict.fromkeys(born, "remove"), "server/user_service/greet.c": "stale"}, "--prune")
