@@ -80,33 +80,43 @@ static void choose(request *r, const char *word, bool with)
     r->features = left;
 }
 
-/* --with and --without, in the order given: --without all --with docker. */
+static int choose_word(request *r, const char *word, bool with)
+{
+    const char *nearest;
+
+    if (strcmp(word, "all") == 0 || features_find(word) != NULL) {
+        choose(r, word, with);
+        return CLI_OK;
+    }
+    nearest = features_nearest(word);
+    return nearest != NULL ? cli_usage(r->args->command,
+                                       "no feature is called '%s'; did you mean %s?", word, nearest)
+                           : cli_usage(r->args->command, "no feature is called '%s'; there are %s",
+                                       word, features_names(r->a));
+}
+
+/* --with and --without, in the order given: --without all --with docker,ci. */
 static int choose_features(request *r)
 {
+    int rc = CLI_OK;
+
     features_default(r->a, &r->features);
     if (r->in_place) {
         choose(r, "buf", false); /* its modules lie within the project */
     }
-    for (size_t i = 0; i < r->args->n_options; i++) {
-        const char *option = r->args->names[i];
-        const char *word = r->args->values[i];
+    for (size_t i = 0; rc == CLI_OK && i < r->args->n_options; i++) {
+        const bool with = strcmp(r->args->names[i], "with") == 0;
+        const char *words = r->args->values[i];
 
-        if (strcmp(option, "with") != 0 && strcmp(option, "without") != 0) {
-            continue;
-        }
-        if (strcmp(word, "all") != 0 && features_find(word) == NULL) {
-            const char *nearest = features_nearest(word);
+        while (rc == CLI_OK && (with || strcmp(r->args->names[i], "without") == 0) &&
+               *words != '\0') {
+            const size_t len = strcspn(words, ",");
 
-            if (nearest != NULL) {
-                return cli_usage(r->args->command, "no feature is called '%s'; did you mean %s?",
-                                 word, nearest);
-            }
-            return cli_usage(r->args->command, "no feature is called '%s'; there are %s", word,
-                             features_names(r->a));
+            rc = choose_word(r, cli_must(csvc_arena_strndup(r->a, words, len)), with);
+            words += words[len] == ',' ? len + 1 : len;
         }
-        choose(r, word, strcmp(option, "with") == 0);
     }
-    return CLI_OK;
+    return rc;
 }
 
 static int read_request(csvc_arena *a, const cli_args *args, request *r)
@@ -603,8 +613,9 @@ const cli_command cli_new_service = {
         "                   where rows are kept. Without it, sqlite when there is anything to\n"
         "                   keep; with none all handlers are yours to write.\n"
         "  --with FEATURE, --without FEATURE\n"
-        "                   what there is to be around the service; again for more, `all` for\n"
-        "                   all. `c-svc help features` lists them, and which are there without\n"
+        "                   what there is to be around the service; again for more, or with\n"
+        "                   commas; `all` for all. `c-svc help features` lists them, and which are "
+        "there without\n"
         "                   being asked for. They can be added and removed later.\n"
         "  --dir DIR        the project's folder, when it is not to be NAME\n"
         "  --templates DIR  templates of your own, each instead of the one of that name\n"

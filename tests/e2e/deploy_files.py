@@ -57,9 +57,11 @@ e2e.equal(features_of(every), ALL, "--with all")
 bare = new("bare", "--without", "all")
 e2e.equal(features_of(bare), [], "--without all")
 e2e.equal(features_of(new("one", "--without", "all", "--with", "grafana")), ["grafana", "prometheus"], "what grafana needs")
+e2e.equal(features_of(new("few", "--without", "all", "--with=kong,ci", "--without=ci")), ["kong"], "several, and one less")
 e2e.equal(features_of(new("less", "--without", "docker")), [f for f in USUAL if f not in ("docker", "compose", "kubernetes")],
           "what needs docker goes, too")
 refused("--with", "dokcer", says="no feature is called 'dokcer'; did you mean docker?")
+refused("--with", "ci,,buf", says="no feature is called ''")
 refused("--without", "xyzzyx", says="no feature is called 'xyzzyx'; there are bench, buf")
 
 # a service without storage, and one whose proto has several services
