@@ -7,9 +7,7 @@
 #include <base/banned.h>
 
 enum {
-    FRAME = 16384 + 9 + 256, /* the longest that one step adds, with what goes before it */
-    SHOWN = 4,               /* pieces that one step may add */
-    REFERENCED = 4096        /* from so many bytes on a piece of a message is not copied */
+    REFERENCED = 4096 /* from so many bytes on a piece of a message is not copied */
 };
 
 bool csvc__ng_out_init(ng_out *out)
@@ -21,12 +19,6 @@ bool csvc__ng_out_init(ng_out *out)
 void csvc__ng_out_release(ng_out *out)
 {
     csvc__free(out->bytes);
-}
-
-bool csvc__ng_out_has_room(const ng_out *out)
-{
-    return out->len + FRAME <= NG_OUT_SIZE && out->n_pieces + SHOWN <= NG_OUT_PIECES &&
-           out->total < 4 * NG_OUT_SIZE;
 }
 
 void csvc__ng_out_copy(ng_out *out, const void *data, size_t len)

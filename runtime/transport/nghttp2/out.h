@@ -12,8 +12,10 @@
 #include <sys/uio.h>
 
 enum {
-    NG_OUT_SIZE = 128 * 1024, /* copied into one write */
-    NG_OUT_PIECES = 64        /* of one write */
+    NG_OUT_SIZE = 128 * 1024,       /* copied into one write */
+    NG_OUT_PIECES = 64,             /* of one write */
+    NG_OUT_FRAME = 16384 + 9 + 256, /* the longest that one step adds, with what goes before it */
+    NG_OUT_SHOWN = 4                /* pieces that one step may add */
 };
 
 typedef struct ng_out {
@@ -32,7 +34,12 @@ bool csvc__ng_out_init(ng_out *out); /* false: no memory; release is called all 
 void csvc__ng_out_release(ng_out *out);
 
 /* Whether a frame of the greatest size fits. */
-bool csvc__ng_out_has_room(const ng_out *out);
+static inline bool csvc__ng_out_has_room(const ng_out *out)
+{
+    return out->len + NG_OUT_FRAME <= NG_OUT_SIZE &&
+           out->n_pieces + NG_OUT_SHOWN <= NG_OUT_PIECES && out->total < 4 * NG_OUT_SIZE;
+}
+
 void csvc__ng_out_copy(ng_out *out, const void *data, size_t len);
 /* Long ones are shown in place. */
 void csvc__ng_out_add(ng_out *out, csvc_payload *payload, const void *data, size_t len);

@@ -75,9 +75,11 @@ static size_t feed(ng_call *call, const uint8_t *data, size_t len)
         size_t n = 0;
 
         if (inbox->msg == NULL) {
-            while (inbox->n_prefix < NG_PREFIX && at < len) {
-                inbox->prefix[inbox->n_prefix++] = data[at++];
-            }
+            n = NG_PREFIX - inbox->n_prefix;
+            n = n < len - at ? n : len - at;
+            memcpy(inbox->prefix + inbox->n_prefix, data + at, n);
+            inbox->n_prefix += n;
+            at += n;
             if (inbox->n_prefix < NG_PREFIX) {
                 break;
             }

@@ -45,7 +45,9 @@ static void submit_headers(ng_call *call, csvc_md_list headers, bool last)
 
     csvc__buffer_clear(b);
     b->failed = false;
-    csvc__ng_put_metadata(b, headers, &n_headers);
+    if (headers.n_entries > 0) {
+        csvc__ng_put_metadata(b, headers, &n_headers);
+    }
     if (!csvc__buffer_ok(b) ||
         !csvc__ng_fields_begin(fields, FIXED_HEADERS + n_headers + call->n_end)) {
         reset(call, NGHTTP2_ENHANCE_YOUR_CALM);
