@@ -175,27 +175,34 @@ static char *clean(maker *m, char *comment)
     return copy;
 }
 
+/* Only places with comments: it looks for nothing else, and there are ten times as many others. */
 static CsvcPb__SourceCodeInfo *clean_comments(maker *m, CsvcPb__SourceCodeInfo *info)
 {
     CsvcPb__SourceCodeInfo *copy = copy_of(m, info, sizeof(*copy));
     CsvcPb__SourceCodeInfo__Location **locations =
         take(m, info->n_location, sizeof(CsvcPb__SourceCodeInfo__Location *));
+    size_t n = 0;
 
     for (size_t i = 0; i < info->n_location && !m->no_memory; i++) {
         CsvcPb__SourceCodeInfo__Location *location = info->location[i];
         char *leading = clean(m, location->leading_comments);
         char *trailing = clean(m, location->trailing_comments);
 
-        locations[i] = location;
+        if (leading == NULL && trailing == NULL && location->n_leading_detached_comments == 0) {
+            continue;
+        }
+        locations[n] = location;
         if (leading != location->leading_comments || trailing != location->trailing_comments) {
-            locations[i] = copy_of(m, location, sizeof(*location));
-            if (locations[i] != NULL) {
-                locations[i]->leading_comments = leading;
-                locations[i]->trailing_comments = trailing;
+            locations[n] = copy_of(m, location, sizeof(*location));
+            if (locations[n] != NULL) {
+                locations[n]->leading_comments = leading;
+                locations[n]->trailing_comments = trailing;
             }
         }
+        n++;
     }
     if (copy != NULL) {
+        copy->n_location = n;
         copy->location = locations;
     }
     return copy;
