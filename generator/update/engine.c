@@ -295,6 +295,21 @@ static void settle_own(update *u)
 
 /* ---- what has a new name ---- */
 
+static const char *hash_of(update *u, csvc_bytes content)
+{
+    char hex[SHA256_HEX];
+
+    sha256_hex(content, hex);
+    return cli_must(csvc_arena_strdup(u->a, hex));
+}
+
+/* What was as c-svc wrote it still is, but for the names. */
+static const char *born_as(update *u, const update_rename *one, const char *hash)
+{
+    return one->from != NULL && strcmp(hash_of(u, one->was), hash) == 0 ? hash_of(u, one->becomes)
+                                                                        : hash;
+}
+
 /* What is known of a file goes along with it. */
 static void hand_on_records(update *u, lock *old)
 {
@@ -306,6 +321,7 @@ static void hand_on_records(update *u, lock *old)
         if (record != NULL && strcmp(one->before, one->now) != 0) {
             copy = *record;
             copy.path = one->now;
+            copy.hash = born_as(u, one, record->hash);
             lock_drop(old, one->before);
             lock_put(u->a, old, copy);
         }

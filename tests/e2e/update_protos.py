@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """c-svc update after each kind of change of the protos, on a project whose handlers were edited by hand first: what is added, renamed,
 retyped, removed; that nothing else of the user's moves; that it builds and its tests pass afterwards."""
+import hashlib
+import json
 import os
 import pathlib
 import re
@@ -326,6 +328,10 @@ has(done.stdout, "rename    server/items/create_item.c  (was server/acme_store_i
 has((HOME / "server/items/create_item.c").read_text(), "/* of all colours */", "csvc_code items_create_item(")
 edit("server/counting.c", "acme_store_item_service_tally_items", "items_tally_items")
 make("test")
+files = json.loads((HOME / ".c-svc/lock.json").read_text())["files"]
+for path, untouched in (("server/items/list_items.c", True), ("server/items/create_item.c", False)):  # what --prune goes by
+    is_same = files[path]["hash"] == hashlib.sha256((HOME / path).read_bytes()).hexdigest()
+    e2e.equal(is_same, untouched, f"whether the lock has {path} as it is")
 
 # ---- the record of the protos is damaged ----
 
