@@ -27,6 +27,7 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command cli_new_service;
+extern const cli_command cli_init;
 extern const cli_command cli_generate;
 extern const cli_command cli_update;
 extern const cli_command cli_add;

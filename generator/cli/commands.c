@@ -21,8 +21,9 @@ static const cli_command help = {
 };
 
 const cli_command *const cli_commands[] = {
-    &cli_new_service, &cli_generate, &cli_update, &cli_diff,       &cli_add, &cli_remove,
-    &cli_template,    &cli_explain,  &cli_doctor, &cli_completion, &help,    NULL,
+    &cli_new_service, &cli_init,   &cli_generate, &cli_update,  &cli_diff,
+    &cli_add,         &cli_remove, &cli_template, &cli_explain, &cli_doctor,
+    &cli_completion,  &help,       NULL,
 };
 
 int cli_find_command(const char *word, const cli_command **ret_command)

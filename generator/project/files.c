@@ -112,7 +112,7 @@ csvc_code files_list(csvc_arena *a, const char *folder, cli_list *ret_names, csv
     const struct dirent *entry;
 
     if (dir == NULL) {
-        return errno == ENOENT ? CSVC_OK : files_failed(err, "read", folder);
+        return errno == ENOENT || errno == ENOTDIR ? CSVC_OK : files_failed(err, "read", folder);
     }
     for (entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
         if (entry->d_name[0] != '.') {

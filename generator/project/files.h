@@ -27,7 +27,8 @@ csvc_code files_read(csvc_arena *a, const char *path, size_t max, csvc_bytes *re
 bool files_exists(const char *path); /* as anything */
 bool files_is_folder(const char *path);
 
-/* The names in a folder, sorted, without those that begin with a dot; none when it is not there. */
+/* The names in a folder, sorted, without those that begin with a dot; none when it is not there, or
+ * no folder: whoever writes there says so. */
 csvc_code files_list(csvc_arena *a, const char *folder, cli_list *ret_names, csvc_error *err);
 
 /* "a/b" and "c" make "a/b/c"; "" and "." before something are left out. */

@@ -146,8 +146,20 @@ def main():
         sys.exit(1)
 
 
+def two_disks():
+    """Inside a mount namespace: gen/ lies on another file system, where nothing can be moved to at once."""
+    mounted = pathlib.Path("mounted")
+    shutil.copytree(BEFORE, mounted, symlinks=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", mounted / "gen"], check=True)
+    old = state(mounted)
+    done = e2e.run("c-svc", "generate", cwd=mounted, check=1)
+    if "gen: is on another file system than .c-svc" not in done.stderr or state(mounted) != old:
+        e2e.fail(f"gen/ on a file system of its own:\n{done.stderr}")
+
+
 if sys.argv[1:] == ["inside"]:
     each_command(full_disk)
+    two_disks()
 else:
     folder = e2e.quick_folder()
     try:
