@@ -298,38 +298,39 @@ static csvc_code rename_rpc(matching *m, compat_rename *rename, csvc_error *err)
 
 /* ---- what a removed one may have become ---- */
 
-/* How many rpcs that stayed stand before this one: two with the same number are in one place. */
-static size_t place_of(const compat_service *service, const gen_rpc *rpc, bool is_new)
+/* What is looked up of each rpc of a service, by its index. */
+typedef struct seat {
+    bool stayed;  /* is in both, or was renamed */
+    bool taken;   /* some removed one may have become it */
+    size_t place; /* how many that stayed stand before: two with the same number are in one place */
+} seat;
+
+static seat *seats_of(matching *m, const compat_service *service, bool is_new)
 {
-    const gen_service *home = is_new ? service->now : service->before;
-    size_t n = 0;
+    size_t n = is_new ? service->now->n_rpcs : service->before->n_rpcs;
+    seat *seats = take(m, n, sizeof(*seats));
+    size_t place = 0;
 
-    for (size_t i = 0; i < rpc->index; i++) {
-        for (size_t k = 0; k < service->n_rpcs; k++) {
-            const compat_rpc *other = &service->rpcs[k];
+    for (size_t i = 0; seats != NULL && i < service->n_rpcs; i++) {
+        const compat_rpc *rpc = &service->rpcs[i];
 
-            n += other->before != NULL && other->now != NULL &&
-                         (is_new ? other->now : other->before) == &home->rpcs[i]
-                     ? 1
-                     : 0;
+        if (rpc->before != NULL && rpc->now != NULL) {
+            seats[is_new ? rpc->now->index : rpc->before->index].stayed = true;
         }
     }
-    return n;
-}
-
-static bool is_taken(const compat_service *service, const gen_rpc *added)
-{
-    for (size_t i = 0; i < service->n_rpcs; i++) {
-        if (service->rpcs[i].likely == added) {
-            return true;
-        }
+    for (size_t i = 0; seats != NULL && i < n; i++) {
+        seats[i].place = place;
+        place += seats[i].stayed ? 1 : 0;
     }
-    return false;
+    return seats;
 }
 
-static void find_likely(compat_service *service)
+static void find_likely(matching *m, compat_service *service)
 {
-    for (size_t i = 0; i < service->n_rpcs; i++) {
+    seat *before = seats_of(m, service, false);
+    seat *now = seats_of(m, service, true);
+
+    for (size_t i = 0; before != NULL && now != NULL && i < service->n_rpcs; i++) {
         compat_rpc *gone = &service->rpcs[i];
         const gen_rpc *only = NULL;
         size_t n = 0;
@@ -340,18 +341,21 @@ static void find_likely(compat_service *service)
         for (size_t k = 0; k < service->n_rpcs && gone->likely == NULL; k++) {
             const gen_rpc *added = service->rpcs[k].now;
 
-            if (service->rpcs[k].fate != COMPAT_ADDED || !same_signature(gone->before, added) ||
-                is_taken(service, added)) {
+            if (service->rpcs[k].fate != COMPAT_ADDED || now[added->index].taken ||
+                !same_signature(gone->before, added)) {
                 continue;
             }
             only = added;
             n++;
-            if (place_of(service, gone->before, false) == place_of(service, added, true)) {
+            if (before[gone->before->index].place == now[added->index].place) {
                 gone->likely = added;
             }
         }
         if (gone->likely == NULL && n == 1) {
             gone->likely = only;
+        }
+        if (gone->likely != NULL) {
+            now[gone->likely->index].taken = true;
         }
     }
 }
@@ -381,7 +385,7 @@ csvc_code compat_match(csvc_arena *a, const gen_model *before, const gen_model *
         if (service->now == NULL) {
             service->likely = likely_service(&m, service->before);
         } else if (service->before != NULL) {
-            find_likely(service);
+            find_likely(&m, service);
         }
     }
     if (code == CSVC_OK && m.no_memory) {

@@ -286,7 +286,7 @@ static bool has_other_names(const compat_rpc *rpc)
 csvc_code update_renames_find(project *p, const compat_services *matched, update_renames *ret,
                               csvc_error *err)
 {
-    renaming r = {.p = p, .words = {.a = p->a}};
+    renaming r = {.p = p, .words = update_words_none(p->a)};
     csvc_code code = add_words(&r, matched, err);
 
     for (size_t i = 0; code == CSVC_OK && i < matched->n_services; i++) {

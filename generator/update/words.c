@@ -3,24 +3,35 @@
 
 #include <string.h>
 
-#include "base/arena.h"
-
 #include "base/banned.h"
+
+typedef struct word {
+    const char *to;
+    const char *joint; /* NULL: for this very name alone */
+} word;
+
+update_words update_words_none(csvc_arena *a)
+{
+    update_words words = {.a = a};
+
+    gen_index_init(&words.index, a);
+    return words;
+}
 
 void update_words_add(update_words *words, const char *from, const char *to, const char *joint)
 {
+    size_t len = strlen(from);
+    void *old = NULL;
+    word *w;
+
     if (strcmp(from, to) == 0) {
         return;
     }
-    if (words->len == words->max) {
-        size_t max = words->max > 0 ? 2 * words->max : 64;
-
-        words->items =
-            cli_must(csvc__arena_resize(words->a, words->items, words->max * sizeof(*words->items),
-                                        max * sizeof(*words->items)));
-        words->max = max;
-    }
-    words->items[words->len++] = (struct update_word){.from = from, .to = to, .joint = joint};
+    w = cli_must(csvc_arena_calloc(words->a, 1, sizeof(*w)));
+    *w = (word){.to = to, .joint = joint};
+    (void)cli_must(gen_index_put(&words->index, from, w, &old) ? words : NULL);
+    words->len += old == NULL ? 1 : 0;
+    words->longest = len > words->longest ? len : words->longest;
 }
 
 /* ---- identifiers ---- */
@@ -109,27 +120,32 @@ static bool next_token(scanner *s, token *ret)
     return false;
 }
 
-/* The longest word that begins the identifier, and whether it may. */
-static const struct update_word *word_of(const update_words *words, const token *t)
+/* The longest word that the identifier is, or begins with. */
+static const word *word_of(const update_words *words, const token *t, size_t *ret_len)
 {
-    const struct update_word *best = NULL;
-    size_t best_len = 0;
+    size_t len = t->len < words->longest ? t->len : words->longest;
+    char *start;
 
-    for (size_t i = 0; i < words->len; i++) {
-        const struct update_word *word = &words->items[i];
-        size_t len = strlen(word->from);
-        size_t joint = word->joint != NULL ? strlen(word->joint) : 0;
+    if (words->len == 0) {
+        return NULL;
+    }
+    start = cli_must(csvc_arena_strndup(words->a, t->at, len));
+    for (; len > 0; len--) {
+        const word *w;
 
-        if (len > t->len || memcmp(t->at, word->from, len) != 0 || len < best_len) {
-            continue;
+        start[len] = '\0';
+        if (len < t->len && t->at[len] != '_') {
+            continue; /* every joint begins so */
         }
-        if (len == t->len ||
-            (joint > 0 && t->len > len + joint && memcmp(t->at + len, word->joint, joint) == 0)) {
-            best = word;
-            best_len = len;
+        w = gen_index_get(&words->index, start);
+        if (w != NULL &&
+            (len == t->len || (w->joint != NULL && t->len - len > strlen(w->joint) &&
+                               strncmp(t->at + len, w->joint, strlen(w->joint)) == 0))) {
+            *ret_len = len;
+            return w;
         }
     }
-    return best;
+    return NULL;
 }
 
 static scanner scan(csvc_bytes text)
@@ -150,12 +166,13 @@ csvc_bytes update_words_replace(const update_words *words, csvc_bytes text, size
 
     csvc__buffer_init(&b, 256 << 20);
     while (next_token(&s, &t)) {
-        const struct update_word *word = word_of(words, &t);
+        size_t len = 0;
+        const word *w = word_of(words, &t, &len);
 
-        if (word != NULL) {
+        if (w != NULL) {
             csvc__buffer_add(&b, copied, (size_t)(t.at - copied));
-            csvc__buffer_puts(&b, word->to);
-            copied = t.at + strlen(word->from);
+            csvc__buffer_puts(&b, w->to);
+            copied = t.at + len;
             count++;
         }
     }
@@ -178,14 +195,12 @@ size_t update_words_find(const update_words *words, csvc_bytes text, const char 
     token t;
 
     while (next_token(&s, &t)) {
-        const struct update_word *word = word_of(words, &t);
+        size_t len = 0;
+        const word *w = word_of(words, &t, &len);
 
-        if (word != NULL) {
-            const char *rest = cli_must(csvc_arena_strndup(words->a, t.at + strlen(word->from),
-                                                           t.len - strlen(word->from)));
-
-            *ret_from = cli_printf(words->a, "%s%s", word->from, rest);
-            *ret_to = cli_printf(words->a, "%s%s", word->to, rest);
+        if (w != NULL) {
+            *ret_from = cli_must(csvc_arena_strndup(words->a, t.at, t.len));
+            *ret_to = cli_printf(words->a, "%s%s", w->to, *ret_from + len);
             return t.line;
         }
     }

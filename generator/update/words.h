@@ -6,18 +6,20 @@
 #ifndef UPDATE_WORDS_H
 #define UPDATE_WORDS_H
 
+#include "common/index.h"
 #include "console/say.h"
 
 typedef struct update_words {
     csvc_arena *a;
-    struct update_word {
-        const char *from, *to;
-        const char *joint; /* NULL: this very name; else also longer ones that go on with it */
-    } * items;
-    size_t len, max;
+    gen_index index; /* by the old name */
+    size_t len;
+    size_t longest; /* old name */
 } update_words;
 
-/* Two names that are the same are no word. */
+update_words update_words_none(csvc_arena *a);
+
+/* One name for another. With a `joint` also longer names, that go on with it, change their
+ * beginning. Two names that are the same are no word, and the first word of a name counts. */
 void update_words_add(update_words *words, const char *from, const char *to, const char *joint);
 
 /* The text with all of them exchanged; the very text when there were none. */

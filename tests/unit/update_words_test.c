@@ -23,7 +23,7 @@ static int arena_teardown(void **state)
 
 static update_words some_words(csvc_arena *a)
 {
-    update_words words = {.a = a};
+    update_words words = update_words_none(a);
 
     update_words_add(&words, "s_get", "s_fetch", NULL);
     update_words_add(&words, "s_get_send", "s_fetch_send", NULL);
