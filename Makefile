@@ -204,7 +204,7 @@ $(WKT_SRC) &: $(STAGE)/bin/protoc-gen-c-svc
 # ---- the stage: what `make install` copies, usable where it is ----------------------------------
 
 # what headers and `c-svc explain` refer to
-DOCS        := interop.md tutorial.md inference.md limits.md deviations.md streaming.md clients.md migrations.md protos.md evolution.md health.md listening.md tls.md transports.md metrics.md deploy.md internals/corpus.md internals/store.md internals/templates.md internals/update.md CHANGELOG.md
+DOCS        := interop.md tutorial.md inference.md limits.md deviations.md streaming.md clients.md migrations.md protos.md evolution.md health.md listening.md tls.md transports.md metrics.md deploy.md internals/corpus.md internals/compat.md internals/store.md internals/templates.md internals/update.md CHANGELOG.md
 HEADERS     := $(wildcard runtime/include/csvc/*.h)
 WKT_HEADERS := $(WKT_SRC:.c=.h)
 COMPLETIONS := bash-completion/completions/c-svc zsh/site-functions/_c-svc fish/vendor_completions.d/c-svc.fish
