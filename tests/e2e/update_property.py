@@ -3,7 +3,7 @@
 was, or in a conflict of that file; files that are the user's alone are the same byte for byte; what they deleted stays away; only
 what the update named has changed; and the same update again changes nothing, not even a date.
 
-CSVC_ROUNDS: sequences (150; 1,000 in `make torture`). CSVC_SEED: prints the same again; CSVC_ONLY: one sequence of it.
+CSVC_ROUNDS: sequences (150, always the same; 1,000 new ones in `make torture`). CSVC_SEED: other ones; CSVC_ONLY: one of them.
 """
 import json
 import os
@@ -17,8 +17,9 @@ import time
 sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
 
-ROUNDS = int(os.environ.get("CSVC_ROUNDS") or (1000 if os.environ.get("CSVC_TORTURE") == "long" else 150))
-SEED = int(os.environ.get("CSVC_SEED") or time.time_ns() % 1_000_000)
+LONG = os.environ.get("CSVC_TORTURE") == "long"
+ROUNDS = int(os.environ.get("CSVC_ROUNDS") or (1000 if LONG else 150))
+SEED = int(os.environ.get("CSVC_SEED") or (time.time_ns() % 1_000_000 if LONG else 6))
 ONLY = os.environ.get("CSVC_ONLY")
 STEPS = 4  # updates in a sequence, each after some changes
 ENV = e2e.environment()
@@ -26,6 +27,7 @@ MINE = re.compile(rb"\bmine-\d+\b")
 MARKERS = (b"<<<<<<< ", b"|||||||", b"=======", b">>>>>>> ")
 TEMPLATES = ["Makefile", "README.md", "server/main.c", "client/main.c", "tests/service_testing.c", "tests/service_testing.h", ".gitignore",
              "server/PREFIX/RPC.c"]
+ALLOW = ["--allow-breaking", "--allow-data-loss"]
 KINDS = {"create", "update", "merge", "conflict", "remove"}  # that change a file
 
 
@@ -41,6 +43,7 @@ class Proto:
     def __init__(self, rng):
         self.rng = rng
         self.n = 0
+        self.column_changed = False  # since the last update
         self.messages = {"Note": [("int64", "id", 1), ("string", "text", 2), ("string", "author", 3)],
                          "CreateNoteRequest": [("string", "text", 1), ("string", "author", 2)], "CreateNoteResponse": [("Note", "note", 1)],
                          "GetNoteRequest": [("int64", "id", 1)], "GetNoteResponse": [("Note", "note", 1)],
@@ -62,7 +65,8 @@ class Proto:
 
     def change(self):
         """Changes something; what, in words."""
-        what = self.rng.choice(["rpc+", "rpc+", "rpc-", "rpc~", "message+", "field+", "field+", "field-", "field~"])
+        what = self.rng.choice(["rpc+", "rpc+", "rpc-", "rpc~", "message+", "field+", "field+", "field-", "field~",
+                                "column+", "column-"])
         if what == "rpc+":
             n = self.fresh()
             self.messages[f"Do{n}Request"] = [("string", "text", 1)]
@@ -81,6 +85,18 @@ class Proto:
             name = f"Extra{self.fresh()}"
             self.messages[name] = [("string", "text", 1)]
             self.numbers[name] = 10
+        elif what.startswith("column") and self.column_changed:
+            return "nothing"  # one that goes beside one that comes would be asked about
+        elif what == "column+":  # of the table that notes are in
+            self.column_changed = True
+            self.numbers["Note"] += 1
+            self.messages["Note"].append((self.rng.choice(["string", "int32", "bool"]), f"c{self.fresh()}", self.numbers["Note"]))
+        elif what == "column-":
+            columns = [f for f in self.messages["Note"] if f[1].startswith("c")]
+            if not columns:
+                return "nothing"
+            self.column_changed = True
+            self.messages["Note"].remove(self.rng.choice(columns))
         else:
             message = self.rng.choice([m for m in self.messages if not m.startswith(("Note", "CreateNote", "GetNote"))])
             fields = self.messages[message]
@@ -238,7 +254,7 @@ class Sequence:
         return done
 
     def update(self):
-        options = ["--allow-breaking"]
+        options = list(ALLOW)
         options += ["--prune"] if self.rng.random() < 0.15 else []
         gone = sorted(p for p in self.deleted if not (self.home / p).exists())
         restored = self.rng.choice(gone) if gone and self.rng.random() < 0.2 else None
@@ -250,6 +266,7 @@ class Sequence:
             restored = None
         before = self.files()
         done = self.run(*options, "--output", "json")
+        self.proto.column_changed = False
         after = self.files()
         if done.returncode not in (0, 1):
             raise Wrong(f"exit code {done.returncode}\n{done.stderr}")
@@ -268,7 +285,7 @@ class Sequence:
         if conflicts:
             self.settle(conflicts)
             before = self.files()
-            done = self.run("--allow-breaking")  # "run this again": takes the conflict out of the records
+            done = self.run(*ALLOW)  # "run this again": takes the conflict out of the records
             changed = [p for p, was in self.files().items() if before.get(p) != was]
             if done.returncode != 0 or set(changed) - {".c-svc/lock.json"}:
                 raise Wrong(f"after markers were removed: {done.returncode}, changed {changed}\n{done.stdout}{done.stderr}")
@@ -330,7 +347,7 @@ class Sequence:
     def settle(self, conflicts):
         """The next update refuses and names the place; then the user decides, one way or the other."""
         before = self.files()
-        done = self.run("--allow-breaking")
+        done = self.run(*ALLOW)
         if done.returncode != 1 or not any(re.search(rf"{re.escape(p)}:\d+", done.stderr) for p in conflicts):
             raise Wrong(f"an update over markers: {done.returncode}\n{done.stderr}")
         if self.files() != before:
@@ -356,9 +373,9 @@ class Sequence:
     def again(self):
         before = self.files()
         if self.rng.random() < 0.5:
-            done = self.run("--check", "--allow-breaking")
+            done = self.run("--check", *ALLOW)
         else:
-            done = self.run("--allow-breaking")
+            done = self.run(*ALLOW)
         after = self.files()
         if done.returncode != 0 or after != before:
             raise Wrong(f"the same update again: {done.returncode}, changed {sorted(p for p in {*before, *after} if before.get(p) != after.get(p))}\n"
