@@ -161,7 +161,7 @@ for project, replicas in ((every, (1, 1)), (pair, (2, 10))):
 
 # ---- Kong ----
 
-# Kong is in no registry that tests may use, nor is its schema: these are the rules of its documentation for what the file has.
+# Kong is in no registry that tests may use, nor is its schema: these are its fields of services and routes, and its rules for gRPC.
 e2e.not_tried("kong config parse", "Kong comes from none of the registries that the tests use")
 code = '''
 import json, sys, yaml
