@@ -232,7 +232,8 @@ static csvc_code decide_merged(csvc_arena *a, const update_how *how, update_file
 csvc_code update_decide(csvc_arena *a, const update_how *how, update_file *f, csvc_error *err)
 {
     if (f->restore && f->at != NULL) {
-        f->problem = "is there; --restore brings back what is not";
+        f->problem = strcmp(f->at, f->path) == 0 ? "is there; --restore brings back what is not"
+                                                 : cli_printf(a, "lies in %s now", f->at);
         return CSVC_OK;
     }
     if (!f->planned) {

@@ -90,10 +90,10 @@ static csvc_code look_at(update *u, update_file *f, csvc_error *err)
 
     if (files_exists(update_shown(u, f->path))) {
         f->at = f->path;
-    } else if (r != NULL && r->at != NULL && files_exists(update_shown(u, r->at))) {
-        f->at = r->at;
-    } else {
+    } else if (moved != NULL) { /* a handler, which there can be only one of */
         f->at = moved;
+    } else if (r != NULL && r->at != NULL && !f->restore && files_exists(update_shown(u, r->at))) {
+        f->at = r->at;
     }
     /* a folder there is nothing; what would be written over it the transaction refuses */
     if (f->at != NULL && !files_is_folder(update_shown(u, f->at))) {

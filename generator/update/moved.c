@@ -17,7 +17,8 @@
 enum {
     MAX_STRANGERS = 20000,
     MAX_DEPTH = 16,
-    MAX_BYTES = 1 << 20,
+    MAX_BYTES = 1 << 20, /* of one; nobody's source is longer */
+    MAX_TOTAL = 256 << 20,
     LIKE_ENOUGH = 60, /* per cent, by lines; git asks for 50 of bytes */
 };
 
@@ -34,6 +35,7 @@ typedef struct search {
     size_t n_files;
     stranger *items;
     size_t len, max;
+    size_t total; /* bytes read */
 } search;
 
 typedef struct pair {
@@ -55,15 +57,16 @@ static bool is_one_of_ours(const search *s, const char *path)
 /* Where nobody moves sources to, or what is not theirs. */
 static bool is_left_out(const char *path)
 {
-    static const char *const folders[] = {".git",  ".c-svc",       "gen",
-                                          "build", "node_modules", "proto"};
+    static const char *const folders[] = {".c-svc", "gen", "build", "proto", "c-svc.yaml"};
+    const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         if (strcmp(path, folders[i]) == 0) {
             return true;
         }
     }
-    return strcmp(path, "c-svc.yaml") == 0 || !config_path_is_plain(path);
+    return strcmp(name, ".git") == 0 || strcmp(name, "node_modules") == 0 ||
+           !config_path_is_plain(path);
 }
 
 static void add(search *s, const char *path)
@@ -83,6 +86,7 @@ static void add(search *s, const char *path)
                                                max * sizeof(*s->items)));
         s->max = max;
     }
+    s->total += content.len;
     s->items[s->len++] = (stranger){.path = path, .content = content};
 }
 
@@ -104,7 +108,7 @@ static void walk(search *s, const char *folder, int depth)
     }
     closedir(dir);
     cli_list_sort(&names); /* the same answer everywhere */
-    for (size_t i = 0; i < names.len && s->len < MAX_STRANGERS; i++) {
+    for (size_t i = 0; i < names.len && s->len < MAX_STRANGERS && s->total < MAX_TOTAL; i++) {
         const char *path = files_join(a, folder, names.items[i]);
         struct stat st;
 

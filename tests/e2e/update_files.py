@@ -166,6 +166,7 @@ with e2e.Server(home / "build/user-service", cwd=here) as server:
     client = [home / "build/user-service-client", "--addr", server.address]
     e2e.run(*client, "create-user", "--username", "ada", "--email", "ada@example.org")
     has(e2e.run(*client, "get-user", "--id", "1").stdout, "ada@example.org")
+has(update("--restore", "server/user_service/get_user.c", check=1).stderr, "server/user_service/get_user.c: error: lies in server/users/get.c now")
 (home / "server/users/get.c").rename(home / "server/user_service/get_user.c")
 update()
 again()
@@ -238,6 +239,16 @@ e2e.equal(words(update())["README.md"], "merge", "a file with CRLF")
 has((home / "docs/readme.md").read_bytes().decode(), "Your service in C, made with c-svc.\r\n", "Ask Ada.\r\n")
 if b"\n" in (home / "docs/readme.md").read_bytes().replace(b"\r\n", b""):
     e2e.fail("line ends of two kinds")
+again()
+
+# ---- moved, and wanted where it was: what was moved is the user's from now on ----
+
+e2e.equal(words(update("--restore", "README.md")), {"README.md": "create"}, "--restore of what was moved")
+if not (home / "docs/readme.md").exists():
+    e2e.fail("--restore took away what was moved")
+again()
+(home / "README.md").unlink()
+update()
 again()
 
 # ---- for programs ----

@@ -177,7 +177,7 @@ class Sequence:
         file = self.home / path
         how = self.rng.choice(["insert"] * 6 + ["change"] * 5 + ["delete"] * 3 + ["append"] * 2 + ["many"] * 2 +
                               ["rename", "move", "remove", "replace", "copy", "own", "crlf", "empty", "block"])
-        only_comments = path == "c-svc.yaml" or path.startswith("migrations/")
+        only_comments = path in ("c-svc.yaml", "buf.yaml") or path.startswith("migrations/")
         if only_comments:
             how = "insert"
         lines = file.read_bytes().split(b"\n")
