@@ -201,6 +201,10 @@ static void tell(init *in)
                in->project.plan.n_outputs - in->same.len);
     } else {
         birth_print_summary(&in->birth, &in->project);
+        if (cli_list_has(&in->kept, "Makefile")) {
+            printf("The Makefile is yours: gen/project.mk lists what to compile, and\n"
+                   "`c-svc template show project/Makefile.tmpl` is what it would have been.\n");
+        }
     }
 }
 

@@ -54,6 +54,10 @@ void update_print_summary(const update *u, const update_report *how)
                 {UPDATE_KEPT, "kept"},
                 {UPDATE_DELETED, "deleted"},
                 {UPDATE_STALE, "stale"}};
+    /* as after markers were taken out of a file */
+    const char *records = u->changes == 0 ? "up to date"
+                          : how->dry_run  ? "only records in .c-svc/ would change"
+                                          : "only records in .c-svc/ changed";
     csvc__buffer did;
     csvc__buffer other;
 
@@ -66,7 +70,7 @@ void update_print_summary(const update *u, const update_report *how)
         put_count(&other, u->counts[rest[i].status], rest[i].words);
     }
     (void)cli_must(csvc__buffer_ok(&did) && csvc__buffer_ok(&other) ? u : NULL);
-    printf("%s: %s%s%s%s.%s\n", u->project.config.name, did.len > 0 ? did.data : "up to date",
+    printf("%s: %s%s%s%s.%s\n", u->project.config.name, did.len > 0 ? did.data : records,
            other.len > 0 ? " (" : "", other.len > 0 ? other.data : "", other.len > 0 ? ")" : "",
            how->dry_run && u->changes > 0 ? " --dry-run writes nothing." : "");
     csvc__buffer_release(&did);

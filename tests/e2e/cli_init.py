@@ -104,6 +104,11 @@ e2e.run("c-svc", "update", cwd=home)
 e2e.equal((home / "README.md").read_text(), "mine\n", "a kept file after an update")
 e2e.run("make", "-C", home, "-j2", *e2e.make_args(), "test")
 
+begin(Makefile="all:\n")
+done = init("--keep", "--proto", "../user.proto")
+if "The Makefile is yours" not in done.stdout or "project.mk" not in e2e.run("c-svc", "template", "show", "project/Makefile.tmpl", cwd=home).stdout:
+    e2e.fail(done.stdout)
+
 # ---- killed ----
 
 e2e.run("cc", "-shared", "-fPIC", "-O1", "-o", here / "kill_at.so", e2e.SOURCE / "tests/e2e/support/kill_at.c")
