@@ -47,7 +47,7 @@ typedef struct compat_run {
     size_t n_wire;
 } compat_run;
 
-/* compare.c: one finding. */
+/* report.c: one finding. */
 void compat_report(compat_run *run, compat_rule rule, gen_place place, const char *format, ...)
     CSVC_PRINTF(4, 5);
 

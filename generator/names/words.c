@@ -7,8 +7,6 @@
 #include "names/names.h"
 
 #include <ctype.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "names/words.h"
 
@@ -456,16 +454,6 @@ static const char *const escaped[] = {
     "xor_eq",
 };
 
-static int compare(const void *key, const void *item)
-{
-    return strcmp(key, *(const char *const *)item);
-}
-
-bool gen_words_have(const char *const *list, size_t n, const char *name)
-{
-    return bsearch(name, list, n, sizeof(*list), compare) != NULL;
-}
-
 #define IN(list, name) gen_words_have(list, sizeof(list) / sizeof((list)[0]), name)
 
 bool gen_name_reserved(const char *name)
@@ -495,16 +483,6 @@ bool gen_name_escaped(const char *name)
 }
 
 /* ---- for the test ---- */
-
-bool gen_words_sorted(const char *const *list, size_t n)
-{
-    for (size_t i = 1; i < n; i++) {
-        if (strcmp(list[i - 1], list[i]) >= 0) {
-            return false;
-        }
-    }
-    return true;
-}
 
 #define SORTED(list) gen_words_sorted(list, sizeof(list) / sizeof((list)[0]))
 

@@ -5,7 +5,7 @@
  * into place, a removed file lies in n.old from then on. So each step may be done again by somebody
  * who finds the journal, and going back may be cut short like going forward.
  */
-#include "transaction_internal.h"
+#include "steps.h"
 
 #include <errno.h>
 #include <stdio.h>

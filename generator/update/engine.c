@@ -9,6 +9,7 @@
 #include "merge.h"
 #include "moved.h"
 #include "protos.h"
+#include "steps.h"
 #include "project/compose.h"
 #include "project/files.h"
 #include "project/handlers.h"

@@ -11,7 +11,7 @@
  * n.new until that is moved into place, and what it replaces in n.old. The journal is
  * written and synced under another name and then renamed: there is never half of one.
  */
-#include "transaction_internal.h"
+#include "steps.h"
 
 #include <errno.h>
 #include <fcntl.h>

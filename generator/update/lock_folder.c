@@ -1,5 +1,5 @@
 /* lock_folder.c: one c-svc at a time in a project. */
-#include "transaction_internal.h"
+#include "steps.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* place.c: where a path of the project really lies, and whether it can be changed there. */
-#include "transaction_internal.h"
+#include "steps.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,5 +1,6 @@
 /* recover.c: what an interrupted update comes to. */
-#include "transaction_internal.h"
+#include "steps.h"
+#include "transaction.h"
 
 #include <errno.h>
 #include <string.h>

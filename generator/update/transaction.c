@@ -1,5 +1,5 @@
 /* transaction.c: planning, checking and committing changes to a project. */
-#include "transaction_internal.h"
+#include "transaction.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "console/stop.h"
 #include "project/files.h"
+#include "steps.h"
 
 #include "base/banned.h"
 
@@ -37,23 +37,6 @@ struct update_txn {
 
 /* ---- planning ---- */
 
-static void *grown(csvc_arena *a, void *items, size_t len, size_t *max, size_t size)
-{
-    size_t before = *max;
-
-    if (len < before) {
-        return items;
-    }
-    *max = before > 0 ? 2 * before : 64;
-    return cli_must(csvc__arena_resize(a, items, before * size, *max * size));
-}
-
-void update__add_step(csvc_arena *a, update_steps *steps, update_step step)
-{
-    steps->items = grown(a, steps->items, steps->len, &steps->max, sizeof(*steps->items));
-    steps->items[steps->len++] = step;
-}
-
 void update_txn_write(update_txn *txn, const char *path, csvc_bytes content, unsigned mode)
 {
     update__add_step(
@@ -72,7 +55,7 @@ void update_txn_remove(update_txn *txn, const char *path)
 
 void update_txn_saw(update_txn *txn, const char *path, csvc_bytes content)
 {
-    txn->seen = grown(txn->a, txn->seen, txn->n_seen, &txn->max_seen, sizeof(*txn->seen));
+    txn->seen = update__grown(txn->a, txn->seen, txn->n_seen, &txn->max_seen, sizeof(*txn->seen));
     txn->seen[txn->n_seen++] = (seen){.path = path, .content = content};
     txn->checked = false;
 }

@@ -31,9 +31,6 @@
 
 typedef struct update_txn update_txn;
 
-/* There as long as an update is half done: whoever finds it leaves the project alone. */
-#define UPDATE_JOURNAL ".c-svc/update/journal"
-
 /*
  * Locks the project; before it is read, or what is read may be another one's yesterday. Makes the
  * folder .c-svc when there is none. FAILED_PRECONDITION: an interrupted update lies there, or

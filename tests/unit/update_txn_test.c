@@ -25,6 +25,7 @@
 
 #include "base/buffer.h"
 #include "project/files.h"
+#include "update/steps.h"
 #include "update/transaction.h"
 
 /* ---- calls that change something, counted ---- */

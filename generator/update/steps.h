@@ -1,14 +1,17 @@
-/* transaction_internal.h: what the parts of a transaction share: its steps, and where they lie. */
-#ifndef UPDATE_TRANSACTION_INTERNAL_H
-#define UPDATE_TRANSACTION_INTERNAL_H
+/* update/steps.h: what the parts of a transaction share: its steps, and where they lie. */
+#ifndef UPDATE_STEPS_H
+#define UPDATE_STEPS_H
 
-#include "transaction.h"
-
+#include <csvc/arena.h>
+#include <csvc/code.h>
 #include "console/say.h"
 #include "project/sha256.h"
 
 #define UPDATE_HOME    ".c-svc"
 #define UPDATE_STAGING ".c-svc/update"
+
+/* There as long as an update is half done: whoever finds it leaves the project alone. */
+#define UPDATE_JOURNAL ".c-svc/update/journal"
 
 enum {
     UPDATE_MAX_FILE = 256 << 20,
@@ -32,7 +35,12 @@ typedef struct update_steps {
     cli_list folders; /* that are to be made, outer ones first */
 } update_steps;
 
+/* ---- steps.c ---- */
+
 void update__add_step(csvc_arena *a, update_steps *steps, update_step step);
+
+/* Room for one item more. */
+void *update__grown(csvc_arena *a, void *items, size_t len, size_t *max, size_t size);
 
 /* ---- where things lie (place.c) ---- */
 
@@ -98,4 +106,4 @@ csvc_code update__finish(csvc_arena *a, const char *root, csvc_error *err);
 csvc_code update__lock(csvc_arena *a, const char *root, int *ret_fd, bool *ret_made,
                        csvc_error *err);
 
-#endif /* UPDATE_TRANSACTION_INTERNAL_H */
+#endif /* UPDATE_STEPS_H */
