@@ -96,8 +96,10 @@ static csvc_code look_at(update *u, update_file *f, csvc_error *err)
     } else if (r != NULL && r->at != NULL && !f->restore && files_exists(update_shown(u, r->at))) {
         f->at = r->at;
     }
-    /* a folder there is nothing; what would be written over it the transaction refuses */
-    if (f->at != NULL && !files_is_folder(update_shown(u, f->at))) {
+    if (f->at != NULL && files_is_folder(update_shown(u, f->at))) {
+        f->at = NULL; /* no file; what would be written over it the transaction refuses */
+    }
+    if (f->at != NULL) {
         code = read_at(u, f->at, &f->disk, err);
     }
     if (code == CSVC_OK && f->owner == GEN_MERGED && files_exists(update_shown(u, base))) {

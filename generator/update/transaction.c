@@ -131,9 +131,6 @@ csvc_code update_txn_check(update_txn *txn, csvc_error *err)
     size_t problems = 0;
 
     txn->steps = (update_steps){0};
-    for (size_t i = 0; i < txn->n_seen; i++) {
-        note(check_seen(txn, &txn->seen[i], &failure), &failure, &first, &problems);
-    }
     for (size_t i = 0; i < txn->planned.len; i++) {
         update_step *step = &txn->planned.items[i];
 
@@ -142,6 +139,9 @@ csvc_code update_txn_check(update_txn *txn, csvc_error *err)
         if (!step->same) {
             update__add_step(txn->a, &txn->steps, *step);
         }
+    }
+    for (size_t i = 0; problems == 0 && i < txn->n_seen; i++) {
+        note(check_seen(txn, &txn->seen[i], &failure), &failure, &first, &problems);
     }
     if (problems == 0) {
         note(update__check_apart(txn->a, txn->root, &txn->planned, &failure), &failure, &first,
