@@ -77,6 +77,7 @@ static void decide_absent(csvc_arena *a, const update_how *how, update_file *f)
         set(f, UPDATE_DELETED, f->record == NULL || f->record->state != LOCK_DELETED);
         f->remark = "stays away; --restore brings it back";
         record(f, LOCK_DELETED, recorded_hash(f));
+        f->becomes.at = f->record != NULL ? f->record->at : NULL; /* should it come back there */
         return;
     }
     set(f, UPDATE_CREATE, true);

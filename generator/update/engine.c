@@ -509,7 +509,7 @@ static void recall_moved(update *u, const lock *old)
     for (size_t i = 0; i < old->n_files; i++) {
         const lock_record *r = &old->files[i];
 
-        if (r->at != NULL && r->state != LOCK_DELETED && files_exists(update_shown(u, r->at))) {
+        if (r->at != NULL && files_exists(update_shown(u, r->at))) {
             project_moved(&u->project, r->path, r->at);
         }
     }
