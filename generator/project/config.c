@@ -278,6 +278,24 @@ static csvc_code read_mapping(reader *r, const yaml_node_t *root)
     return CSVC_OK;
 }
 
+/* What follows the first document (`---`, text behind a {...}) would be ignored. */
+static csvc_code check_end(const reader *r, yaml_parser_t *parser)
+{
+    yaml_document_t more;
+    const yaml_node_t *root;
+    csvc_code code;
+
+    if (!yaml_parser_load(parser, &more)) {
+        return refuse(r, parser->problem_mark, "%s",
+                      parser->problem != NULL ? parser->problem : "is no YAML");
+    }
+    root = yaml_document_get_root_node(&more);
+    code = root == NULL ? CSVC_OK
+                        : refuse(r, root->start_mark, "is behind the end of the configuration");
+    yaml_document_delete(&more);
+    return code;
+}
+
 csvc_code config_parse(csvc_arena *a, const char *path, csvc_bytes text, config *ret_config,
                        csvc_error *err)
 {
@@ -309,6 +327,9 @@ csvc_code config_parse(csvc_arena *a, const char *path, csvc_bytes text, config 
         code = read_mapping(&r, root);
     }
     yaml_document_delete(&document);
+    if (code == CSVC_OK) {
+        code = check_end(&r, &parser);
+    }
     yaml_parser_delete(&parser);
     if (code == CSVC_OK) {
         if (r.config.include.len == 0) {

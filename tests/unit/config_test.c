@@ -111,6 +111,8 @@ static void refuses_with_the_place(void **state)
          "c-svc.yaml:1:1: error: is to have a key and a value on each line: name: user-service"},
         {"", "c-svc.yaml:1:1: error: is to have a key and a value on each line: name: "
              "user-service"},
+        {"name: a\nprotos: [a.proto]\n---\nstorage: sqlite\n",
+         "c-svc.yaml:4:1: error: is behind the end of the configuration"},
         {"name: \"a\\0b\"\nprotos: [a.proto]\n",
          "c-svc.yaml:1:7: error: name is to be a text: name: user-service"},
     };
