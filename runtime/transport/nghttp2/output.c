@@ -14,9 +14,13 @@
 static ssize_t write_some(ng_conn *conn, const struct iovec *pieces, size_t n_pieces)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = n_pieces};
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 
     for (;;) {
-        const ssize_t n = sendmsg(conn->source.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        /* most have one piece, and sendmsg first reads two structs from us */
+        const ssize_t n = n_pieces == 1
+                              ? send(conn->source.fd, pieces->iov_base, pieces->iov_len, flags)
+                              : sendmsg(conn->source.fd, &message, flags);
 
         if (n >= 0) {
             return n;
