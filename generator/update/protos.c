@@ -38,6 +38,25 @@ static void leave_to_tables(update *u, const compat_rename *renames, size_t n)
     u->project.answers.renames = left;
 }
 
+/* Is there one that is gone, and may have another name? Once its handler is stale and the new one
+ * has one of its own, it is too late to say so. */
+static bool looks_renamed(const compat_services *matched)
+{
+    for (size_t i = 0; i < matched->n_services; i++) {
+        const compat_service *service = &matched->services[i];
+
+        if (service->likely != NULL) {
+            return true;
+        }
+        for (size_t k = 0; k < service->n_rpcs; k++) {
+            if (service->rpcs[k].likely != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 csvc_code update_check_protos(update *u, csvc_error *err)
 {
     compat_services matched;
@@ -61,6 +80,13 @@ csvc_code update_check_protos(update *u, csvc_error *err)
         return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
                               "callers that were built before would not understand this; when that "
                               "is meant: c-svc update --allow-breaking (nothing was changed)");
+    }
+    if (code == CSVC_OK && !u->allow_breaking && looks_renamed(&matched)) {
+        pipeline_print_problems(&u->pipeline);
+        return csvc_error_set(
+            err, CSVC_FAILED_PRECONDITION,
+            "say whether it is the same by another name: c-svc update --rename as "
+            "above, or --allow-breaking when it is not (nothing was changed)");
     }
     code = code == CSVC_OK ? update_renames_find(&u->project, &matched, &u->renamed, err) : code;
     code =
