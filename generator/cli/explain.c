@@ -228,7 +228,7 @@ static int run_explain(csvc_arena *a, const cli_args *args)
     for (size_t i = 0; i < p.model->n_files; i++) {
         const gen_file *file = p.model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             explain_service(a, &file->services[k], p.no_storage);
         }
     }

@@ -17,7 +17,7 @@ static void tell_of_handlers(project *pr)
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
                 const char *path = project_handler_path(pr->a, rpc);

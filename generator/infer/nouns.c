@@ -93,6 +93,9 @@ void gen_infer_nouns(gen_inference *in)
     for (i = 0; i < in->model->n_files; i++) {
         const gen_file *file = in->model->files[i];
 
+        if (file->generate && !file->served) {
+            continue;
+        }
         for (j = 0; j < file->n_services; j++) {
             for (k = 0; k < file->services[j].n_rpcs && !in->failed; k++) {
                 put_rpc(in, &file->services[j].rpcs[k], order++);

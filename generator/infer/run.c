@@ -294,7 +294,7 @@ static void find_roles(gen_inference *in)
     for (i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (j = 0; file->generate && j < file->n_services; j++) {
+        for (j = 0; file->served && j < file->n_services; j++) {
             for (k = 0; k < file->services[j].n_rpcs && !in->failed; k++) {
                 gen_rpc *rpc = &file->services[j].rpcs[k];
 

@@ -55,6 +55,7 @@ static void mark_generated(gen_builder *b, const CsvcPb__CodeGeneratorRequest *p
                        proto->file_to_generate[i]);
         } else {
             file->generate = true;
+            file->served = true;
         }
     }
 }

@@ -195,6 +195,7 @@ struct gen_file {
     uint32_t order;        /* in the model */
     bool provides_types;   /* `import public` of it hands its C on */
     bool generate;         /* asked for, not only imported */
+    bool served;           /* and its services are implemented here, not only called */
     bool no_code;          /* (pb_c_file).no_generate: there is no C of it, ours neither */
     bool code_size;        /* optimize_for = CODE_SIZE: protobuf-c leaves the names out */
     bool oneof_names;      /* (pb_c_file).use_oneof_field_name: check refuses it */

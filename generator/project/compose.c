@@ -97,7 +97,7 @@ static csvc_code plan_handlers(project *p, csvc_error *err)
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             for (size_t n = 0; code == CSVC_OK && n < file->services[k].n_rpcs; n++) {
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
                 gen_value *scope;
@@ -222,7 +222,7 @@ static void check_names(project *p)
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
                 const char *symbol = cli_printf(a, "%s_%s", rpc->service->prefix, rpc->c_name);

@@ -248,6 +248,7 @@ static csvc_code read_pair(reader *r, const char *key, yaml_mark_t mark, yaml_no
 
 static csvc_code read_mapping(reader *r, const yaml_node_t *root)
 {
+    yaml_mark_t protos = root->start_mark;
     cli_list seen = {0};
     csvc_code code = CSVC_OK;
 
@@ -264,6 +265,7 @@ static csvc_code read_mapping(reader *r, const yaml_node_t *root)
             return refuse(r, key_node->start_mark, "\"%s\" is given twice", key);
         }
         cli_list_add(r->a, &seen, key);
+        protos = strcmp(key, "protos") == 0 ? value->start_mark : protos;
         code = read_pair(r, key, key_node->start_mark, value);
     }
     if (code != CSVC_OK) {
@@ -273,7 +275,8 @@ static csvc_code read_mapping(reader *r, const yaml_node_t *root)
         return refuse(r, root->start_mark, "\"name\" is missing: name: user-service");
     }
     if (r->config.protos.len == 0) {
-        return refuse(r, root->start_mark, "\"protos\" is missing: protos: [proto/user.proto]");
+        return refuse(r, protos, "\"protos\" is %s: protos: [proto/user.proto]",
+                      cli_list_has(&seen, "protos") ? "empty" : "missing");
     }
     return CSVC_OK;
 }
@@ -296,6 +299,20 @@ static csvc_code check_end(const reader *r, yaml_parser_t *parser)
     return code;
 }
 
+/* YAML has none there, and its parser does not say that this is what it stumbled over. */
+static bool is_indented_by_tab(csvc_bytes text, size_t line)
+{
+    size_t i = 0;
+
+    for (; i < text.len && line > 0; i++) {
+        line -= text.data[i] == '\n' ? 1 : 0;
+    }
+    while (i < text.len && text.data[i] == ' ') {
+        i++;
+    }
+    return i < text.len && text.data[i] == '\t';
+}
+
 csvc_code config_parse(csvc_arena *a, const char *path, csvc_bytes text, config *ret_config,
                        csvc_error *err)
 {
@@ -313,9 +330,11 @@ csvc_code config_parse(csvc_arena *a, const char *path, csvc_bytes text, config 
     if (!yaml_parser_load(&parser, &document)) {
         yaml_mark_t mark = parser.problem_mark;
 
-        code = refuse(&r, mark, "%s%s%s", parser.context != NULL ? parser.context : "",
-                      parser.context != NULL ? ": " : "",
-                      parser.problem != NULL ? parser.problem : "is no YAML");
+        code = is_indented_by_tab(text, mark.line)
+                   ? refuse(&r, mark, "the line begins with a tab; write spaces")
+                   : refuse(&r, mark, "%s%s%s", parser.context != NULL ? parser.context : "",
+                            parser.context != NULL ? ": " : "",
+                            parser.problem != NULL ? parser.problem : "is no YAML");
         yaml_parser_delete(&parser);
         return code;
     }

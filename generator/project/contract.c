@@ -52,6 +52,9 @@ csvc_code contract_recorded(project *p, const gen_model **ret_before, csvc_error
     if (code != CSVC_OK) {
         return code;
     }
+    if (!p->has_recorded && set.data == NULL && p->lock.has_contract) {
+        return damaged(p, "is gone", err);
+    }
     if (p->has_recorded || set.data == NULL) {
         *ret_before = p->recorded;
         return CSVC_OK;

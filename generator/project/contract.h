@@ -11,8 +11,6 @@
 #include "compat/compat.h"
 #include "project.h"
 
-#define CONTRACT_FILE ".c-svc/descriptors.pb"
-
 /* The model of the recorded protos; NULL when there are none (a project older than that).
  * FAILED_PRECONDITION when the file cannot be read as what it should be. */
 csvc_code contract_recorded(project *p, const gen_model **ret_before, csvc_error *err);

@@ -167,7 +167,7 @@ static const csvc_service *client_services(const project *p, size_t *ret_n)
     size_t n = 0;
 
     for (size_t i = 0; i < model->n_files; i++) {
-        n += model->files[i]->generate ? model->files[i]->n_services : 0;
+        n += model->files[i]->served ? model->files[i]->n_services : 0;
     }
     services = cli_must(csvc_arena_calloc(p->a, n + 1, sizeof(*services)));
     *ret_n = n;
@@ -175,7 +175,7 @@ static const csvc_service *client_services(const project *p, size_t *ret_n)
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             const gen_service *service = &file->services[k];
             csvc_method *methods =
                 cli_must(csvc_arena_calloc(p->a, service->n_rpcs + 1, sizeof(*methods)));
@@ -284,7 +284,7 @@ const char *project_example(project *p)
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
 

@@ -169,7 +169,7 @@ csvc_code handlers_find(project *p, csvc_error *err)
     for (size_t i = 0; p->root != NULL && i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             for (size_t n = 0; code == CSVC_OK && n < file->services[k].n_rpcs; n++) {
                 code = find_one(p, &s, &file->services[k].rpcs[n], err);
             }

@@ -316,6 +316,7 @@ static csvc_code read_root(reader *r, const yaml_node_t *root)
 {
     const yaml_node_t *format;
     const yaml_node_t *version;
+    const yaml_node_t *inputs;
     csvc_code code;
 
     if (root == NULL || root->type != YAML_MAPPING_NODE) {
@@ -344,6 +345,9 @@ static csvc_code read_root(reader *r, const yaml_node_t *root)
             return newer(r, cli_printf(r->a, "%s (format %u)", r->lock.version, r->lock.format));
         }
     }
+    inputs = member(r, root, "inputs");
+    r->lock.has_contract = inputs != NULL && inputs->type == YAML_MAPPING_NODE &&
+                           member(r, inputs, CONTRACT_FILE) != NULL;
     code = read_generated(r, member(r, root, "generated"));
     if (code == CSVC_OK && r->lock.format > 1) {
         code = read_files(r, member(r, root, "files"));

@@ -25,9 +25,10 @@
 #include "console/say.h"
 #include "output/output.h"
 
-#define LOCK_HOME ".c-svc/"
-#define LOCK_FILE ".c-svc/lock.json"
-#define LOCK_BASE ".c-svc/base/" /* and the path of a merged file: its last render */
+#define LOCK_HOME     ".c-svc/"
+#define LOCK_FILE     ".c-svc/lock.json"
+#define CONTRACT_FILE ".c-svc/descriptors.pb" /* what contract.h is about */
+#define LOCK_BASE     ".c-svc/base/"          /* and the path of a merged file: its last render */
 
 enum {
     LOCK_FORMAT = 2,
@@ -62,6 +63,7 @@ typedef struct lock {
     const char *version;
     lock_record *files;
     size_t n_files, max_files;
+    bool has_contract; /* the protos of the last update were recorded */
     lock_hash *generated;
     size_t n_generated, max_generated;
 } lock;

@@ -135,7 +135,7 @@ static void warn(pipeline *p)
     for (size_t i = 0; i < p->model->n_files; i++) {
         const gen_file *file = p->model->files[i];
 
-        n_services += file->generate ? file->n_services : 0;
+        n_services += file->served ? file->n_services : 0;
     }
     if (n_services == 0) {
         gen_place place = {.file = p->files[0].name};
@@ -160,7 +160,8 @@ csvc_code pipeline_build(pipeline *p, csvc_error *err)
         cli_list_add(p->a, &names, p->files[i].name);
     }
     code = build(p, &names, err);
-    /* A project has the C of every message its protos use, imported ones too. */
+    /* A project has the C of every message its protos use, imported ones too; it serves what is
+     * in those that it names. */
     for (size_t i = 0; code == CSVC_OK && i < p->model->n_files; i++) {
         if (p->model->files[i]->generate) {
             add_used(p->a, p->model->files[i], &used);
@@ -168,6 +169,11 @@ csvc_code pipeline_build(pipeline *p, csvc_error *err)
     }
     if (code == CSVC_OK && used.len > names.len) {
         code = build(p, &used, err);
+        for (size_t i = 0; code == CSVC_OK && i < p->model->n_files; i++) {
+            gen_file *file = p->model->files[i];
+
+            file->served = file->served && cli_list_has(&names, file->name);
+        }
     }
     if (code != CSVC_OK) {
         return code;

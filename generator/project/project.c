@@ -196,7 +196,7 @@ void project_count(const project *p, project_counts *ret_counts)
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             counts.services++;
             counts.rpcs += file->services[k].n_rpcs;
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {

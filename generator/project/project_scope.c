@@ -126,7 +126,7 @@ static void set_model(project *p, gen_value *scope)
         if (!file->generate || file->no_code) {
             continue;
         }
-        if (file->n_services > 0) {
+        if (file->served && file->n_services > 0) {
             cli_list_add(a, &client_headers, cli_printf(a, "%s.csvc.h", file->base));
             cli_list_add(a, &server_headers, cli_printf(a, "%s.csvc.h", file->base));
         }
@@ -134,7 +134,7 @@ static void set_model(project *p, gen_value *scope)
             cli_list_add(a, &server_headers, cli_printf(a, "%s.store.h", file->base));
         }
         well_known = well_known || uses_well_known(file);
-        for (size_t k = 0; k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             gen_push(a, services, scope_of_service(p, &file->services[k]));
         }
     }
@@ -169,7 +169,7 @@ static void set_born(project *p, gen_value *scope, const char *present_name,
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
                 const char *path = path_of(p->a, rpc);

@@ -294,6 +294,7 @@ static csvc_code remember(project *p, schema *there, csvc_error *err)
     }
     for (size_t i = 0; i < recorded->n_files; i++) {
         recorded->files[i]->generate = !pipeline_is_provided(recorded->files[i]->name);
+        recorded->files[i]->served = recorded->files[i]->generate;
     }
     gen_diag_init(&diag, p->a);
     (void)cli_must(gen_infer((gen_model *)recorded, &diag) ? p : NULL);

@@ -20,7 +20,7 @@ static bool is_of_an_rpc(const project *p, path_of_rpc *path_of, const char *pat
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
                 const gen_rpc *rpc = &file->services[k].rpcs[n];
 

@@ -69,7 +69,8 @@ static csvc_bytes content_of(const gen_output *output)
     return (csvc_bytes){.len = output->len, .data = (const uint8_t *)output->content};
 }
 
-static csvc_code read_at(update *u, const char *path, csvc_bytes *ret_content, csvc_error *err)
+static csvc_code read_at(const update *u, const char *path, csvc_bytes *ret_content,
+                         csvc_error *err)
 {
     return files_read(u->a, update_shown(u, path), PROJECT_MAX_FILE, ret_content, err);
 }
@@ -101,6 +102,10 @@ static csvc_code look_at(update *u, update_file *f, csvc_error *err)
     }
     if (f->at != NULL) {
         code = read_at(u, f->at, &f->disk, err);
+        if (code == CSVC_NOT_FOUND) { /* a link; to what, is said in its own words */
+            code = update__check_inside(u->a, u->project.root, f->at, err);
+            code = code != CSVC_OK ? code : CSVC_NOT_FOUND;
+        }
     }
     if (code == CSVC_OK && f->owner == GEN_MERGED && files_exists(update_shown(u, base))) {
         code = read_at(u, base, &f->base, err);
@@ -139,7 +144,7 @@ static void list_handlers(update *u, cli_list *ret_paths)
     for (size_t i = 0; i < model->n_files; i++) {
         const gen_file *file = model->files[i];
 
-        for (size_t k = 0; file->generate && k < file->n_services; k++) {
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
             for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
                 cli_list_add(u->a, ret_paths,
                              project_handler_path(u->a, &file->services[k].rpcs[n]));
@@ -164,6 +169,56 @@ static csvc_code find_moved(update *u, csvc_error *err)
                       !cli_list_has(&handlers, f->path);
     }
     return update_find_moved(&u->project, u->files, u->n_files, searched, err);
+}
+
+/* ---- markers ---- */
+
+/* Prints where; the number of files, so 0 or 1. */
+static size_t has_marker(const update *u, const char *at, csvc_bytes text)
+{
+    size_t line = update_marker_line(text);
+
+    if (line > 0) {
+        fprintf(stderr, "%s:%zu: error: a conflict of the last update is still marked here\n",
+                update_shown(u, at), line);
+    }
+    return line > 0 ? 1 : 0;
+}
+
+static csvc_code markers_left(csvc_error *err)
+{
+    return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
+                          "take either side or both, remove the markers, and run this again; "
+                          "nothing was changed");
+}
+
+/* In files that were moved with what the last update left in them. */
+static csvc_code refuse_moved_markers(const update *u, csvc_error *err)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < u->n_files; i++) {
+        const update_file *f = &u->files[i];
+
+        if (f->record != NULL && f->record->state == LOCK_CONFLICT && f->at != NULL) {
+            left += has_marker(u, f->at, f->disk);
+        }
+    }
+    return left == 0 ? CSVC_OK : markers_left(err);
+}
+
+/* A folder where a file was is no deleted file, nor one to write. */
+static csvc_code refuse_folders(const update *u, csvc_error *err)
+{
+    for (size_t i = 0; i < u->n_files; i++) {
+        const update_file *f = &u->files[i];
+        bool was_there = f->record != NULL && f->record->state != LOCK_DELETED;
+
+        if (f->planned && was_there && f->at == NULL && files_is_folder(update_shown(u, f->path))) {
+            return update__check_inside(u->a, u->project.root, f->path, err);
+        }
+    }
+    return CSVC_OK;
 }
 
 /* ---- what is the user's ---- */
@@ -376,6 +431,8 @@ static csvc_code plan_own(update *u, const lock *old, csvc_error *err)
     code = code == CSVC_OK ? add_own(u, old, err) : code;
     code = code == CSVC_OK ? check_restored(u, err) : code;
     code = code == CSVC_OK ? find_moved(u, err) : code;
+    code = code == CSVC_OK ? refuse_moved_markers(u, err) : code;
+    code = code == CSVC_OK ? refuse_folders(u, err) : code;
     for (size_t i = 0; code == CSVC_OK && i < u->n_files; i++) {
         update_how how = u->how;
 
@@ -434,7 +491,7 @@ static csvc_code plan_machine(update *u, const lock *old, csvc_error *err)
 /* ---- all of it ---- */
 
 /* Markers of an earlier update, in files that it says it left them in. */
-static csvc_code refuse_markers(update *u, const lock *old, csvc_error *err)
+static csvc_code refuse_markers(const update *u, const lock *old, csvc_error *err)
 {
     size_t left = 0;
 
@@ -443,22 +500,12 @@ static csvc_code refuse_markers(update *u, const lock *old, csvc_error *err)
         const char *at = r->at != NULL ? r->at : r->path;
         csvc_error unread = {CSVC_ERROR_INIT};
         csvc_bytes text;
-        size_t line;
 
-        if (r->state != LOCK_CONFLICT || read_at(u, at, &text, &unread) != CSVC_OK) {
-            continue;
-        }
-        line = update_marker_line(text);
-        if (line > 0) {
-            fprintf(stderr, "%s:%zu: error: a conflict of the last update is still marked here\n",
-                    update_shown(u, at), line);
-            left++;
+        if (r->state == LOCK_CONFLICT && read_at(u, at, &text, &unread) == CSVC_OK) {
+            left += has_marker(u, at, text);
         }
     }
-    return left == 0 ? CSVC_OK
-                     : csvc_error_set(err, CSVC_FAILED_PRECONDITION,
-                                      "take either side or both, remove the markers, and run this "
-                                      "again; nothing was changed");
+    return left == 0 ? CSVC_OK : markers_left(err);
 }
 
 static csvc_code read_lock(update *u, lock *ret_lock, csvc_error *err)

@@ -243,6 +243,7 @@ static csvc_code infer_before(project *p, const gen_model **ret_before, csvc_err
         (*ret_before)->infer == NULL) {
         for (size_t i = 0; i < p->recorded->n_files; i++) { /* inference looks at no others */
             p->recorded->files[i]->generate = !pipeline_is_provided(p->recorded->files[i]->name);
+            p->recorded->files[i]->served = p->recorded->files[i]->generate;
         }
         (void)cli_must(gen_infer(p->recorded, &ignored) ? p : NULL);
     }

@@ -22,6 +22,14 @@ message GetUserResponse { int64 id = 1; acme.common.Money credit = 2; }
 service UserService { rpc GetUser(GetUserRequest) returns (GetUserResponse); }
 service AdminService { rpc Ban(GetUserRequest) returns (GetUserResponse); }
 ''',
+    "acme/mail/v1/mail.proto": '''syntax = "proto3";
+package acme.mail.v1;
+import "acme/user/v1/user.proto";
+message Letter { int64 id = 1; acme.user.v1.GetUserResponse to = 2; }
+message SendRequest { Letter letter = 1; }
+message SendResponse { bool sent = 1; }
+service MailService { rpc Send(SendRequest) returns (SendResponse); }
+''',
     "acme/order/v1/order.proto": '''syntax = "proto3";
 package acme.order.v1;
 import "acme/common/money.proto";
@@ -74,6 +82,33 @@ for home in (both, order):
 with e2e.Server(both / "build/front", cwd=both) as server:
     for rpc in ("get-user", "ban", "pay"):
         has(e2e.run(both / "build/front-client", "--addr", server.address, rpc, check=64 + 12).stderr, "UNIMPLEMENTED")
+
+# What is only imported is not served: that is another project's. Its messages and clients are there; naming the file serves it.
+mail = new("mail", "acme/mail/v1/mail.proto")
+
+
+def served():
+    return sorted(p.name for p in (mail / "server").iterdir() if p.is_dir())
+
+
+e2e.equal(served(), ["acme_mail_v1_mail_service"], "services of a project that imports another's proto")
+make(mail)
+make(mail, "test")
+with e2e.Server(mail / "build/mail", cwd=mail) as server:
+    client = [mail / "build/mail-client", "--addr", server.address]
+    has(e2e.run(*client, "send", check=64 + 12).stderr, "UNIMPLEMENTED")
+    has(e2e.run(*client, "get-user", check=2).stderr, "get-user")
+if not (mail / "gen/acme/user/v1/user.csvc.h").exists():
+    e2e.fail("no C of the imported proto")
+config = mail / "c-svc.yaml"
+text = config.read_text()
+config.write_text(text.replace("mail.proto]", "mail.proto, ../../api/acme/user/v1/user.proto]"))
+e2e.run("c-svc", "update", cwd=mail)
+e2e.equal(served(), ["acme_mail_v1_mail_service", "acme_user_v1_admin_service", "acme_user_v1_user_service"], "after it was named")
+config.write_text(text)
+has(e2e.run("c-svc", "update", "--prune", cwd=mail).stdout, "remove    server/acme_user_v1_user_service/get_user.c")
+e2e.run("c-svc", "update", "--check", cwd=mail)
+make(mail)
 
 # What both import changes: both follow, each at its next make or update.
 money = api / "acme/common/money.proto"

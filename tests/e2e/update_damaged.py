@@ -133,6 +133,18 @@ shutil.rmtree(home / ".c-svc")
 refused(home, ".c-svc/lock.json: error: it is not there", MENDS, commands=("update --dry-run", "diff"))
 mended(home)
 
+# ---- the protos of the last update ----
+
+home = project("protos-gone", **{".c-svc/descriptors.pb": None})
+proto = home / "proto/user.proto"
+text = proto.read_text()
+proto.write_text(text.replace("string email", "int64 email"))
+if proto.read_text() == text:
+    e2e.fail("no field was changed")
+refused(home, ".c-svc/descriptors.pb: error: is gone", MENDS)  # else a changed type would pass without a word
+proto.write_text(text)
+mended(home)
+
 # ---- newer, and older ----
 
 home = project("newer", **{".c-svc/lock.json": lock.replace(f'"{version}"', '"99.1.0"', 1)})

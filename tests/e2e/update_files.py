@@ -116,6 +116,12 @@ for command in (["update"], ["generate"], ["update", "--dry-run"]):
     has(e2e.run("c-svc", *command, cwd=home, check=1).stderr, f"Makefile:{line}: error: ")
 has(e2e.run("c-svc", "diff", cwd=home, check=2).stderr, f"Makefile:{line}: error: ")
 update("--check", check=2)
+(home / "moved").mkdir()
+(home / "Makefile").rename(home / "moved/Makefile")  # found again, with its markers
+for command in (["update"], ["update", "--dry-run"]):
+    has(e2e.run("c-svc", *command, cwd=home, check=1).stderr, f"moved/Makefile:{line}: error: ", "remove the markers")
+(home / "moved/Makefile").rename(home / "Makefile")
+(home / "moved").rmdir()
 e2e.equal(changed(before, records=True), [], "written while there are markers")
 taken = text.replace("<<<<<<< yours\n", "").replace(text[text.index("||||||| base"):text.index("\nPREFIX ") + 1], "")
 (home / "Makefile").write_text(taken)
