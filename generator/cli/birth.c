@@ -331,13 +331,14 @@ static csvc_code name_protos(const birth *r, const pipeline *p, project *pr, csv
     for (size_t i = 0; r->in_place && i < p->folders.len; i++) {
         const char *folder = seen_from(a, r->target, p->folders.items[i]);
 
+        folder = folder != NULL && folder[0] == '\0' ? "." : folder; /* the project's own */
         if (folder == NULL || !config_path_is_plain(folder)) {
             return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
                                   "%s: only letters, digits and _ . / + - may stand in the path of "
                                   "protos that stay where they are",
                                   p->folders.items[i]);
         }
-        cli_list_add(a, &pr->config.include, folder[0] != '\0' ? folder : ".");
+        cli_list_add(a, &pr->config.include, folder);
     }
     for (size_t i = 0; i < p->n_files; i++) {
         const char *name = p->files[i].name;

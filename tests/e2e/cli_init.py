@@ -76,6 +76,15 @@ if "--dry-run writes nothing" not in done.stdout or "  create  Makefile" not in 
 refused("My_Repo", "c-svc help init", arguments=("My_Repo",), check=2)
 refused("nowhere: there is no such folder; c-svc new-service makes one", arguments=("--dir", "nowhere", "some-name"))
 
+# ---- protos that lie in the folder itself ----
+
+begin(**{"user.proto": e2e.USER_PROTO.read_text()})
+init("--proto", "user.proto")
+if (home / "proto").exists() or "protos: [user.proto]\ninclude: [.]\n" not in (home / "c-svc.yaml").read_text():
+    e2e.fail(f"a proto of the folder's: {(home / 'c-svc.yaml').read_text()}")
+e2e.run("c-svc", "update", "--check", cwd=home)
+e2e.run("make", "-j2", cwd=home, timeout=200)
+
 # ---- what is kept, and protos that lie there ----
 
 begin(**{"README.md": "mine\n", ".gitignore": "*.mine\n", "server__service.h": '#ifndef SERVICE_H\n#define SERVICE_H\n#include "mine.h"\n#endif\n',
