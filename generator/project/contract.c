@@ -166,6 +166,25 @@ static void add_lines(project *p, const char *text, cli_list *lines)
     }
 }
 
+/* What others serve has no handlers here that could go along with a new name. */
+static void forget_unserved(compat_services *matched)
+{
+    for (size_t i = 0; i < matched->n_services; i++) {
+        compat_service *service = &matched->services[i];
+
+        if (service->likely != NULL && !service->likely->file->served) {
+            service->likely = NULL;
+        }
+        for (size_t k = 0; k < service->n_rpcs; k++) {
+            compat_rpc *rpc = &service->rpcs[k];
+
+            if (rpc->likely != NULL && !rpc->likely->service->file->served) {
+                rpc->likely = NULL;
+            }
+        }
+    }
+}
+
 csvc_code contract_match(project *p, compat_rename *renames, size_t n_renames,
                          compat_services *ret_matched, csvc_error *err)
 {
@@ -173,9 +192,11 @@ csvc_code contract_match(project *p, compat_rename *renames, size_t n_renames,
     csvc_code code = contract_recorded(p, &before, err);
 
     *ret_matched = (compat_services){0};
-    return code == CSVC_OK && before != NULL ? compat_match(p->a, before, p->pipeline->model,
-                                                            renames, n_renames, ret_matched, err)
-                                             : code;
+    if (code == CSVC_OK && before != NULL) {
+        code = compat_match(p->a, before, p->pipeline->model, renames, n_renames, ret_matched, err);
+        forget_unserved(ret_matched);
+    }
+    return code;
 }
 
 csvc_code contract_check(project *p, const compat_services *matched, gen_severity wire,

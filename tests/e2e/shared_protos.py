@@ -110,6 +110,18 @@ has(e2e.run("c-svc", "update", "--prune", cwd=mail).stdout, "remove    server/ac
 e2e.run("c-svc", "update", "--check", cwd=mail)
 make(mail)
 
+# Names of what others serve change without a question: there are no handlers that would go along.
+user = api / "acme/user/v1/user.proto"
+text = user.read_text()
+user.write_text(text.replace("rpc Ban", "rpc Bar").replace("UserService", "PeopleService"))
+done = e2e.run("c-svc", "update", cwd=mail)
+has(done.stderr, "[RPC_NO_DELETE]")
+if "--rename" in done.stderr + done.stdout:
+    e2e.fail(f"asked about names that are another project's:\n{done.stdout}{done.stderr}")
+e2e.equal(served(), ["acme_mail_v1_mail_service"], "after names of others changed")
+user.write_text(text)
+e2e.run("c-svc", "update", cwd=mail)
+
 # What both import changes: both follow, each at its next make or update.
 money = api / "acme/common/money.proto"
 money.write_text(money.read_text().replace("currency = 2;", "currency = 2; int32 nanos = 3;"))
