@@ -204,16 +204,16 @@ static void *end_when_it_waits(void *arg)
 {
     waker *w = arg;
     const int64_t until = csvc__now() + 20 * CSVC__SECOND;
-    uint32_t waiting = 0;
+    bool waiting = false;
 
-    while ((waiting == 0 || atomic_load(&w->s->n_sent) < w->s->takes) && csvc__now() < until) {
+    while ((!waiting || atomic_load(&w->s->n_sent) < w->s->takes) && csvc__now() < until) {
         (void)pthread_mutex_lock(&w->call->stream.lock);
-        waiting = w->call->stream.waiting_out;
+        waiting = w->call->stream.for_room != NULL;
         (void)pthread_mutex_unlock(&w->call->stream.lock);
         sched_yield();
     }
     csvc__loop_post(w->s->out->tc->loop, &w->s->end);
-    return waiting > 0 ? w : NULL;
+    return waiting ? w : NULL;
 }
 
 static void a_sender_hears_of_the_end(void **state)
