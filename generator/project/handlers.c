@@ -117,14 +117,20 @@ static csvc_code read_sources(project *p, const char *folder, int depth, sources
     return code;
 }
 
-static const char *find_function(const sources *s, const char *function)
+/* The source that defines the function; of several the one at `known` (NULL: none), else the first.
+ */
+static const char *find_function(const sources *s, const char *function, const char *known)
 {
+    const char *found = NULL;
+
     for (size_t i = 0; i < s->paths.len; i++) {
-        if (handlers_line(s->texts.items[i], function) > 0) {
-            return s->paths.items[i];
+        bool is_known = known != NULL && strcmp(s->paths.items[i], known) == 0;
+
+        if ((found == NULL || is_known) && handlers_line(s->texts.items[i], function) > 0) {
+            found = s->paths.items[i];
         }
     }
-    return NULL;
+    return found;
 }
 
 static csvc_code find_one(project *p, sources *s, const gen_rpc *rpc, csvc_error *err)
@@ -140,7 +146,9 @@ static csvc_code find_one(project *p, sources *s, const gen_rpc *rpc, csvc_error
         s->read = true;
     }
     if (code == CSVC_OK) {
-        const char *at = find_function(s, handlers_function(p->a, rpc));
+        const lock_record *record = lock_find(&p->lock, path);
+        const char *at =
+            find_function(s, handlers_function(p->a, rpc), record != NULL ? record->at : NULL);
 
         if (at != NULL) {
             project_moved(p, path, at);
@@ -155,7 +163,7 @@ csvc_code handlers_where(project *p, const char *function, const char **ret_path
     csvc_code code = read_sources(p, "server", 0, &s, err);
 
     if (code == CSVC_OK) {
-        *ret_path = find_function(&s, function);
+        *ret_path = find_function(&s, function, NULL);
     }
     return code;
 }

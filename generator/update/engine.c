@@ -574,15 +574,15 @@ csvc_code update_plan(update *u, csvc_error *err)
     code = code == CSVC_OK && !u->gen_only ? update_check_protos(u, err) : code;
     if (code == CSVC_OK) {
         hand_on_records(u, &old);
+        u->project.lock = old;
     }
     code = code == CSVC_OK ? handlers_find(&u->project, err) : code;
     u->project.may_wait = !u->gen_only;
-    if (code == CSVC_OK) {
-        u->project.lock = old;
-        if (u->gen_only) {
-            recall_moved(u, &old);
-        }
-        code = u->gen_only ? CSVC_OK : plan_own(u, &old, err);
+    if (code == CSVC_OK && u->gen_only) {
+        recall_moved(u, &old);
+    }
+    if (code == CSVC_OK && !u->gen_only) {
+        code = plan_own(u, &old, err);
     }
     code = code == CSVC_OK ? plan_machine(u, &old, err) : code;
     if (code == CSVC_OK) {

@@ -172,6 +172,9 @@ with e2e.Server(home / "build/user-service", cwd=here) as server:
     client = [home / "build/user-service-client", "--addr", server.address]
     e2e.run(*client, "create-user", "--username", "ada", "--email", "ada@example.org")
     has(e2e.run(*client, "get-user", "--id", "1").stdout, "ada@example.org")
+shutil.copy(home / "server/users/get.c", home / "server/a_copy.c")  # a second one of that function does not take its place
+again()
+(home / "server/a_copy.c").unlink()
 has(update("--restore", "server/user_service/get_user.c", check=1).stderr, "server/user_service/get_user.c: error: lies in server/users/get.c now")
 (home / "server/users/get.c").rename(home / "server/user_service/get_user.c")
 update()
