@@ -28,6 +28,24 @@ static gen_value *text_list(csvc_arena *a, const cli_list *list)
     return values;
 }
 
+/* Folders of protos that a buf.yaml here can name: those in the project. */
+static gen_value *modules(project *p)
+{
+    cli_list inside = {0};
+
+    for (size_t i = 0; i < p->config.include.len; i++) {
+        const char *folder = p->config.include.items[i];
+
+        if (folder[0] != '/' && strncmp(folder, "..", 2) != 0) {
+            cli_list_add(p->a, &inside, folder);
+        }
+    }
+    if (inside.len == 0) {
+        cli_list_add(p->a, &inside, "proto");
+    }
+    return text_list(p->a, &inside);
+}
+
 static gen_value *scope_of_rpc(project *p, const gen_rpc *rpc)
 {
     csvc_arena *a = p->a;
@@ -279,6 +297,7 @@ gen_value *project_scope(project *p)
     gen_set_text(a, scope, "c_name", c_name);
     gen_set_text(a, scope, "c_upper", gen_upper(a, c_name));
     gen_set_text(a, scope, "camel", camel(a, p->config.name));
+    gen_set(a, scope, "modules", modules(p));
     gen_set_truth(a, scope, "own_options",
                   gen_model_file(p->pipeline->model, PIPELINE_OPTIONS) != NULL);
     gen_set_truth(a, scope, "volumes",

@@ -82,6 +82,8 @@ begin(**{"user.proto": e2e.USER_PROTO.read_text()})
 init("--proto", "user.proto")
 if (home / "proto").exists() or "protos: [user.proto]\ninclude: [.]\n" not in (home / "c-svc.yaml").read_text():
     e2e.fail(f"a proto of the folder's: {(home / 'c-svc.yaml').read_text()}")
+if "modules:\n  - path: .\nlint:" not in (home / "buf.yaml").read_text():
+    e2e.fail(f"where buf looks for it: {(home / 'buf.yaml').read_text()}")
 e2e.run("c-svc", "update", "--check", cwd=home)
 e2e.run("make", "-j2", cwd=home, timeout=200)
 
