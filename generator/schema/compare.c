@@ -181,6 +181,19 @@ static void compare_form(comparison *c, const schema_column *column, const schem
                                              "what stands in %s.%s was %s and is to be %s: let the "
                                              "UPDATE below make one of the other",
                                              c->wanted->name, column->name, was, is)});
+    } else if (was != NULL && strcmp(column->type, there->type) == 0) {
+        const char *how = schema_narrowed(c->a, there->of, column->of);
+
+        if (how != NULL) {
+            add_change(c, (schema_change){
+                              .kind = SCHEMA_NARROW,
+                              .column = column,
+                              .there = there,
+                              .todo = cli_printf(c->a,
+                                                 "%s.%s %s: let the UPDATE below see to those that "
+                                                 "do not fit",
+                                                 c->wanted->name, column->name, how)});
+        }
     }
 }
 

@@ -192,6 +192,7 @@ static void add_change(lines *l, const schema_step *step, const schema_change *c
         change_nullable(l, c);
         break;
     case SCHEMA_REFORM:
+    case SCHEMA_NARROW:
         cli_list_add(l->a, l->out, schema_sql_reform(l->a, step->table, c->column));
         break;
     case SCHEMA_DEFAULT:

@@ -99,6 +99,10 @@ void schema_remember(schema *there, const gen_model *before);
 /* What stands in a column, as words: "text", "a time"; the same words, the same form. */
 const char *schema_form(csvc_arena *a, const gen_column *column);
 
+/* Of two kinds of numbers: "was int64 and is to be int32", where not each of the former is one of
+ * the latter; else NULL. */
+const char *schema_narrowed(csvc_arena *a, const gen_column *was, const gen_column *is);
+
 /* ---- sql.c: words of either dialect ---- */
 
 /* `TEXT`, `text`. */
@@ -148,6 +152,7 @@ typedef enum schema_kind {
     SCHEMA_NULLABLE,      /* column: may be NULL now, or may not any more; there */
     SCHEMA_DEFAULT,       /* there: nothing fills it any more, so it gets a default */
     SCHEMA_REFORM,        /* column: of the same type, but what stands in it is another */
+    SCHEMA_NARROW,        /* column: the same, but of a kind that holds less */
     SCHEMA_KEY,           /* column: is the key now; there: was it, or NULL */
     SCHEMA_NUMBERED,      /* column: numbered by the database now, or not any more */
     SCHEMA_ADD_INDEX,     /* index */

@@ -43,8 +43,8 @@ static void add_column(csvc_arena *a, const char *table, const schema_change *c,
 /* What comes when the table is otherwise as it should be. */
 static const char *last_line(csvc_arena *a, const schema_step *step, const schema_change *c)
 {
-    return c->kind == SCHEMA_REFORM ? schema_sql_reform(a, step->table, c->column)
-                                    : schema_sql_index(a, SCHEMA_SQLITE, step->table, c->index);
+    return c->kind == SCHEMA_ADD_INDEX ? schema_sql_index(a, SCHEMA_SQLITE, step->table, c->index)
+                                       : schema_sql_reform(a, step->table, c->column);
 }
 
 void schema_sqlite_alter(csvc_arena *a, const schema_step *step, cli_list *ret_lines,
@@ -85,6 +85,7 @@ void schema_sqlite_alter(csvc_arena *a, const schema_step *step, cli_list *ret_l
             }
             break;
         case SCHEMA_REFORM:
+        case SCHEMA_NARROW:
         case SCHEMA_ADD_INDEX:
             if (!*ret_rebuild) {
                 cli_list_add(a, ret_lines, last_line(a, step, c));
@@ -334,7 +335,7 @@ csvc_code schema_sqlite_rebuild(csvc_arena *a, const schema_step *step, const sc
     for (size_t i = 0; i < step->n_changes; i++) {
         const schema_change *c = &step->changes[i];
 
-        if (c->kind == SCHEMA_REFORM || c->kind == SCHEMA_ADD_INDEX) {
+        if (c->kind == SCHEMA_REFORM || c->kind == SCHEMA_NARROW || c->kind == SCHEMA_ADD_INDEX) {
             cli_list_add(a, ret_lines, last_line(a, step, c));
         }
     }

@@ -103,6 +103,61 @@ void schema_remember(schema *there, const gen_model *before)
     }
 }
 
+/* That of a wrapper stands for it. */
+static const gen_field *unwrapped(const gen_field *field)
+{
+    const gen_message *message = field->kind == CSVC_KIND_MESSAGE ? field->message : NULL;
+
+    return message != NULL && message->well_known == CSVC_WKT_WRAPPER && message->n_fields == 1
+               ? message->fields[0]
+               : field;
+}
+
+typedef struct range {
+    const char *name; /* NULL: no number */
+    bool real;
+    int64_t least;
+    uint64_t most;
+} range;
+
+static range range_of(const gen_column *column)
+{
+    static const range ranges[] = {
+        [CSVC_KIND_INT32] = {"int32", false, INT32_MIN, INT32_MAX},
+        [CSVC_KIND_SINT32] = {"sint32", false, INT32_MIN, INT32_MAX},
+        [CSVC_KIND_SFIXED32] = {"sfixed32", false, INT32_MIN, INT32_MAX},
+        [CSVC_KIND_ENUM] = {"an enum", false, INT32_MIN, INT32_MAX},
+        [CSVC_KIND_INT64] = {"int64", false, INT64_MIN, INT64_MAX},
+        [CSVC_KIND_SINT64] = {"sint64", false, INT64_MIN, INT64_MAX},
+        [CSVC_KIND_SFIXED64] = {"sfixed64", false, INT64_MIN, INT64_MAX},
+        [CSVC_KIND_UINT32] = {"uint32", false, 0, UINT32_MAX},
+        [CSVC_KIND_FIXED32] = {"fixed32", false, 0, UINT32_MAX},
+        [CSVC_KIND_UINT64] = {"uint64", false, 0, UINT64_MAX},
+        [CSVC_KIND_FIXED64] = {"fixed64", false, 0, UINT64_MAX},
+        [CSVC_KIND_BOOL] = {"bool", false, 0, 1},
+        [CSVC_KIND_FLOAT] = {"float", true, 0, 32},
+        [CSVC_KIND_DOUBLE] = {"double", true, 0, 64},
+    };
+    const gen_field *field = unwrapped(column->field);
+
+    return field->label != CSVC_LABEL_REPEATED &&
+                   (size_t)field->kind < sizeof(ranges) / sizeof(ranges[0])
+               ? ranges[field->kind]
+               : (range){0};
+}
+
+const char *schema_narrowed(csvc_arena *a, const gen_column *was, const gen_column *is)
+{
+    const range from = range_of(was);
+    const range to = range_of(is);
+
+    if (from.name == NULL || to.name == NULL || from.real != to.real ||
+        (to.least <= from.least && to.most >= from.most)) {
+        return NULL;
+    }
+    return cli_printf(a, "was %s and is to be %s", from.name, to.name);
+}
+
 const char *schema_form(csvc_arena *a, const gen_column *column)
 {
     const gen_field *field = column->field;
@@ -118,13 +173,11 @@ const char *schema_form(csvc_arena *a, const gen_column *column)
             return "a time with nanoseconds (RFC 3339, UTC)";
         case CSVC_WKT_DURATION:
             return "a number of nanoseconds";
-        case CSVC_WKT_WRAPPER:
-            field = message->n_fields == 1 ? message->fields[0] : field;
-            break;
         default:
             break;
         }
     }
+    field = unwrapped(field);
     return field->kind == CSVC_KIND_STRING    ? "text"
            : field->kind == CSVC_KIND_BYTES   ? "bytes"
            : field->kind == CSVC_KIND_MESSAGE ? "a message"

@@ -31,6 +31,8 @@ static const char *what_of(csvc_arena *a, const schema_change *c)
         return cli_printf(a, "adds %s", c->column->name);
     case SCHEMA_RETYPE:
         return cli_printf(a, "makes %s %s", c->column->name, c->column->type);
+    case SCHEMA_NARROW:
+        return cli_printf(a, "narrows %s", c->column->name);
     case SCHEMA_REFORM:
         return cli_printf(a, "keeps %s in another form", c->column->name);
     case SCHEMA_NULLABLE:
@@ -77,6 +79,8 @@ static const char *verb(const schema_change *c)
         return "retype";
     case SCHEMA_REFORM:
         return "reform";
+    case SCHEMA_NARROW:
+        return "narrow";
     case SCHEMA_NULLABLE:
         return c->column->nullable ? "optional" : "fill";
     case SCHEMA_DEFAULT:
