@@ -468,8 +468,8 @@ static void settle_left(comparison *c, const schema_table *table)
     }
     cli_list_add(c->a, &c->d->notes,
                  cli_printf(c->a,
-                            "the table %s stays, though no message is kept in it any more; "
-                            "--allow-data-loss drops it",
+                            "the table %s stays, though no message is kept in it any more "
+                            "(c-svc explain says why); --allow-data-loss drops it",
                             table->name));
 }
 

@@ -135,7 +135,7 @@ CASES = [
          file="change_items", todo=["items.code is the key"], ask='SELECT count(DISTINCT "code") FROM "items"', rows=[[2]], same=None),
     dict(name="a new entity", after=BASE + entity("string name = 2;", "Order"), file="orders"),
     dict(name="an entity is gone", before=BASE + entity("string name = 2;", "Order"), after=BASE, file=None, same=False,
-         says="the table orders stays, though no message is kept in it any more; --allow-data-loss drops it"),
+         says="the table orders stays, though no message is kept in it any more (c-svc explain says why); --allow-data-loss drops it"),
     dict(name="an entity is gone, and its table", before=BASE + entity("string name = 2;", "Order"), after=BASE,
          args=["--allow-data-loss"], file="drop_orders"),
     dict(name="an entity by a new name", before=entity("string name = 2 [(c_svc.field) = {unique: true}]; int64 count = 3;"),
