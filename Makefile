@@ -533,10 +533,10 @@ torture-races:
 FUZZ_SECONDS ?= 10
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
-$(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%_fuzz.o $(UNIT_SUPPORT) $(GENERATOR_OBJ) $(UNIT_LIBS)
+$(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%_fuzz.o $(UNIT_SUPPORT) $(CLI_PARTS) $(GENERATOR_OBJ) $(UNIT_LIBS)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) -fsanitize=fuzzer $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(UNIT_LIBS) $(TEST_LIBS)
+	$(Q)$(CC) -fsanitize=fuzzer $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(CLI_PARTS) $(UNIT_LIBS) $(TEST_LIBS)
 
 .PHONY: fuzz check-fuzz fuzz-programs run-fuzz
 fuzz-programs: $(FUZZ_BIN)

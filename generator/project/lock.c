@@ -355,6 +355,19 @@ static csvc_code read_root(reader *r, const yaml_node_t *root)
     return code;
 }
 
+static bool has_markers(csvc_bytes text)
+{
+    static const char marker[] = "<<<<<<< ";
+    const size_t len = sizeof(marker) - 1;
+
+    for (size_t i = 0; i + len <= text.len; i++) {
+        if ((i == 0 || text.data[i - 1] == '\n') && memcmp(text.data + i, marker, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 csvc_code lock_parse(csvc_arena *a, const char *path, csvc_bytes text, lock *ret_lock,
                      csvc_error *err)
 {
@@ -362,7 +375,7 @@ csvc_code lock_parse(csvc_arena *a, const char *path, csvc_bytes text, lock *ret
     yaml_parser_t parser;
     csvc_code code;
 
-    if (text.len >= 7 && strstr((const char *)text.data, "<<<<<<< ") != NULL) {
+    if (has_markers(text)) {
         return damaged(&r, (yaml_mark_t){0},
                        "there are git's conflict markers in it: take either side's file");
     }
