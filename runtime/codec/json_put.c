@@ -143,8 +143,8 @@ static void put_enum(struct csvc__printer *p, const ProtobufCEnumDescriptor *typ
 {
     const ProtobufCEnumValue *value = csvc__enum_value(type, number);
 
-    if (strcmp(type->name, "google.protobuf.NullValue") == 0) {
-        csvc__buffer_puts(&p->out, "null");
+    if (number == 0 && strcmp(type->name, "google.protobuf.NullValue") == 0) {
+        csvc__buffer_puts(&p->out, "null"); /* other numbers are unknown values, as in any enum */
     } else if (value == NULL || p->options.enum_numbers) {
         csvc__buffer_printf(&p->out, "%" PRId32, number);
     } else {

@@ -324,6 +324,7 @@ static void well_known_types(void **state)
                "\"values\": {\"n\": null, \"o\": {}}, \"cNull\": null}");
     assert_reads(KNOWN, "{\"cValue\": null}", "{\"cValue\": null}");
     assert_reads(KNOWN, "{\"cNull\": \"NULL_VALUE\"}", "{\"cNull\": null}");
+    assert_same(KNOWN, "{\"null\": -7, \"cNull\": 75808}");
     assert_reads(KNOWN, "{\"wI32\": null, \"time\": null, \"any\": null, \"struct\": null}", "{}");
     assert_reads(KNOWN, "{\"wI64\": 5, \"wU64\": \"7\"}", "{\"wI64\": \"5\", \"wU64\": \"7\"}");
     assert_reads(KNOWN, "{\"time\": \"2026-11-21T09:00:00.5+01:00\"}",
