@@ -529,8 +529,10 @@ torture-races:
 # ---- fuzzing ----------------------------------------------------------------------------------
 
 # tests/fuzz/NAME_fuzz.c is a libFuzzer target with a kept corpus in tests/fuzz/corpus/NAME. check-fuzz replays
-# the corpora and tries new inputs for FUZZ_SECONDS each; make fuzz FUZZ_SECONDS=600 takes longer.
+# the corpora and tries new inputs for FUZZ_SECONDS each, the same ones every time; make fuzz FUZZ_SECONDS=600
+# tries others and takes longer.
 FUZZ_SECONDS ?= 10
+FUZZ_SEED := 0
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%_fuzz.c=$(B)/fuzz/%)
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%_fuzz.o $(UNIT_SUPPORT) $(CLI_PARTS) $(GENERATOR_OBJ) $(UNIT_LIBS)
@@ -540,11 +542,12 @@ $(FUZZ_BIN): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%_fuzz.o $(UNIT_SUPPORT) $(CLI_PAR
 
 .PHONY: fuzz check-fuzz fuzz-programs run-fuzz
 fuzz-programs: $(FUZZ_BIN)
+check-fuzz: FUZZ_SEED := 1
 fuzz check-fuzz:
 	@$(MAKE) --no-print-directory B=$(B)/clang CC=clang-14 SAN=address,undefined CFLAGS='$(CFLAGS) -fsanitize=fuzzer-no-link' $(parallel) fuzz-programs
-	@$(MAKE) --no-print-directory B=$(B)/clang run-fuzz
+	@$(MAKE) --no-print-directory B=$(B)/clang FUZZ_SEED=$(FUZZ_SEED) run-fuzz
 run-fuzz:
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(call runner,fuzz) --timeout $$(($(FUZZ_SECONDS) * 10 + 300)) tests/tools/fuzz.sh
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(call runner,fuzz) --timeout $$(($(FUZZ_SECONDS) * 10 + 300)) tests/tools/fuzz.sh
 
 # ---- benchmarks -------------------------------------------------------------------------------
 
