@@ -94,9 +94,31 @@ static csvc_code read_name(reader *r, const yaml_node_t *node)
     return CSVC_OK;
 }
 
-/* A list of paths below the project, or one alone. */
-static csvc_code read_paths(reader *r, const char *key, yaml_node_t *node, cli_list *list)
+static config_place place_of(const yaml_node_t *node)
 {
+    return (config_place){.line = node->start_mark.line + 1, .column = node->start_mark.column + 1};
+}
+
+/* ./proto/ is proto: a folder has one name. */
+static const char *without_dots(const reader *r, const char *path)
+{
+    size_t len;
+
+    while (path[0] == '.' && path[1] == '/' && path[2] != '\0') {
+        path += 2;
+    }
+    len = strlen(path);
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    return cli_must(csvc_arena_strndup(r->a, path, len));
+}
+
+/* A list of paths below the project, or one alone. */
+static csvc_code read_paths(reader *r, const char *key, yaml_node_t *node, cli_list *list,
+                            const config_place **ret_at)
+{
+    config_place *at;
     yaml_node_item_t single = 0;
     const yaml_node_item_t *item = &single;
     const yaml_node_item_t *end = &single + 1;
@@ -105,6 +127,7 @@ static csvc_code read_paths(reader *r, const char *key, yaml_node_t *node, cli_l
         item = node->data.sequence.items.start;
         end = node->data.sequence.items.top;
     }
+    at = cli_must(csvc_arena_calloc(r->a, (size_t)(end - item) + 1, sizeof(*at)));
     for (; item < end; item++) {
         const yaml_node_t *entry =
             item == &single ? node : yaml_document_get_node(r->document, *item);
@@ -119,15 +142,18 @@ static csvc_code read_paths(reader *r, const char *key, yaml_node_t *node, cli_l
             return refuse(r, entry->start_mark,
                           "\"%s\": only letters, digits and _ . / + - may stand in a path", path);
         }
-        if (strcmp(key, "protos") == 0 && cli_list_has(list, path)) {
+        path = without_dots(r, path);
+        if (cli_list_has(list, path)) {
             return refuse(r, entry->start_mark, "%s is listed twice", path);
         }
         if (list->len >= CONFIG_MAX_PROTOS) {
             return refuse(r, entry->start_mark, "%s lists more than %d paths", key,
                           CONFIG_MAX_PROTOS);
         }
+        at[list->len] = place_of(entry);
         cli_list_add(r->a, list, path);
     }
+    *ret_at = list->len > 0 ? at : NULL;
     return CSVC_OK;
 }
 
@@ -154,7 +180,10 @@ static csvc_code check_needs(const reader *r, const yaml_node_t *node)
         const feature *f = features_find(r->config.features.items[i]);
 
         if (f->needs != NULL && !config_has(&r->config, f->needs)) {
-            return refuse(r, node->start_mark, "%s needs the feature %s, too", f->name, f->needs);
+            const yaml_node_t *entry =
+                yaml_document_get_node(r->document, node->data.sequence.items.start[i]);
+
+            return refuse(r, entry->start_mark, "%s needs the feature %s, too", f->name, f->needs);
         }
     }
     return CSVC_OK;
@@ -215,6 +244,7 @@ static csvc_code read_templates(reader *r, const yaml_node_t *node)
                       "templates is a folder: letters, digits and _ . / + - may stand in its path");
     }
     r->config.templates = path;
+    r->config.templates_at = place_of(node);
     return CSVC_OK;
 }
 
@@ -224,10 +254,10 @@ static csvc_code read_pair(reader *r, const char *key, yaml_mark_t mark, yaml_no
         return read_name(r, value);
     }
     if (strcmp(key, "protos") == 0) {
-        return read_paths(r, key, value, &r->config.protos);
+        return read_paths(r, key, value, &r->config.protos, &r->config.protos_at);
     }
     if (strcmp(key, "include") == 0) {
-        return read_paths(r, key, value, &r->config.include);
+        return read_paths(r, key, value, &r->config.include, &r->config.include_at);
     }
     if (strcmp(key, "storage") == 0) {
         return read_storage(r, value);

@@ -22,6 +22,11 @@ typedef enum config_storage {
     CONFIG_SQLITE,
 } config_storage;
 
+/* Where a value stands, from 1. */
+typedef struct config_place {
+    size_t line, column;
+} config_place;
+
 typedef struct config {
     const char *name;
     cli_list protos;  /* relative to the project */
@@ -30,6 +35,9 @@ typedef struct config {
     cli_list features;     /* names of features.h, each once */
     uint32_t inference;    /* rule set */
     const char *templates; /* a folder whose templates win over ours; NULL: none */
+    /* Of what was read out of a c-svc.yaml; NULL and zero: it does not say so. */
+    const config_place *protos_at, *include_at; /* of each item */
+    config_place templates_at;
 } config;
 
 enum {

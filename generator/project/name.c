@@ -8,7 +8,28 @@
 #include "base/banned.h"
 
 enum {
-    MAX_NAME = 64
+    MAX_NAME = 63 /* a label of DNS, which it is in compose.yaml and in Kubernetes */
+};
+
+/* Names that are free in C, and would mean something else in a file of the project. */
+static const struct {
+    const char *name, *problem;
+} taken[] = {
+    {"asan", "is a folder of the project's own build"},
+    {"c-svc", "is the name of this program"},
+    {"kubernetes", "is a Service that every cluster of Kubernetes has"},
+    {"localhost", "means the very machine, everywhere"},
+    {"n", "is a truth in YAML"},
+    {"no", "is a truth in YAML"},
+    {"null", "is nothing in YAML"},
+    {"obj", "is a folder of the project's own build"},
+    {"off", "is a truth in YAML"},
+    {"on", "is a truth in YAML"},
+    {"protoc-gen-c-svc", "is the name of the plugin"},
+    {"scratch", "is the empty image"},
+    {"tests", "is a folder of the project's own build"},
+    {"y", "is a truth in YAML"},
+    {"yes", "is a truth in YAML"},
 };
 
 static bool is_lower(char c)
@@ -93,7 +114,7 @@ static const char *problem_of(csvc_arena *a, const char *name)
         return "ends with a dash";
     }
     if (len > MAX_NAME) {
-        return "is longer than 64 characters";
+        return "is longer than 63 characters";
     }
     if (gen_name_reserved(config_c_name(a, name))) {
         return "is a word of the C or C++ language";
@@ -102,8 +123,10 @@ static const char *problem_of(csvc_arena *a, const char *name)
     if (strcmp(name, "csvc") == 0 || strncmp(name, "csvc-", 5) == 0) {
         return "begins with csvc, as the names of the library do";
     }
-    if (strcmp(name, "tests") == 0 || strcmp(name, "obj") == 0) {
-        return "is a folder of the project's own build";
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        if (strcmp(name, taken[i].name) == 0) {
+            return taken[i].problem;
+        }
     }
     return NULL;
 }
@@ -116,6 +139,7 @@ const char *config_name_problem(csvc_arena *a, const char *name, const char **re
     if (problem != NULL) {
         better = strchr(name, '/') == NULL ? mend(a, name) : NULL;
         if (better != NULL && problem_of(a, better) != NULL) {
+            name = better;
             better = NULL;
         }
         if (better == NULL && problem_of(a, cli_printf(a, "%s-service", name)) == NULL) {

@@ -1,6 +1,7 @@
 /* open.c: the project that a command was started in. */
 #include "open.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,10 +26,44 @@ const char *project_find(csvc_arena *a)
     return NULL;
 }
 
+/* c-svc.yaml and the place of a value in it, for messages. */
+static const char *shown_place(const project *pr, config_place at)
+{
+    return cli_printf(pr->a, "%s" CONFIG_FILE ":%zu:%zu", pr->root, at.line, at.column);
+}
+
+/* Where imports start from. protoc takes one that is not there for a warning, and so do we: git
+ * keeps no empty folders. */
+static csvc_code name_folders(project *pr, csvc_error *err)
+{
+    const config *c = &pr->config;
+
+    for (size_t i = 0; i < c->include.len; i++) {
+        const char *folder = c->include.items[i];
+        const char *shown = files_join(pr->a, pr->root, folder);
+
+        if (strcmp(folder, ".") == 0) {
+            shown = pr->root[0] != '\0' ? pr->root : ".";
+        }
+        if (c->include_at == NULL || files_is_folder(shown)) {
+            cli_list_add(pr->a, &pr->pipeline->folders, shown);
+        } else if (files_exists(shown)) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                  "%s: error: %s is a file, and imports start from a folder",
+                                  shown_place(pr, c->include_at[i]), folder);
+        } else {
+            fprintf(stderr, "%s: warning: the folder %s is not there\n",
+                    shown_place(pr, c->include_at[i]), folder);
+        }
+    }
+    return CSVC_OK;
+}
+
 csvc_code project_open(csvc_arena *a, project *pr, pipeline *p, csvc_error *err)
 {
     const char *up = project_find(a);
     const char *path;
+    const char *templates;
     csvc_bytes text;
     csvc_code code;
 
@@ -49,15 +84,16 @@ csvc_code project_open(csvc_arena *a, project *pr, pipeline *p, csvc_error *err)
     p->a = a;
     p->inference = pr->config.inference;
     p->no_storage = pr->config.storage == CONFIG_NONE;
-    for (size_t i = 0; i < pr->config.include.len; i++) {
-        const char *folder = pr->config.include.items[i];
-        const char *shown = strcmp(folder, ".") == 0 ? (up[0] != '\0' ? up : ".")
-                                                     : cli_printf(a, "%s%s", up, folder);
-
-        cli_list_add(a, &p->folders, folder[0] == '/' ? folder : shown);
+    code = name_folders(pr, err);
+    if (code != CSVC_OK) {
+        return code;
     }
-    return project_use_templates(
-        pr, pr->config.templates != NULL ? files_join(a, up, pr->config.templates) : NULL, err);
+    templates = pr->config.templates != NULL ? files_join(a, up, pr->config.templates) : NULL;
+    if (templates != NULL && !files_is_folder(templates)) {
+        return csvc_error_set(err, CSVC_NOT_FOUND, "%s: error: there is no folder of templates %s",
+                              shown_place(pr, pr->config.templates_at), pr->config.templates);
+    }
+    return project_use_templates(pr, templates, err);
 }
 
 /* "proto/a/user.proto" below the include folder "proto" is imported as "a/user.proto". */
@@ -80,6 +116,39 @@ static const char *import_name(const config *c, const char *path)
     return NULL;
 }
 
+static csvc_code check_proto(const project *pr, size_t i, const char *name, csvc_error *err)
+{
+    const config *c = &pr->config;
+    const char *path = c->protos.items[i];
+    const char *at = shown_place(pr, c->protos_at[i]);
+    size_t len = strlen(path);
+
+    if (!files_exists(files_join(pr->a, pr->root, path))) {
+        return csvc_error_set(err, CSVC_NOT_FOUND, "%s: error: %s is not there", at, path);
+    }
+    if (files_is_folder(files_join(pr->a, pr->root, path))) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                              "%s: error: %s is a folder; name the files in it", at, path);
+    }
+    if (len < 7 || strcmp(path + len - 6, ".proto") != 0) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "%s: error: %s does not end in .proto",
+                              at, path);
+    }
+    if (name == NULL) {
+        return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                              "%s: error: %s lies in none of the include folders (%s)", at, path,
+                              cli_list_join(pr->a, &c->include, ", "));
+    }
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(pr->pipeline->files[k].name, name) == 0) {
+            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
+                                  "%s: error: %s and %s would both be imported as %s", at,
+                                  c->protos.items[k], path, name);
+        }
+    }
+    return CSVC_OK;
+}
+
 csvc_code project_name_protos(project *pr, csvc_error *err)
 {
     pipeline *p = pr->pipeline;
@@ -90,16 +159,10 @@ csvc_code project_name_protos(project *pr, csvc_error *err)
     for (size_t i = 0; i < c->protos.len; i++) {
         const char *path = c->protos.items[i];
         const char *name = import_name(c, path);
+        csvc_code code = check_proto(pr, i, name, err);
 
-        if (name == NULL) {
-            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
-                                  "%s" CONFIG_FILE ": error: %s lies in none of the include "
-                                  "folders (%s)",
-                                  pr->root, path, cli_list_join(pr->a, &c->include, ", "));
-        }
-        if (!files_exists(files_join(pr->a, pr->root, path))) {
-            return csvc_error_set(err, CSVC_NOT_FOUND, "%s" CONFIG_FILE ": error: %s is not there",
-                                  pr->root, path);
+        if (code != CSVC_OK) {
+            return code;
         }
         p->files[i] = (protoc_file){.path = files_join(pr->a, pr->root, path), .name = name};
     }

@@ -7,6 +7,7 @@
 #include "features.h"
 #include "names/names.h"
 #include "scope/scope.h"
+#include "sha256.h"
 #include "strays.h"
 
 #include "base/banned.h"
@@ -285,6 +286,26 @@ static const char *camel(csvc_arena *a, const char *name)
     return word;
 }
 
+/* A server beside the service, which has the name when the service leaves it. */
+static const char *host_beside(project *p, const char *host)
+{
+    return strcmp(p->config.name, host) == 0 ? cli_printf(p->a, "%s-server", host) : host;
+}
+
+/* Grafana takes 40 characters; two names that only differ behind them stay two. */
+static const char *dashboard_uid(project *p)
+{
+    const char *name = p->config.name;
+    csvc_bytes whole = {.len = strlen(name), .data = (const uint8_t *)name};
+    char hash[SHA256_HEX];
+
+    if (whole.len <= 40) {
+        return name;
+    }
+    sha256_hex(whole, hash);
+    return cli_printf(p->a, "%.31s-%.8s", name, hash);
+}
+
 gen_value *project_scope(project *p)
 {
     csvc_arena *a = p->a;
@@ -297,6 +318,9 @@ gen_value *project_scope(project *p)
     gen_set_text(a, scope, "c_name", c_name);
     gen_set_text(a, scope, "c_upper", gen_upper(a, c_name));
     gen_set_text(a, scope, "camel", camel(a, p->config.name));
+    gen_set_text(a, scope, "prometheus_host", host_beside(p, "prometheus"));
+    gen_set_text(a, scope, "grafana_host", host_beside(p, "grafana"));
+    gen_set_text(a, scope, "dashboard_uid", dashboard_uid(p));
     gen_set(a, scope, "modules", modules(p));
     gen_set_truth(a, scope, "own_options",
                   gen_model_file(p->pipeline->model, PIPELINE_OPTIONS) != NULL);

@@ -140,9 +140,30 @@ config = home / "c-svc.yaml"
 lines = config.read_text()
 config.write_text(lines.replace("storage: sqlite", "storag: sqlite"))
 has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, "c-svc.yaml:5:1: error: ", 'did you mean "storage"?')
-config.write_text(lines.replace("user.proto", "users.proto"))
-has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, "proto/users.proto")
+# each value that the disk does not bear out, at its place
+(home / "notes.txt").write_text("x")
+shutil.copytree(home / "proto", home / "more")
+for old, new, said in (
+        ("[proto/user.proto]", "[proto/user.proto, proto/users.proto]", "3:28: error: proto/users.proto is not there"),
+        ("[proto/user.proto]", "\n  - proto", "4:5: error: proto is a folder; name the files in it"),
+        ("[proto/user.proto]", "[notes.txt]", "3:10: error: notes.txt does not end in .proto"),
+        ("include: [proto]", "include: [more]", "3:10: error: proto/user.proto lies in none of the include folders (more)"),
+        ("[proto/user.proto]\ninclude: [proto]", "[proto/user.proto, more/user.proto]\ninclude: [proto, more]",
+         "3:28: error: proto/user.proto and more/user.proto would both be imported as user.proto"),
+        ("include: [proto]", "include: [proto, notes.txt]", "4:18: error: notes.txt is a file, and imports start from a folder"),
+        ("include: [proto]", "include: [proto, ./proto/]", "4:18: error: proto is listed twice"),
+        ("inference: 1", "inference: 1\ntemplates: nowhere", "8:12: error: there is no folder of templates nowhere")):
+    config.write_text(lines.replace(old, new))
+    if config.read_text() == lines:
+        e2e.fail(f"c-svc.yaml has no {old!r} any more")
+    for command, cwd, path in (("generate", home, "c-svc.yaml"), ("update", home / "tests", "../c-svc.yaml")):
+        e2e.equal(e2e.run("c-svc", command, cwd=cwd, check=1).stderr, f"{path}:{said}\n", f"{command} with {new}")
+# a folder that git did not keep, since it was empty, is none of that
+config.write_text(lines.replace("include: [proto]", "include: [./proto, third_party]"))
+e2e.equal(e2e.run("c-svc", "explain", cwd=home).stderr, "c-svc.yaml:4:20: warning: the folder third_party is not there\n", "a folder that is not there")
 config.write_text(lines)
+shutil.rmtree(home / "more")
+(home / "notes.txt").unlink()
 has(e2e.run("c-svc", "generate", cwd=here, check=1).stderr, "c-svc.yaml", "c-svc new-service")
 
 # ---- files of ours that are edited, gone or stale; files that are not ours ----

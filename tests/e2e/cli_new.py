@@ -56,7 +56,7 @@ refused(2, "generate", "x", says=["one argument too many"])
 # ---- names ----
 
 for name, better in (("UserService", "try user-service"), ("user_service", "try user-service"), ("user-", "try user"),
-                     ("int", "try int-service"), ("a--b", "try a-b"), ("x" * 65, "longer than 64"), ("../x", "--dir"),
+                     ("int", "try int-service"), ("a--b", "try a-b"), ("x" * 64, "longer than 63"), ("../x", "--dir"),
                      ("1a", "try a"), ("", "is empty"), ("csvc", "library")):
     refused(2, "new-service", "--", name, says=["the name '", better])
 

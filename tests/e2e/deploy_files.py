@@ -107,6 +107,31 @@ for project in projects:
         if not (project / mounted).is_file():
             e2e.fail(f"{project / 'deploy/compose.yaml'} mounts {mounted}, which is not there")
 
+# Services that are called as the servers beside them: nothing is there twice, and each finds the other.
+for name, servers in (("prometheus", ["grafana", "prometheus", "prometheus-server"]), ("grafana", ["grafana", "grafana-server", "prometheus"]),
+                      ("data", ["data", "grafana", "prometheus"])):
+    e2e.run("c-svc", "new-service", name, "--with", "all", "--dir", f"called-{name}")
+    deploy = pathlib.Path(f"called-{name}/deploy")
+    pathlib.Path("seen.yaml").write_text(e2e.run("docker-compose", "-f", deploy / "compose.yaml", "config").stdout)
+    config = json.loads(e2e.run(PYTHON, "-c", "import json, yaml; print(json.dumps(yaml.safe_load(open('seen.yaml'))))").stdout)
+    e2e.equal(sorted(config["services"]), servers, f"the servers beside a service called {name}")
+    scraped = re.search(r'targets: \["(.*):9464"\]', (deploy / "prometheus.yml").read_text()).group(1)
+    asked = re.search(r"url: http://(.*):9090", (deploy / "grafana/datasource.yaml").read_text()).group(1)
+    e2e.equal((config["services"][scraped]["image"], config["services"][asked]["image"].split(":")[0]),
+              (f"{name}:latest", "docker.io/prom/prometheus"), "who is scraped, who is asked")
+    e2e.run("promtool", "check", "config", "--lint-fatal", deploy / "prometheus.yml")
+    e2e.run("promtool", "test", "rules", deploy / "alerts_test.yml")
+    e2e.run(PYTHON.parent / "kubernetes-validate", "--strict", *sorted((deploy / "k8s").iterdir()))
+
+# The longest name is a label of DNS and of Kubernetes; Grafana knows dashboards by 40 characters.
+longest = ["a" * 62 + "b", "a" * 62 + "c", "a" * 40]
+for name in longest:
+    e2e.run("c-svc", "new-service", name, "--with", "all", "--proto", "pair.proto")
+uids = [json.loads(pathlib.Path(name, "deploy/grafana/dashboard.json").read_text())["uid"] for name in longest]
+e2e.equal((len(set(uids)), max(map(len, uids)), uids[2]), (3, 40, longest[2]), "the dashboards of long names")
+e2e.run("docker-compose", "-f", pathlib.Path(longest[0], "deploy/compose.yaml"), "config")
+e2e.run(PYTHON.parent / "kubernetes-validate", "--strict", *sorted(pathlib.Path(longest[0], "deploy/k8s").iterdir()))
+
 # ---- systemd ----
 
 for project in (every, pair):
@@ -183,6 +208,12 @@ for project in (every, pair):
         e2e.equal((set(route["protocols"]) <= {"grpc", "grpcs"}, route["strip_path"], "methods" in route), (True, False, False), "a gRPC route")
     served = ["/user.UserService/"] if project == every else ["/pair.v1.Odd/", "/pair.v1.Even/"]
     e2e.equal([p for r in routes for p in r["paths"]], [*served, "/grpc.health.v1.Health/"], "the routes")
+
+# a service Health without a package, beside the route of gRPC's own
+pathlib.Path("health.proto").write_text('syntax = "proto3";\nservice Health { rpc Do(Ask) returns (Ask); }\nmessage Ask { string word = 1; }\n')
+e2e.run("c-svc", "new-service", "health", "--with", "kong", "--proto", "health.proto")
+names = re.findall(r"^      - name: (.*)$", pathlib.Path("health/deploy/kong.yml").read_text(), re.M)
+e2e.equal(names, ["health-health", "health-grpc-health"], "the routes to it")
 
 # ---- buf ----
 

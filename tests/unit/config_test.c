@@ -45,6 +45,10 @@ static void reads_all_keys(void **state)
     assert_string_equal("proto/a/b.proto", c.protos.items[1]);
     assert_int_equal(2, c.include.len);
     assert_string_equal("more", c.include.items[1]);
+    assert_int_equal(3, c.protos_at[1].line);
+    assert_int_equal(28, c.protos_at[1].column);
+    assert_int_equal(6, c.include_at[1].line);
+    assert_int_equal(5, c.include_at[1].column);
     assert_int_equal(CONFIG_SQLITE, c.storage);
     assert_int_equal(1, c.inference);
     assert_true(config_has(&c, "docker"));
@@ -95,8 +99,12 @@ static void refuses_with_the_place(void **state)
          "c-svc.yaml:3:12: error: features is to be a list of words: features: [docker]"},
         {"name: a\nprotos: [a.proto]\nfeatures: [ci, ci]\n",
          "c-svc.yaml:3:16: error: ci is listed twice"},
-        {"name: a\nprotos: [a.proto]\nfeatures: [grafana]\n",
-         "c-svc.yaml:3:11: error: grafana needs the feature prometheus, too"},
+        {"name: a\nprotos: [a.proto]\nfeatures: [ci, grafana]\n",
+         "c-svc.yaml:3:16: error: grafana needs the feature prometheus, too"},
+        {"name: a\nprotos: [a.proto, ./a.proto]\n",
+         "c-svc.yaml:2:19: error: a.proto is listed twice"},
+        {"name: a\nprotos: [a.proto]\ninclude:\n  - proto\n  - ./proto/\n",
+         "c-svc.yaml:5:5: error: proto is listed twice"},
         {"name: a\nprotos: [a.proto]\ninference: 2\n",
          "c-svc.yaml:3:12: error: inference is the number of a rule set; this release knows 1"},
         {"name: [a]\nprotos: [a.proto]\n",
@@ -162,11 +170,22 @@ static void names_are_refused_with_a_better_one(void **state)
         {"class", "is a word of the C or C++ language", "class-service"},
         {"csvc-x", "begins with csvc, as the names of the library do", NULL},
         {"tests", "is a folder of the project's own build", "tests-service"},
+        {"asan", "is a folder of the project's own build", "asan-service"},
+        {"c-svc", "is the name of this program", "c-svc-service"},
+        {"kubernetes", "is a Service that every cluster of Kubernetes has", "kubernetes-service"},
+        {"localhost", "means the very machine, everywhere", "localhost-service"},
+        {"no", "is a truth in YAML", "no-service"},
+        {"No", "does not begin with a small letter", "no-service"},
+        {"null", "is nothing in YAML", "null-service"},
+        {"scratch", "is the empty image", "scratch-service"},
+        {"prometheus", NULL, NULL},
+        {"image", NULL, NULL},
         {"../x", "has a slash; --dir says where the project goes", NULL},
         {"-x", "does not begin with a small letter", "x"},
         {"abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij12345",
-         "is longer than 64 characters",
-         "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij1234"},
+         "is longer than 63 characters",
+         "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij123"},
+        {"abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij123", NULL, NULL},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
