@@ -355,7 +355,9 @@ samples: all
 # tests/unit/support/*.c goes into all of them. An end-to-end test is an executable tests/e2e/NAME.{sh,py}.
 UNIT_SRC  := $(call src,tests/unit)
 UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
-UNIT_SUPPORT := $(call obj,$(call src,tests/unit/support))
+# but for what takes the place of the C library's calls
+UNIT_TXN  := $(addprefix $(B)/obj/tests/unit/support/,disk_faults.o txn_scene.o)
+UNIT_SUPPORT := $(filter-out $(UNIT_TXN),$(call obj,$(call src,tests/unit/support)))
 UNIT_LIBS := $(addprefix $(STAGE)/lib/libcsvc,-grpc-core.a -nghttp2.a -sqlite.a -http.a .a)
 TEST_CFLAGS = -Igenerator -Igenerator/pb -Iruntime/std/pb -Itests/unit/support $(call pkg,--cflags,cmocka $(PKGS_GRPC) $(PKGS_NGHTTP2) $(PKGS_SQLITE))
 # asked for when something is linked, and once
@@ -379,6 +381,7 @@ $(UNIT_BIN): $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(UNIT_SUPPORT) $(CLI_PA
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CSVC_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(CLI_PARTS) $(UNIT_LIBS) $(TEST_LIBS)
+$(B)/tests/unit/update_txn_test $(B)/tests/unit/update_txn_killed_test: $(UNIT_TXN)
 -include $(patsubst %.c,$(B)/obj/%.d,$(UNIT_SRC) $(call src,tests/unit/support))
 
 # What tests learn about their surroundings.
