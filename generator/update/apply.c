@@ -115,23 +115,17 @@ static csvc_code sync_folders(csvc_arena *a, const char *root, const update_step
     csvc_code code = CSVC_OK;
 
     for (size_t i = 0; i < steps->len; i++) {
-        const char *folder = files_folder(a, steps->items[i].place);
-
-        if (!cli_list_has(&folders, folder)) {
-            cli_list_add(a, &folders, folder);
-        }
+        cli_list_add(a, &folders, files_folder(a, steps->items[i].place));
     }
     for (size_t i = 0; i < steps->folders.len; i++) {
-        const char *folder = files_folder(a, steps->folders.items[i]);
-
-        if (!cli_list_has(&folders, folder)) {
-            cli_list_add(a, &folders, folder);
-        }
+        cli_list_add(a, &folders, files_folder(a, steps->folders.items[i]));
     }
+    cli_list_sort(&folders);
     for (size_t i = 0; code == CSVC_OK && i < folders.len; i++) {
         const char *folder = update__folder(a, root, folders.items[i]);
+        bool again = i > 0 && strcmp(folders.items[i], folders.items[i - 1]) == 0;
 
-        if (files_is_folder(folder)) {
+        if (!again && files_is_folder(folder)) {
             code = update__sync(folder, err);
         }
     }

@@ -143,18 +143,6 @@ static bool take_hash(char **at, char ret_hash[SHA256_HEX])
     return true;
 }
 
-/* Nothing but a path below the root: the journal may have come with a repository. */
-static bool is_below(const char *path)
-{
-    for (const char *at = path; at != NULL; at = strchr(at, '/')) {
-        at += at != path && *at == '/' ? 1 : 0;
-        if (*at == '\0' || *at == '/' || strcmp(at, "..") == 0 || strncmp(at, "../", 3) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool take_line(csvc_arena *a, char *line, update_steps *steps)
 {
     const char *what = take_word(&line);
@@ -165,11 +153,12 @@ static bool take_line(csvc_arena *a, char *line, update_steps *steps)
     }
     if (strcmp(what, "folder") == 0) {
         cli_list_add(a, &steps->folders, line);
-        return is_below(line);
+        return update__is_place(line) && steps->folders.len <= UPDATE_MAX_STEPS;
     }
     step.removes = strcmp(what, "remove") == 0;
     if ((!step.removes && strcmp(what, "write") != 0) || !take_hash(&line, step.was) ||
-        !take_hash(&line, step.becomes) || !is_below(line)) {
+        !take_hash(&line, step.becomes) || !update__is_place(line) ||
+        steps->len >= UPDATE_MAX_STEPS) {
         return false;
     }
     step.path = step.place = line;

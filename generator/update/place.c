@@ -63,6 +63,24 @@ const char *update__staged(csvc_arena *a, const char *root, size_t n, const char
     return files_join(a, root, cli_printf(a, UPDATE_STAGING "/%zu.%s", n, which));
 }
 
+/* A journal may have come with a repository, and what is in .git is run by git. */
+bool update__is_place(const char *path)
+{
+    size_t staging = strlen(UPDATE_STAGING);
+
+    for (const char *part = path; part != NULL;) {
+        size_t len = strcspn(part, "/");
+
+        if (len == 0 || (len == 1 && part[0] == '.') || (len == 2 && strncmp(part, "..", 2) == 0) ||
+            (len == 4 && strncmp(part, ".git", 4) == 0)) {
+            return false;
+        }
+        part = part[len] == '/' ? part + len + 1 : NULL;
+    }
+    return strchr(path, '\n') == NULL &&
+           (strncmp(path, UPDATE_STAGING, staging) != 0 || strchr("/", path[staging]) == NULL);
+}
+
 /* ---- following links ---- */
 
 typedef struct walk {
@@ -257,6 +275,9 @@ csvc_code update__find_place(csvc_arena *a, const char *root, update_step *step,
 
     if (code != CSVC_OK) {
         return code;
+    }
+    if (!update__is_place(w.place)) {
+        return refuse(err, step->path, "is no path that c-svc can write to");
     }
     step->place = w.place;
     if (step->removes) {

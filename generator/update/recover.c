@@ -14,28 +14,35 @@
 /* Through a link that was not there when the journal was written, a file would come to lie
  * anywhere.
  */
-static csvc_code check_links(csvc_arena *a, const char *root, const update_steps *steps,
-                             csvc_error *err)
+static csvc_code check_links(csvc_arena *a, const char *root, const char *place, csvc_error *err)
 {
-    for (size_t i = 0; i < steps->len; i++) {
-        const char *place = steps->items[i].place;
+    for (const char *slash = strchr(place, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        const char *folder =
+            files_join(a, root, cli_must(csvc_arena_strndup(a, place, (size_t)(slash - place))));
+        struct stat st;
 
-        for (const char *slash = strchr(place, '/'); slash != NULL;
-             slash = strchr(slash + 1, '/')) {
-            const char *folder = files_join(
-                a, root, cli_must(csvc_arena_strndup(a, place, (size_t)(slash - place))));
-            struct stat st;
-
-            if (lstat(folder, &st) == 0 && !S_ISDIR(st.st_mode)) {
-                return csvc_error_set(
-                    err, CSVC_FAILED_PRECONDITION,
-                    "%s: was a folder when an update was interrupted here; make it "
-                    "one again, so that it can be finished or taken back",
-                    folder);
-            }
+        if (lstat(folder, &st) == 0 && !S_ISDIR(st.st_mode)) {
+            return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
+                                  "%s: was a folder when an update was interrupted here; make it "
+                                  "one again, so that it can be finished or taken back",
+                                  folder);
         }
     }
     return CSVC_OK;
+}
+
+static csvc_code check_all_links(csvc_arena *a, const char *root, const update_steps *steps,
+                                 csvc_error *err)
+{
+    csvc_code code = CSVC_OK;
+
+    for (size_t i = 0; code == CSVC_OK && i < steps->len; i++) {
+        code = check_links(a, root, steps->items[i].place, err);
+    }
+    for (size_t i = 0; code == CSVC_OK && i < steps->folders.len; i++) {
+        code = check_links(a, root, steps->folders.items[i], err);
+    }
+    return code;
 }
 
 static const char *count(csvc_arena *a, const update_steps *steps)
@@ -75,7 +82,7 @@ static csvc_code recover(csvc_arena *a, const char *root, const char **ret_what,
         *ret_what = ""; /* it had not changed anything yet, or was through */
         return CSVC_OK;
     }
-    code = code == CSVC_OK ? check_links(a, root, &steps, &failure) : code;
+    code = code == CSVC_OK ? check_all_links(a, root, &steps, &failure) : code;
     if (code == CSVC_OK && update__may_go_forward(a, root, &steps, &changed)) {
         code = update__forward(a, root, &steps, &failure);
         what = cli_printf(a, "an update that was interrupted has been finished (%s)",
@@ -101,14 +108,14 @@ csvc_code update_recover(csvc_arena *a, const char *root, const char **ret_what,
 {
     const char *staging = files_join(a, root, UPDATE_STAGING);
     csvc_code code;
-    bool made;
     int fd;
 
     if (!files_exists(staging)) {
         *ret_what = "";
         return CSVC_OK;
     }
-    code = update__lock(a, root, &fd, &made, err);
+    code = update__check_inside(a, root, UPDATE_JOURNAL, err);
+    code = code == CSVC_OK ? update__lock(a, root, &fd, err) : code;
     if (code != CSVC_OK) {
         return code;
     }

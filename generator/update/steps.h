@@ -15,7 +15,8 @@
 
 enum {
     UPDATE_MAX_FILE = 256 << 20,
-    UPDATE_MAX_JOURNAL = 64 << 20
+    UPDATE_MAX_JOURNAL = 64 << 20,
+    UPDATE_MAX_STEPS = 2 * 100000 /* what a lock may hold, and their bases */
 };
 
 typedef struct update_step {
@@ -49,6 +50,12 @@ const char *update__folder(csvc_arena *a, const char *root, const char *folder);
 
 /* Whether a path stays in the project, whatever links are on its way. */
 csvc_code update__check_inside(csvc_arena *a, const char *root, const char *path, csvc_error *err);
+
+/*
+ * Whether a change may be made there, links aside: below the root, and neither in a repository's
+ * own folder nor among the files of the change itself.
+ */
+bool update__is_place(const char *path);
 
 /*
  * Follows links; says whether a file can be written or removed there, and adds the folders that
@@ -102,8 +109,7 @@ csvc_code update__finish(csvc_arena *a, const char *root, csvc_error *err);
 
 /* ---- the lock (lock_folder.c) ---- */
 
-/* Opens and locks .c-svc, waiting for another c-svc. `ret_made`: it was not there. */
-csvc_code update__lock(csvc_arena *a, const char *root, int *ret_fd, bool *ret_made,
-                       csvc_error *err);
+/* Opens and locks .c-svc, which is made when it is not there, waiting for another c-svc. */
+csvc_code update__lock(csvc_arena *a, const char *root, int *ret_fd, csvc_error *err);
 
 #endif /* UPDATE_STEPS_H */

@@ -25,10 +25,8 @@ struct update_txn {
     csvc_arena *a;
     const char *root;
     int lock;
-    bool made_home; /* .c-svc was not there */
     bool checked;
-    bool staging;   /* there is something of ours under UPDATE_STAGING */
-    bool committed; /* something was */
+    bool staging; /* there is something of ours under UPDATE_STAGING */
     update_steps planned;
     update_steps steps; /* of those what has to be done; after check */
     seen *seen;
@@ -69,7 +67,7 @@ csvc_code update_txn_begin(csvc_arena *a, const char *root, update_txn **ret_txn
 
     txn->a = a;
     txn->root = root;
-    code = code == CSVC_OK ? update__lock(a, root, &txn->lock, &txn->made_home, err) : code;
+    code = code == CSVC_OK ? update__lock(a, root, &txn->lock, err) : code;
     if (code != CSVC_OK) {
         return code;
     }
@@ -89,10 +87,9 @@ void update_txn_end(update_txn *txn)
     if (txn == NULL) {
         return;
     }
-    if (txn->made_home && !txn->committed) {
-        (void)rmdir(files_join(txn->a, txn->root, UPDATE_HOME));
-    }
     if (txn->lock >= 0) {
+        /* nothing but the lock was in it: it had not been there, and nothing was to stay */
+        (void)rmdir(files_join(txn->a, txn->root, UPDATE_HOME));
         close(txn->lock);
         txn->lock = -1;
     }
@@ -131,6 +128,11 @@ csvc_code update_txn_check(update_txn *txn, csvc_error *err)
     size_t problems = 0;
 
     txn->steps = (update_steps){0};
+    if (txn->planned.len > UPDATE_MAX_STEPS) {
+        return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED,
+                              "%zu files would be changed, and c-svc changes at most %d at once",
+                              txn->planned.len, UPDATE_MAX_STEPS);
+    }
     for (size_t i = 0; i < txn->planned.len; i++) {
         update_step *step = &txn->planned.items[i];
 
@@ -306,7 +308,6 @@ static csvc_code take_back(update_txn *txn, csvc_code code, const csvc_error *wh
 
     if (update__back(txn->a, txn->root, &txn->steps, &left, &failure) != CSVC_OK ||
         update__finish(txn->a, txn->root, &failure) != CSVC_OK) {
-        txn->committed = true; /* .c-svc stays */
         return csvc_error_set(
             err, CSVC_DATA_LOSS,
             "%.200s; nor could all be put back (%.200s): the next c-svc tries again", why->text,
@@ -330,7 +331,6 @@ csvc_code update_txn_commit(update_txn *txn, csvc_error *err)
     if (code != CSVC_OK) {
         drop_staging(txn);
         if (files_exists(files_join(txn->a, txn->root, UPDATE_JOURNAL))) {
-            txn->committed = true; /* .c-svc stays */
             return csvc_error_set(err, CSVC_DATA_LOSS,
                                   "%.400s; nothing was changed, but the next c-svc tries again",
                                   failure.text);
@@ -343,7 +343,6 @@ csvc_code update_txn_commit(update_txn *txn, csvc_error *err)
     if (code != CSVC_OK) {
         return take_back(txn, code, &failure, err);
     }
-    txn->committed = true;
     txn->checked = false;
     txn->planned = txn->steps = (update_steps){0};
     return CSVC_OK;

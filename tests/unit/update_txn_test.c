@@ -200,6 +200,10 @@ static void files_and_folders_in_the_way(void **state)
                    "/x: is no path that c-svc can write to");
     assert_refused(p, CSVC_FAILED_PRECONDITION, "a\nb", false,
                    "a\nb: is no path that c-svc can write to");
+    assert_refused(p, CSVC_FAILED_PRECONDITION, ".git/hooks/pre-commit", false,
+                   ".git/hooks/pre-commit: is no path that c-svc can write to");
+    assert_refused(p, CSVC_FAILED_PRECONDITION, UPDATE_JOURNAL, true,
+                   UPDATE_JOURNAL ": is no path that c-svc can write to");
 }
 
 static void links_out_of_the_project(void **state)
@@ -207,6 +211,7 @@ static void links_out_of_the_project(void **state)
     txn_scene *p = *state;
     csvc_error err = {CSVC_ERROR_INIT};
     update_txn *txn = NULL;
+    const char *what = NULL;
     char real[200];
 
     txn_old_project();
@@ -243,6 +248,10 @@ static void links_out_of_the_project(void **state)
     assert_int_equal(0, symlink("../outside", "p/.c-svc"));
     assert_int_equal(CSVC_FAILED_PRECONDITION, update_txn_begin(p->a, "p", &txn, &err));
     assert_non_null(strstr(err.text, "p/.c-svc: is a link out of the project"));
+    txn_put("outside/update/file", "theirs");
+    assert_int_equal(CSVC_FAILED_PRECONDITION, update_recover(p->a, "p", &what, &err));
+    assert_non_null(strstr(err.text, "p/.c-svc: is a link out of the project"));
+    txn_assert_text(p, "outside/update/file", "theirs");
     assert_int_equal(0, unlink("p/.c-svc"));
     txn_put("p/.c-svc", "a file");
     assert_int_equal(CSVC_FAILED_PRECONDITION, update_txn_begin(p->a, "p", &txn, &err));
@@ -277,6 +286,21 @@ static void names_that_are_too_long(void **state)
     assert_non_null(strstr(err.text, "the name is too long"));
     update_txn_end(txn);
     csvc__buffer_release(&deep);
+}
+
+static void changes_at_once_are_bounded(void **state)
+{
+    txn_scene *p = *state;
+    csvc_error err = {CSVC_ERROR_INIT};
+    update_txn *txn = txn_begin(p);
+
+    for (size_t i = 0; i <= UPDATE_MAX_STEPS; i++) {
+        update_txn_remove(txn, "never/there.txt");
+    }
+    assert_int_equal(CSVC_RESOURCE_EXHAUSTED, update_txn_check(txn, &err));
+    assert_string_equal("200001 files would be changed, and c-svc changes at most 200000 at once",
+                        err.text);
+    update_txn_end(txn);
 }
 
 static void all_problems_are_counted(void **state)
@@ -353,6 +377,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_and_folders_in_the_way, txn_setup, txn_teardown),
         cmocka_unit_test_setup_teardown(links_out_of_the_project, txn_setup, txn_teardown),
         cmocka_unit_test_setup_teardown(names_that_are_too_long, txn_setup, txn_teardown),
+        cmocka_unit_test_setup_teardown(changes_at_once_are_bounded, txn_setup, txn_teardown),
         cmocka_unit_test_setup_teardown(all_problems_are_counted, txn_setup, txn_teardown),
         cmocka_unit_test_setup_teardown(the_second_one_waits, txn_setup, txn_teardown),
     };
