@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/banned.h"
 
@@ -170,70 +171,84 @@ static csvc_code plan_folder(const request *r, update_txn *txn, csvc_error *err)
     return CSVC_OK;
 }
 
+typedef struct templates {
+    const gen_embedded **items;
+    size_t len;
+} templates;
+
 static csvc_bytes bytes_of(const gen_embedded *template)
 {
     return (csvc_bytes){.len = template->len, .data = (const uint8_t *)template->text};
 }
 
-/* All that are named, or none. */
-static csvc_code find_all(const request *r, const char *folder, const gen_embedded **found,
-                          csvc_error *err)
+/* All that are named, or none; each once. */
+static csvc_code find_all(const request *r, const char *folder, templates *found, csvc_error *err)
 {
+    found->items = cli_must(csvc_arena_calloc(r->a, r->n_names, sizeof(gen_embedded *)));
     for (size_t i = 0; i < r->n_names; i++) {
-        found[i] = find_named(r, r->names[i]);
-        if (found[i] == NULL) {
+        const gen_embedded *one = find_named(r, r->names[i]);
+        bool again = false;
+
+        if (one == NULL) {
             return csvc_error_set(err, CSVC_NOT_FOUND, "%s", "");
         }
-        if (files_exists(files_join(r->a, folder, found[i]->name))) {
+        if (files_exists(files_join(r->a, folder, one->name))) {
             return csvc_error_set(err, CSVC_ALREADY_EXISTS, "%s: is there already",
-                                  files_join(r->a, folder, found[i]->name));
+                                  files_join(r->a, folder, one->name));
+        }
+        for (size_t k = 0; k < found->len; k++) {
+            again = again || found->items[k] == one;
+        }
+        if (!again) {
+            found->items[found->len++] = one;
         }
     }
     return CSVC_OK;
 }
 
-/* Into a folder that is somebody's own: one file after the other. */
-static csvc_code eject_to(const request *r, const gen_embedded *const *found, csvc_error *err)
+/* Below `root`, in its folder `own`; a project remembers the folder. All of them or none. */
+static csvc_code eject_below(const request *r, const char *root, const char *own, templates *found,
+                             csvc_error *err)
 {
-    csvc_code code = CSVC_OK;
-
-    for (size_t i = 0; code == CSVC_OK && i < r->n_names; i++) {
-        const char *path = files_join(r->a, r->folder, found[i]->name);
-        files_change change;
-
-        code = files_write(r->a, path, bytes_of(found[i]), &change, err);
-        if (code == CSVC_OK) {
-            cli_status("create", path);
-        }
-    }
-    return code;
-}
-
-/* Into the project, which remembers the folder. */
-static csvc_code eject_here(const request *r, const char *own, const gen_embedded *const *found,
-                            csvc_error *err)
-{
+    bool remembers = r->folder == NULL && r->project.config.templates == NULL;
     update_txn *txn = NULL;
-    csvc_code code = update_start(r->a, r->root, &txn, err);
+    csvc_code code = update_start(r->a, root, &txn, err);
 
-    if (code == CSVC_OK && r->project.config.templates == NULL) {
+    code = code == CSVC_OK ? find_all(r, files_join(r->a, root, own), found, err) : code;
+    if (code == CSVC_OK && remembers) {
         code = plan_folder(r, txn, err);
     }
-    for (size_t i = 0; code == CSVC_OK && i < r->n_names; i++) {
-        update_txn_write(txn, files_join(r->a, own, found[i]->name), bytes_of(found[i]), 0);
+    for (size_t i = 0; code == CSVC_OK && i < found->len; i++) {
+        const char *path = files_join(r->a, own, found->items[i]->name);
+
+        update_txn_saw(txn, path, (csvc_bytes){0});
+        update_txn_write(txn, path, bytes_of(found->items[i]), 0);
     }
     code = code == CSVC_OK ? update_txn_commit(txn, err) : code;
     update_txn_end(txn);
     if (code != CSVC_OK) {
         return code;
     }
-    if (r->project.config.templates == NULL) {
-        cli_status("update", files_join(r->a, r->root, CONFIG_FILE));
+    if (remembers) {
+        cli_status("update", files_join(r->a, root, CONFIG_FILE));
     }
-    for (size_t i = 0; i < r->n_names; i++) {
-        cli_status("create", files_join(r->a, files_join(r->a, r->root, own), found[i]->name));
+    for (size_t i = 0; i < found->len; i++) {
+        cli_status("create", files_join(r->a, files_join(r->a, root, own), found->items[i]->name));
     }
     return CSVC_OK;
+}
+
+/* Into a folder that is somebody's own, and need not be there yet. */
+static csvc_code eject_to(const request *r, templates *found, csvc_error *err)
+{
+    cli_list made = {0};
+    csvc_code code = files_make_folders(r->a, r->folder, &made, err);
+
+    code = code == CSVC_OK ? eject_below(r, r->folder, "", found, err) : code;
+    for (size_t i = made.len; code != CSVC_OK && i-- > 0;) {
+        (void)rmdir(made.items[i]);
+    }
+    return code;
 }
 
 static bool is_within(const char *path)
@@ -244,7 +259,7 @@ static bool is_within(const char *path)
 
 static csvc_code eject(request *r, csvc_error *err)
 {
-    const gen_embedded **found = cli_must(csvc_arena_calloc(r->a, r->n_names, sizeof(*found)));
+    templates found = {0};
     const char *own =
         r->project.config.templates != NULL ? r->project.config.templates : OWN_FOLDER;
     csvc_code code;
@@ -256,14 +271,10 @@ static csvc_code eject(request *r, csvc_error *err)
     if (r->folder == NULL && !is_within(own)) {
         r->folder = files_join(r->a, r->root, own);
     }
-    code = find_all(r, r->folder != NULL ? r->folder : files_join(r->a, r->root, own), found, err);
-    if (code != CSVC_OK) {
-        return code;
-    }
-    code = r->folder != NULL ? eject_to(r, found, err) : eject_here(r, own, found, err);
+    code = r->folder != NULL ? eject_to(r, &found, err) : eject_below(r, r->root, own, &found, err);
     if (code == CSVC_OK) {
         printf("%s from now on; `c-svc update` takes %s.\n",
-               r->n_names == 1 ? "It is yours" : "They are yours", r->n_names == 1 ? "it" : "them");
+               found.len == 1 ? "It is yours" : "They are yours", found.len == 1 ? "it" : "them");
     }
     return code;
 }

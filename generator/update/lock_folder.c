@@ -39,14 +39,13 @@ static csvc_code wait_for(int fd, const char *root, csvc_error *err)
     return CSVC_OK;
 }
 
-csvc_code update__lock(csvc_arena *a, const char *root, int *ret_fd, bool *ret_made,
-                       csvc_error *err)
+csvc_code update__lock(csvc_arena *a, const char *root, int *ret_fd, csvc_error *err)
 {
     const char *home = files_join(a, root, UPDATE_HOME);
 
     for (;;) {
-        bool made = mkdir(home, 0777) == 0;
-        bool was_there = !made && errno == EEXIST;
+        int number = mkdir(home, 0777) == 0 ? 0 : errno;
+        bool was_there = number == EEXIST;
         int fd = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct stat locked;
         struct stat there;
@@ -55,6 +54,10 @@ csvc_code update__lock(csvc_arena *a, const char *root, int *ret_fd, bool *ret_m
         if (fd < 0) {
             if (errno == ENOENT && was_there && !files_exists(home)) {
                 continue; /* the other one's, gone this moment */
+            }
+            if (errno == ENOENT && !was_there) {
+                errno = number;
+                return files_failed(err, "make", home);
             }
             return errno == ENOTDIR
                        ? csvc_error_set(err, CSVC_FAILED_PRECONDITION,
@@ -66,11 +69,10 @@ csvc_code update__lock(csvc_arena *a, const char *root, int *ret_fd, bool *ret_m
             close(fd);
             return code;
         }
-        /* Whoever made it removes it when nothing comes of it: then it is another one by now. */
+        /* Whoever leaves it empty removes it: then it is another one by now. */
         if (fstat(fd, &locked) == 0 && stat(home, &there) == 0 && locked.st_ino == there.st_ino &&
             locked.st_dev == there.st_dev) {
             *ret_fd = fd;
-            *ret_made = made;
             return CSVC_OK;
         }
         close(fd);

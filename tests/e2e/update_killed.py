@@ -109,6 +109,79 @@ def full_disk(command, project, before, expected):
     print(f"c-svc {' '.join(command)}: a full disk was told of {refused} times, with nothing changed; {pages} free pages were enough")
 
 
+# ---- templates, into a team's folder ----
+
+EJECT = ["template", "eject", "README.md", "Makefile", "server/main.c", "Makefile", "--templates"]
+
+
+def ejected(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def eject_killed_everywhere():
+    """All of them or none, once the next command was there."""
+    team = pathlib.Path("team")
+    e2e.run("c-svc", *EJECT, team)
+    whole = state(team)
+    e2e.equal(ejected(team), {"project/README.md.tmpl", "project/Makefile.tmpl", "project/server/main.c.tmpl"}, "ejected")
+    n, finished = 0, 0
+    while True:
+        shutil.rmtree(team)
+        done = subprocess.run(["c-svc", *EJECT, team], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                              env={**e2e.environment(), "LD_PRELOAD": str(SHIM), "KILL_AT": str(n)})
+        if done.returncode != -9:
+            break
+        half = (team / ".c-svc/update/journal").exists()
+        there = ejected(team) - {name for name in ejected(team) if name.startswith(".c-svc/")} if team.exists() else set()
+        if not half and len(there) not in (0, 3):
+            e2e.fail(f"killed at {n}: only {there}, and no journal")
+        next_one = e2e.run("c-svc", *EJECT, team, check=None)
+        if half:
+            finished += 1
+            if next_one.returncode != 1 or "has been finished (3 files)" not in next_one.stderr:
+                e2e.fail(f"killed at {n}: the next command did not finish it:\n{next_one.stderr}")
+        if state(team) != whole:
+            e2e.fail(f"killed at {n}: {differ(state(team), whole)}")
+        n += 1
+    e2e.equal(done.returncode, 0, done.stderr)
+    if n < 20 or finished < 5:
+        e2e.fail(f"killed only {n} times, {finished} of them with a journal")
+    print(f"c-svc template eject: killed at each of {n} calls: all of them or none")
+
+
+def eject_refused():
+    """Not one is written when another cannot be."""
+    team = pathlib.Path("refused")
+    os.mkdir("elsewhere")
+    (team / "project").mkdir(parents=True)
+    (team / "project/server").symlink_to("../../elsewhere")
+    before = state(team)
+    done = e2e.run("c-svc", *EJECT, team, check=1)
+    if "refused/project/server: is a link out of the project" not in done.stderr or state(team) != before or os.listdir("elsewhere"):
+        e2e.fail(f"a link out of the folder: {differ(state(team), before)}\n{done.stderr}")
+
+
+def eject_on_full_disk():
+    """Inside a mount namespace."""
+    small = pathlib.Path("small")
+    team = small / "deep/team"
+    page = os.sysconf("SC_PAGESIZE")
+    refused = 0
+    while True:
+        free = os.statvfs(small)
+        (small / "filler").write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - refused * page)))
+        done = e2e.run("c-svc", *EJECT, team, check=None)
+        (small / "filler").unlink()
+        if done.returncode == 0:
+            break
+        if "No space left on device" not in done.stderr or (small / "deep").exists():
+            e2e.fail(f"{refused} pages free: {done.returncode}\n{done.stderr}")
+        refused += 1
+    if len(ejected(team)) != 3 or refused < 3:
+        e2e.fail(f"ejected {ejected(team)}, after {refused} refusals")
+    print(f"c-svc template eject: a full disk was told of {refused} times, with nothing left")
+
+
 COMMANDS = [["generate"], ["update", "--allow-breaking", "--prune"]]
 PROJECT, BEFORE = pathlib.Path("user-service"), pathlib.Path("before")
 
@@ -136,6 +209,8 @@ def each_command(check):
 def main():
     prepare()
     each_command(killed_everywhere)
+    eject_killed_everywhere()
+    eject_refused()
     mounts = e2e.own_mounts()
     if mounts is None:
         e2e.not_tried("update_killed.py: a full disk", "nobody may mount here")
@@ -159,6 +234,7 @@ def two_disks():
 
 if sys.argv[1:] == ["inside"]:
     each_command(full_disk)
+    eject_on_full_disk()
     two_disks()
 else:
     folder = e2e.quick_folder()
