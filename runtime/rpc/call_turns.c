@@ -126,7 +126,10 @@ static void turn(csvc_call *call)
     if (call->asynchronous) {
         tell(call);
     }
-    csvc__stream_move(st);
+    if (!call->cancelled) {
+        /* behind a cancel they would go nowhere, as fast as they come, and the status would wait */
+        csvc__stream_move(st);
+    }
     (void)pthread_mutex_lock(&st->lock);
     /* Wanted since we looked above, perhaps, and then a csvc_call_finish: the server would take an
      * upload that was given up for a whole one. */
