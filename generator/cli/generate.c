@@ -11,23 +11,15 @@
 
 static void tell_of_handlers(project *pr)
 {
-    const gen_model *model = pr->pipeline->model;
     cli_list strays = {0};
 
-    for (size_t i = 0; i < model->n_files; i++) {
-        const gen_file *file = model->files[i];
+    for (const gen_rpc *const *rpc = project_rpcs(pr); *rpc != NULL; rpc++) {
+        const char *path = project_handler_path(pr->a, *rpc);
 
-        for (size_t k = 0; file->served && k < file->n_services; k++) {
-            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                const gen_rpc *rpc = &file->services[k].rpcs[n];
-                const char *path = project_handler_path(pr->a, rpc);
-
-                if (project_place(pr, path) == NULL) {
-                    printf("todo: %s: write it; until then %s answers UNIMPLEMENTED "
-                           "(its prototype is in gen/services.h)\n",
-                           files_join(pr->a, pr->root, path), rpc->name);
-                }
-            }
+        if (project_place(pr, path) == NULL) {
+            printf("todo: %s: write it; until then %s answers UNIMPLEMENTED "
+                   "(its prototype is in gen/services.h)\n",
+                   files_join(pr->a, pr->root, path), (*rpc)->name);
         }
     }
     project_strays(pr, &strays);

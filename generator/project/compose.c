@@ -89,28 +89,18 @@ static csvc_code add_templates(project *p, csvc_error *err)
 
 static csvc_code plan_handlers(project *p, csvc_error *err)
 {
-    const gen_model *model = p->pipeline->model;
     csvc_arena *a = p->a;
-    bool sqlite = p->config.storage == CONFIG_SQLITE;
     csvc_code code = CSVC_OK;
 
-    for (size_t i = 0; i < model->n_files; i++) {
-        const gen_file *file = model->files[i];
+    for (const gen_rpc *const *rpc = project_rpcs(p); code == CSVC_OK && *rpc != NULL; rpc++) {
+        gen_value *scope = gen_scope_handler(a, p->pipeline->model, *rpc);
 
-        for (size_t k = 0; file->served && k < file->n_services; k++) {
-            for (size_t n = 0; code == CSVC_OK && n < file->services[k].n_rpcs; n++) {
-                const gen_rpc *rpc = &file->services[k].rpcs[n];
-                gen_value *scope;
-
-                scope = gen_scope_handler(a, model, rpc);
-                gen_set_truth(a, scope, "sqlite", sqlite);
-                code = project_render(p, project_handler_path(a, rpc), GEN_BORN_ONCE,
-                                      "project/server/PREFIX/RPC.c.tmpl", scope, err);
-                if (code == CSVC_OK) {
-                    code = project_render(p, project_test_path(a, rpc), GEN_BORN_ONCE,
-                                          "project/tests/PREFIX/RPC_test.c.tmpl", scope, err);
-                }
-            }
+        gen_set_truth(a, scope, "sqlite", p->config.storage == CONFIG_SQLITE);
+        code = project_render(p, project_handler_path(a, *rpc), GEN_BORN_ONCE,
+                              "project/server/PREFIX/RPC.c.tmpl", scope, err);
+        if (code == CSVC_OK) {
+            code = project_render(p, project_test_path(a, *rpc), GEN_BORN_ONCE,
+                                  "project/tests/PREFIX/RPC_test.c.tmpl", scope, err);
         }
     }
     return code;
@@ -208,7 +198,6 @@ static void check_file_names(project *p, const gen_rpc *rpc)
 /* Names of gen/services.h, gen/client.h and gen/migrations.h that an rpc could have, too. */
 static void check_names(project *p)
 {
-    const gen_model *model = p->pipeline->model;
     csvc_arena *a = p->a;
     const char *c_name = config_c_name(a, p->config.name);
     cli_list taken = {0};
@@ -219,24 +208,17 @@ static void check_names(project *p)
     cli_list_add(a, &taken, "request_id"); /* server/request_id.c */
     cli_list_add(a, &taken, "services_register");
     cli_list_add(a, &taken, "services_register_server");
-    for (size_t i = 0; i < model->n_files; i++) {
-        const gen_file *file = model->files[i];
+    for (const gen_rpc *const *rpc = project_rpcs(p); *rpc != NULL; rpc++) {
+        const char *symbol = handlers_function(a, *rpc);
 
-        for (size_t k = 0; file->served && k < file->n_services; k++) {
-            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                const gen_rpc *rpc = &file->services[k].rpcs[n];
-                const char *symbol = cli_printf(a, "%s_%s", rpc->service->prefix, rpc->c_name);
-
-                check_file_names(p, rpc);
-                if (cli_list_has(&taken, symbol)) {
-                    gen_report(&p->pipeline->diag, GEN_ERROR, rpc->place,
-                               "the handler of %s would be called %s, as a name of the project is",
-                               rpc->name, symbol);
-                    gen_report(&p->pipeline->diag, GEN_NOTE, rpc->place,
-                               "rename the rpc or the project, or give the service a prefix of "
-                               "its own: option (c_svc.c_prefix)");
-                }
-            }
+        check_file_names(p, *rpc);
+        if (cli_list_has(&taken, symbol)) {
+            gen_report(&p->pipeline->diag, GEN_ERROR, (*rpc)->place,
+                       "the handler of %s would be called %s, as a name of the project is",
+                       (*rpc)->name, symbol);
+            gen_report(&p->pipeline->diag, GEN_NOTE, (*rpc)->place,
+                       "rename the rpc or the project, or give the service a prefix of its own: "
+                       "option (c_svc.c_prefix)");
         }
     }
 }

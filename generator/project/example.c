@@ -191,24 +191,41 @@ static const csvc_service *client_services(const project *p, size_t *ret_n)
     return services;
 }
 
-/* What the client calls an rpc, by the client's own rule: two services may have one so called. */
-static const char *command_of(const project *p, const gen_rpc *rpc)
+/* What the client calls each rpc, by the client's own rule: two services may have one so called. */
+static gen_index name_commands(const project *p)
 {
     size_t n;
     const csvc_service *services = client_services(p, &n);
     const csvc_service **list = cli_must(csvc_arena_calloc(p->a, n + 1, sizeof(*list)));
-    csvc_cli_info info = {CSVC_CLI_INFO_INIT, .services = list};
-    char text[CSVC__CLI_NAME] = "";
+    const csvc_cli_info info = {CSVC_CLI_INFO_INIT, .services = list};
+    gen_index commands;
+    void *old = NULL;
 
+    gen_index_init(&commands, p->a);
     for (size_t i = 0; i < n; i++) {
         list[i] = &services[i];
     }
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(services[i].name, rpc->service->full_name) == 0) {
-            csvc__cli_command(&info, list[i], &services[i].methods[rpc - rpc->service->rpcs], text);
+        for (size_t k = 0; k < services[i].n_methods; k++) {
+            const csvc_method *method = &services[i].methods[k];
+            const char *path = cli_printf(p->a, "/%s/%s", services[i].name, method->name);
+            char text[CSVC__CLI_NAME];
+            bool ok;
+
+            csvc__cli_command(&info, list[i], method, text);
+            ok = gen_index_put(&commands, path, cli_must(csvc_arena_strdup(p->a, text)), &old);
+            (void)cli_must(ok ? p : NULL);
         }
     }
-    return cli_must(csvc_arena_strdup(p->a, text));
+    return commands;
+}
+
+static const char *command_of(project *p, const gen_rpc *rpc)
+{
+    if (p->commands.n_used == 0) {
+        p->commands = name_commands(p);
+    }
+    return gen_index_get(&p->commands, rpc->path);
 }
 
 const char *project_example_rpc(project *p, const gen_rpc *rpc)
@@ -278,20 +295,11 @@ static int worth(const gen_rpc *rpc)
 
 const char *project_example(project *p)
 {
-    const gen_model *model = p->pipeline->model;
     const gen_rpc *best = NULL;
 
-    for (size_t i = 0; i < model->n_files; i++) {
-        const gen_file *file = model->files[i];
-
-        for (size_t k = 0; file->served && k < file->n_services; k++) {
-            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                const gen_rpc *rpc = &file->services[k].rpcs[n];
-
-                if (best == NULL || worth(rpc) > worth(best)) {
-                    best = rpc;
-                }
-            }
+    for (const gen_rpc *const *rpc = project_rpcs(p); *rpc != NULL; rpc++) {
+        if (best == NULL || worth(*rpc) > worth(best)) {
+            best = *rpc;
         }
     }
     return best != NULL ? command_line(p, best) : NULL;

@@ -170,18 +170,14 @@ csvc_code handlers_where(project *p, const char *function, const char **ret_path
 
 csvc_code handlers_find(project *p, csvc_error *err)
 {
-    const gen_model *model = p->pipeline->model;
     sources s = {0};
     csvc_code code = CSVC_OK;
 
-    for (size_t i = 0; p->root != NULL && i < model->n_files; i++) {
-        const gen_file *file = model->files[i];
-
-        for (size_t k = 0; file->served && k < file->n_services; k++) {
-            for (size_t n = 0; code == CSVC_OK && n < file->services[k].n_rpcs; n++) {
-                code = find_one(p, &s, &file->services[k].rpcs[n], err);
-            }
-        }
+    if (p->root == NULL) {
+        return CSVC_OK;
+    }
+    for (const gen_rpc *const *rpc = project_rpcs(p); code == CSVC_OK && *rpc != NULL; rpc++) {
+        code = find_one(p, &s, *rpc, err);
     }
     return code;
 }

@@ -188,21 +188,42 @@ const char *project_proto_path(project *p, const char *name)
     return name;
 }
 
+const gen_rpc *const *project_rpcs(const project *p)
+{
+    const gen_model *model = p->pipeline->model;
+    const gen_rpc **rpcs;
+    size_t n = 0;
+
+    for (size_t i = 0; i < model->n_files; i++) {
+        for (size_t k = 0; k < model->files[i]->n_services; k++) {
+            n += model->files[i]->services[k].n_rpcs;
+        }
+    }
+    rpcs = cli_must(csvc_arena_calloc(p->a, n + 1, sizeof(const gen_rpc *)));
+    n = 0;
+    for (size_t i = 0; i < model->n_files; i++) {
+        const gen_file *file = model->files[i];
+
+        for (size_t k = 0; file->served && k < file->n_services; k++) {
+            for (size_t m = 0; m < file->services[k].n_rpcs; m++) {
+                rpcs[n++] = &file->services[k].rpcs[m];
+            }
+        }
+    }
+    return rpcs;
+}
+
 void project_count(const project *p, project_counts *ret_counts)
 {
     const gen_model *model = p->pipeline->model;
     project_counts counts = {0};
 
     for (size_t i = 0; i < model->n_files; i++) {
-        const gen_file *file = model->files[i];
-
-        for (size_t k = 0; file->served && k < file->n_services; k++) {
-            counts.services++;
-            counts.rpcs += file->services[k].n_rpcs;
-            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                counts.stubs += file->services[k].rpcs[n].crud == NULL ? 1 : 0;
-            }
-        }
+        counts.services += model->files[i]->served ? model->files[i]->n_services : 0;
+    }
+    for (const gen_rpc *const *rpc = project_rpcs(p); *rpc != NULL; rpc++) {
+        counts.rpcs++;
+        counts.stubs += (*rpc)->crud == NULL ? 1 : 0;
     }
     for (size_t i = 0; i < model->n_entities; i++) {
         cli_list_add(p->a, &counts.entities, model->entities[i]->message->name);

@@ -4,6 +4,7 @@
 #ifndef PROJECT_H
 #define PROJECT_H
 
+#include "common/index.h"
 #include "config.h"
 #include "lock.h"
 #include "output/output.h"
@@ -24,6 +25,7 @@ typedef struct project {
     bool records_protos;      /* the protos of now are what later ones are compared with */
     bool has_recorded;
     gen_model *recorded; /* contract.c's: those of the last update */
+    gen_index commands;  /* example.c's: what the client calls an rpc, by the rpc's path */
 
     /* Of tables (steps.h). */
     schema_answers answers; /* what the command line says of columns that are gone */
@@ -64,6 +66,9 @@ void project_protos(project *p, cli_list *ret_paths);
 
 /* Where the proto that is imported by this name lies in the project; the name, when nowhere. */
 const char *project_proto_path(project *p, const char *name);
+
+/* The rpcs that are served here, as the protos have them; ends with NULL. */
+const gen_rpc *const *project_rpcs(const project *p);
 
 /* The entities, services and rpcs that code is made for. */
 typedef struct project_counts {

@@ -181,26 +181,17 @@ static void set_born(project *p, gen_value *scope, const char *present_name,
                      const char *missing_name,
                      const char *(*path_of)(csvc_arena *, const gen_rpc *))
 {
-    const gen_model *model = p->pipeline->model;
     cli_list present = {0};
     cli_list missing = {0};
 
-    for (size_t i = 0; i < model->n_files; i++) {
-        const gen_file *file = model->files[i];
+    for (const gen_rpc *const *rpc = project_rpcs(p); *rpc != NULL; rpc++) {
+        const char *path = path_of(p->a, *rpc);
+        const char *at = project_place(p, path);
 
-        for (size_t k = 0; file->served && k < file->n_services; k++) {
-            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                const gen_rpc *rpc = &file->services[k].rpcs[n];
-                const char *path = path_of(p->a, rpc);
-
-                const char *at = project_place(p, path);
-
-                if (at == NULL) {
-                    cli_list_add(p->a, &missing, path);
-                } else if (!cli_list_has(&present, at)) { /* several may lie in one */
-                    cli_list_add(p->a, &present, at);
-                }
-            }
+        if (at == NULL) {
+            cli_list_add(p->a, &missing, path);
+        } else if (!cli_list_has(&present, at)) { /* several may lie in one */
+            cli_list_add(p->a, &present, at);
         }
     }
     gen_set(p->a, scope, present_name, make_list(p->a, &present));

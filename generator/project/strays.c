@@ -13,24 +13,25 @@ enum {
 
 typedef const char *path_of_rpc(csvc_arena *a, const gen_rpc *rpc);
 
-static bool is_of_an_rpc(const project *p, path_of_rpc *path_of, const char *path)
+/* Whether it lies where one of ours would, but for no rpc that there is. `paths`: theirs. */
+static bool is_stray(const project *p, const gen_index *paths, const char *path)
 {
-    const gen_model *model = p->pipeline->model;
+    return config_path_is_plain(path) && !cli_list_has(&p->removed, path) &&
+           gen_index_get(paths, path) == NULL;
+}
 
-    for (size_t i = 0; i < model->n_files; i++) {
-        const gen_file *file = model->files[i];
+static gen_index paths_of_rpcs(const project *p, path_of_rpc *path_of)
+{
+    gen_index paths;
+    void *old = NULL;
 
-        for (size_t k = 0; file->served && k < file->n_services; k++) {
-            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                const gen_rpc *rpc = &file->services[k].rpcs[n];
+    gen_index_init(&paths, p->a);
+    for (const gen_rpc *const *rpc = project_rpcs(p); *rpc != NULL; rpc++) {
+        const char *path = path_of(p->a, *rpc);
 
-                if (strcmp(path_of(p->a, rpc), path) == 0) {
-                    return true;
-                }
-            }
-        }
+        (void)cli_must(gen_index_put(&paths, path, (void *)(uintptr_t)path, &old) ? p : NULL);
     }
-    return false;
+    return paths;
 }
 
 /* Whether one of ours would have this in it; other sources in these folders are not our business.
@@ -51,6 +52,7 @@ static void find(project *p, const char *top, const char *ending, path_of_rpc *p
     csvc_arena *a = p->a;
     csvc_error err = {CSVC_ERROR_INIT};
     size_t ending_len = strlen(ending);
+    gen_index paths = paths_of_rpcs(p, path_of);
     cli_list folders = {0};
 
     if (files_list(a, files_join(a, p->root, top), &folders, &err) != CSVC_OK) {
@@ -70,8 +72,7 @@ static void find(project *p, const char *top, const char *ending, path_of_rpc *p
             const char *mark;
 
             if (len <= ending_len || strcmp(names.items[k] + len - ending_len, ending) != 0 ||
-                !config_path_is_plain(path) || cli_list_has(&p->removed, path) ||
-                is_of_an_rpc(p, path_of, path)) {
+                !is_stray(p, &paths, path)) {
                 continue;
             }
             mark = path_of == project_handler_path

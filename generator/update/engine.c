@@ -139,17 +139,8 @@ static bool is_listed(const char *list, const char *path)
 /* The handlers of all rpcs: those are found by their functions, and by nothing else. */
 static void list_handlers(update *u, cli_list *ret_paths)
 {
-    const gen_model *model = u->pipeline.model;
-
-    for (size_t i = 0; i < model->n_files; i++) {
-        const gen_file *file = model->files[i];
-
-        for (size_t k = 0; file->served && k < file->n_services; k++) {
-            for (size_t n = 0; n < file->services[k].n_rpcs; n++) {
-                cli_list_add(u->a, ret_paths,
-                             project_handler_path(u->a, &file->services[k].rpcs[n]));
-            }
-        }
+    for (const gen_rpc *const *rpc = project_rpcs(&u->project); *rpc != NULL; rpc++) {
+        cli_list_add(u->a, ret_paths, project_handler_path(u->a, *rpc));
     }
 }
 
