@@ -64,15 +64,20 @@ char *cli_printf(csvc_arena *a, const char *format, ...)
     return cli_must(copy);
 }
 
+void *cli_grown(csvc_arena *a, void *items, size_t len, size_t *max, size_t size)
+{
+    const size_t before = *max;
+
+    if (len < before) {
+        return items;
+    }
+    *max = before > 0 ? 2 * before : 16;
+    return cli_must(csvc__arena_resize(a, items, before * size, *max * size));
+}
+
 void cli_list_add(csvc_arena *a, cli_list *list, const char *item)
 {
-    if (list->len == list->max) {
-        size_t max = list->max > 0 ? 2 * list->max : 16;
-
-        list->items = cli_must(csvc__arena_resize(a, list->items, list->max * sizeof(*list->items),
-                                                  max * sizeof(*list->items)));
-        list->max = max;
-    }
+    list->items = cli_grown(a, list->items, list->len, &list->max, sizeof(*list->items));
     list->items[list->len++] = item;
 }
 

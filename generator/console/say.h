@@ -41,6 +41,9 @@ char *cli_printf(csvc_arena *a, const char *format, ...) CSVC_PRINTF(2, 3);
 csvc_code cli_run(csvc_arena *a, const char *const *argv, gen_process_result *ret_result,
                   csvc_error *err);
 
+/* Room for one item more behind `len` of them: `items`, or a larger copy. Zeroes are a list. */
+void *cli_grown(csvc_arena *a, void *items, size_t len, size_t *max, size_t size);
+
 /* A list of text in an arena that grows. */
 typedef struct cli_list {
     const char **items;

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "base/arena.h"
 #include "config.h"
 #include "files.h"
 #include "sha256.h"
@@ -58,13 +57,7 @@ void lock_put(csvc_arena *a, lock *l, lock_record record)
         *old = record;
         return;
     }
-    if (l->n_files == l->max_files) {
-        size_t max = l->max_files > 0 ? 2 * l->max_files : 64;
-
-        l->files = cli_must(csvc__arena_resize(a, l->files, l->max_files * sizeof(*l->files),
-                                               max * sizeof(*l->files)));
-        l->max_files = max;
-    }
+    l->files = cli_grown(a, l->files, l->n_files, &l->max_files, sizeof(*l->files));
     for (at = l->n_files; at > 0 && strcmp(l->files[at - 1].path, record.path) > 0; at--) {
         l->files[at] = l->files[at - 1];
     }

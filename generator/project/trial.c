@@ -24,21 +24,6 @@ typedef struct trial_seen {
     bool there; /* when it was last looked */
 } trial_seen;
 
-/* Makes room for one more. */
-static void *grow(csvc_arena *a, void *items, size_t len, size_t *max, size_t size)
-{
-    void *more = items;
-
-    if (len == *max) {
-        *max = *max * 2 + 16;
-        more = cli_must(csvc_arena_calloc(a, *max, size));
-        if (len > 0) {
-            memcpy(more, items, len * size);
-        }
-    }
-    return more;
-}
-
 /* ---- asking ---- */
 
 static csvc_code query(trial *t, const char *sql, const char *table, csvc_db_rows *ret_rows,
@@ -128,7 +113,7 @@ static csvc_code look(trial *t, bool ours, csvc_error *err)
             continue;
         }
         (void)(ours && came_along(t, column, &whose));
-        t->seen = grow(t->p->a, t->seen, t->n_seen, &t->max_seen, sizeof(*t->seen));
+        t->seen = cli_grown(t->p->a, t->seen, t->n_seen, &t->max_seen, sizeof(*t->seen));
         t->seen[t->n_seen++] =
             (trial_seen){.table = table, .column = column, .ours = whose, .there = true};
     }
@@ -175,7 +160,7 @@ static const char *without_todos(trial *t, const char *path, const char *sql)
         const size_t len = strcspn(at, "\n");
 
         if (strncmp(at, TODO, sizeof(TODO) - 1) == 0) {
-            t->todos = grow(t->p->a, t->todos, t->n_todos, &t->max_todos, sizeof(*t->todos));
+            t->todos = cli_grown(t->p->a, t->todos, t->n_todos, &t->max_todos, sizeof(*t->todos));
             t->todos[t->n_todos++] = (trial_todo){
                 .path = path,
                 .line = line,
@@ -195,7 +180,7 @@ csvc_code trial_run(trial *t, const char *path, const char *sql, csvc_error *err
     const char *first_line = cli_must(csvc_arena_strndup(t->p->a, sql, strcspn(sql, "\n")));
     csvc_error why = {CSVC_ERROR_INIT};
 
-    t->steps = grow(t->p->a, t->steps, t->n_steps, &t->max_steps, sizeof(*t->steps));
+    t->steps = cli_grown(t->p->a, t->steps, t->n_steps, &t->max_steps, sizeof(*t->steps));
     t->steps[t->n_steps] = (csvc_migration){
         .version = (uint32_t)(t->n_steps + 1), .name = path, .sql = without_todos(t, path, sql)};
     t->n_steps++;

@@ -31,16 +31,7 @@ static schema_step *add_step(comparison *c, const schema_table *table, const sch
 {
     schema_difference *d = c->d;
 
-    if (d->n_steps == d->max_steps) {
-        const size_t max = d->max_steps * 2 + 8;
-        schema_step *more = cli_must(csvc_arena_calloc(c->a, max, sizeof(*more)));
-
-        if (d->n_steps > 0) {
-            memcpy(more, d->steps, d->n_steps * sizeof(*more));
-        }
-        d->steps = more;
-        d->max_steps = max;
-    }
+    d->steps = cli_grown(c->a, d->steps, d->n_steps, &d->max_steps, sizeof(*d->steps));
     d->steps[d->n_steps] = (schema_step){.table = table, .there = there};
     return &d->steps[d->n_steps++];
 }
@@ -49,16 +40,7 @@ static void add_change(comparison *c, schema_change change)
 {
     schema_step *s = c->step;
 
-    if (s->n_changes == s->max_changes) {
-        const size_t max = s->max_changes * 2 + 8;
-        schema_change *more = cli_must(csvc_arena_calloc(c->a, max, sizeof(*more)));
-
-        if (s->n_changes > 0) {
-            memcpy(more, s->changes, s->n_changes * sizeof(*more));
-        }
-        s->changes = more;
-        s->max_changes = max;
-    }
+    s->changes = cli_grown(c->a, s->changes, s->n_changes, &s->max_changes, sizeof(*s->changes));
     s->changes[s->n_changes++] = change;
 }
 
@@ -66,16 +48,8 @@ static void refuse(comparison *c, gen_place place, const char *text, const char 
 {
     schema_difference *d = c->d;
 
-    if (d->n_refusals == d->max_refusals) {
-        const size_t max = d->max_refusals * 2 + 8;
-        schema_refusal *more = cli_must(csvc_arena_calloc(c->a, max, sizeof(*more)));
-
-        if (d->n_refusals > 0) {
-            memcpy(more, d->refusals, d->n_refusals * sizeof(*more));
-        }
-        d->refusals = more;
-        d->max_refusals = max;
-    }
+    d->refusals =
+        cli_grown(c->a, d->refusals, d->n_refusals, &d->max_refusals, sizeof(*d->refusals));
     d->refusals[d->n_refusals++] = (schema_refusal){.place = place, .text = text, .hint = hint};
 }
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "merge.h"
 #include "moved.h"
 #include "protos.h"
@@ -53,13 +52,7 @@ void update_close(update *u)
 
 static update_file *add_file(update *u, update_file file)
 {
-    if (u->n_files == u->max_files) {
-        size_t max = u->max_files > 0 ? 2 * u->max_files : 128;
-
-        u->files = cli_must(csvc__arena_resize(u->a, u->files, u->max_files * sizeof(*u->files),
-                                               max * sizeof(*u->files)));
-        u->max_files = max;
-    }
+    u->files = cli_grown(u->a, u->files, u->n_files, &u->max_files, sizeof(*u->files));
     u->files[u->n_files] = file;
     return &u->files[u->n_files++];
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/arena.h"
 #include "merge.h"
 #include "project/files.h"
 #include "project/sha256.h"
@@ -79,13 +78,7 @@ static void add(search *s, const char *path)
         content.len == 0) {
         return;
     }
-    if (s->len == s->max) {
-        size_t max = s->max > 0 ? 2 * s->max : 64;
-
-        s->items = cli_must(csvc__arena_resize(s->p->a, s->items, s->max * sizeof(*s->items),
-                                               max * sizeof(*s->items)));
-        s->max = max;
-    }
+    s->items = cli_grown(s->p->a, s->items, s->len, &s->max, sizeof(*s->items));
     s->total += content.len;
     s->items[s->len++] = (stranger){.path = path, .content = content};
 }

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/arena.h"
 #include "infer/infer.h"
 #include "names/names.h"
 #include "project/contract.h"
@@ -149,13 +148,7 @@ static csvc_code add_file(renaming *r, const char *before, const char *now, cons
         return code;
     }
     in_place = from != NULL && strcmp(from, before) == 0;
-    if (r->out.len == r->max) {
-        size_t max = r->max > 0 ? 2 * r->max : 16;
-
-        r->out.items = cli_must(csvc__arena_resize(
-            p->a, r->out.items, r->max * sizeof(*r->out.items), max * sizeof(*r->out.items)));
-        r->max = max;
-    }
+    r->out.items = cli_grown(p->a, r->out.items, r->out.len, &r->max, sizeof(*r->out.items));
     one = &r->out.items[r->out.len++];
     *one = (update_rename){.before = before, .now = now, .from = from, .to = in_place ? now : from};
     if (in_place && strcmp(now, before) != 0 && files_exists(files_join(p->a, p->root, now))) {

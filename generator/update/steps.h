@@ -40,9 +40,6 @@ typedef struct update_steps {
 
 void update__add_step(csvc_arena *a, update_steps *steps, update_step step);
 
-/* Room for one item more. */
-void *update__grown(csvc_arena *a, void *items, size_t len, size_t *max, size_t size);
-
 /* ---- where things lie (place.c) ---- */
 
 /* The root or a folder below it ("."), as the system takes it. */

@@ -53,7 +53,7 @@ void update_txn_remove(update_txn *txn, const char *path)
 
 void update_txn_saw(update_txn *txn, const char *path, csvc_bytes content)
 {
-    txn->seen = update__grown(txn->a, txn->seen, txn->n_seen, &txn->max_seen, sizeof(*txn->seen));
+    txn->seen = cli_grown(txn->a, txn->seen, txn->n_seen, &txn->max_seen, sizeof(*txn->seen));
     txn->seen[txn->n_seen++] = (seen){.path = path, .content = content};
     txn->checked = false;
 }
