@@ -406,7 +406,7 @@ static int rank(const char *path)
     static const char *const tops[] = {CONFIG_FILE,   "proto/",   "gen/",     "server/", "client/",
                                        "migrations/", "tests/",   "bench/",   "deploy/", "Makefile",
                                        "README.md",   "buf.yaml", ".github/", ".git",    ".clang",
-                                       ".docker",     ".c-svc/"};
+                                       ".docker",     LOCK_HOME};
     const int n_tops = sizeof(tops) / sizeof(tops[0]);
     int n = 0;
 
@@ -443,12 +443,12 @@ void birth_print_files(const birth *r, const project *pr, const cli_list *same)
     for (size_t i = 0; i < pr->plan.n_outputs; i++) {
         const char *path = pr->plan.outputs[i].path;
 
-        if (strncmp(path, ".c-svc/base/", 12) == 0) {
+        if (strncmp(path, LOCK_BASE, sizeof(LOCK_BASE) - 1) == 0) {
             if (bases) {
                 continue; /* copies of what stands above */
             }
             bases = true;
-            path = ".c-svc/base/";
+            path = LOCK_BASE;
         }
         cli_status(cli_list_has(same, path) ? "identical" : "create",
                    files_join(r->a, r->target, path));

@@ -26,6 +26,11 @@ typedef struct reader {
     csvc_error *err;
 } reader;
 
+bool lock_is_record(const char *path)
+{
+    return strncmp(path, LOCK_HOME, sizeof(LOCK_HOME) - 1) == 0;
+}
+
 const char *lock_owner_name(gen_owner owner)
 {
     return owners[owner];
@@ -75,16 +80,6 @@ void lock_drop(lock *l, const char *path)
         memmove(record, record + 1, after * sizeof(*record));
         l->n_files--;
     }
-}
-
-const char *lock_generated(const lock *l, const char *path)
-{
-    for (size_t i = 0; i < l->n_generated; i++) {
-        if (strcmp(l->generated[i].path, path) == 0) {
-            return l->generated[i].hash;
-        }
-    }
-    return NULL;
 }
 
 /* ---- versions ---- */
@@ -195,7 +190,7 @@ static bool is_path(const char *path)
         }
         part = part[len] == '/' ? part + len + 1 : NULL;
     }
-    return strncmp(path, ".c-svc/", 7) != 0 && strncmp(path, ".git/", 5) != 0;
+    return !lock_is_record(path) && strncmp(path, ".git/", 5) != 0;
 }
 
 static bool index_of(const char *text, const char *const *names, size_t n, size_t *ret_index)

@@ -8,9 +8,8 @@
  *       "inputs": {"c-svc.yaml": "SHA-256", ...},
  *       "files": {
  *         "Makefile": {"owner": "merged", "hash": "SHA-256"},
- *         "server/user_service/get_user.c": {"owner": "born-once", "hash": "SHA-256", "at":
- * "server/get.c"}, "tests/user_service/get_user_test.c": {"owner": "born-once", "hash": "SHA-256",
- * "state": "deleted"},
+ *         "server/PREFIX/RPC.c": {"owner": "born-once", "hash": "SHA-256", "at": "server/a.c"},
+ *         "server/service.h": {"owner": "born-once", "hash": "SHA-256", "state": "deleted"},
  *         ...
  *       },
  *       "generated": {"gen/user.csvc.c": "SHA-256", ...}
@@ -50,8 +49,8 @@ typedef struct lock_record {
     const char *at;   /* where the user moved it; NULL: nowhere */
     gen_owner owner;
     lock_state state;
-    const char
-        *hash; /* of the render it was born as, of the last one that was merged; "" unknown */
+    /* Of the render it was born as, of the last one that was merged; "": unknown. */
+    const char *hash;
 } lock_record;
 
 typedef struct lock_hash {
@@ -85,8 +84,8 @@ lock_record *lock_find(const lock *l, const char *path);
 void lock_put(csvc_arena *a, lock *l, lock_record record);
 void lock_drop(lock *l, const char *path);
 
-/* The hash of a file that was generated; NULL when it was not. */
-const char *lock_generated(const lock *l, const char *path);
+/* Whether a path of the project is one of .c-svc/: a record of ours, which nobody is told of. */
+bool lock_is_record(const char *path);
 
 const char *lock_owner_name(gen_owner owner);
 const char *lock_state_name(lock_state state);

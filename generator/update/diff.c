@@ -149,7 +149,7 @@ csvc_code update_print_diff(const update *u, const update_diff *how, bool *ret_d
     for (size_t i = 0; code == CSVC_OK && i < u->n_files; i++) {
         const update_file *f = &u->files[i];
 
-        if (f->act != UPDATE_LEAVE && strncmp(f->path, LOCK_HOME, sizeof(LOCK_HOME) - 1) != 0) {
+        if (f->act != UPDATE_LEAVE && !lock_is_record(f->path)) {
             code = make_patch(f, &changes[n], err);
             n += code == CSVC_OK ? 1 : 0;
         }

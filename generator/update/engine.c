@@ -514,10 +514,10 @@ static int by_place(const void *x, const void *y)
 {
     const char *a = ((const update_file *)x)->path;
     const char *b = ((const update_file *)y)->path;
-    int ours_a = strncmp(a, LOCK_HOME, sizeof(LOCK_HOME) - 1) == 0;
-    int ours_b = strncmp(b, LOCK_HOME, sizeof(LOCK_HOME) - 1) == 0;
+    int record_a = lock_is_record(a);
+    int record_b = lock_is_record(b);
 
-    return ours_a != ours_b ? ours_a - ours_b : strcmp(a, b);
+    return record_a != record_b ? record_a - record_b : strcmp(a, b);
 }
 
 static void count(update *u)
@@ -525,7 +525,7 @@ static void count(update *u)
     for (size_t i = 0; i < u->n_files; i++) {
         const update_file *f = &u->files[i];
 
-        if (strncmp(f->path, LOCK_HOME, sizeof(LOCK_HOME) - 1) != 0) {
+        if (!lock_is_record(f->path)) {
             u->counts[f->status] += f->aside ? 0 : 1;
         }
         u->changes += f->act != UPDATE_LEAVE ? 1 : 0;

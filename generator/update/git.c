@@ -33,7 +33,7 @@ static int count_dirty(const char *path, unsigned int flags, void *self)
         const update_file *f = &d->u->files[i];
 
         if (f->act != UPDATE_LEAVE && f->at != NULL && strcmp(f->at, own) == 0 &&
-            strncmp(own, LOCK_HOME, sizeof(LOCK_HOME) - 1) != 0) {
+            !lock_is_record(own)) {
             d->written++;
         }
     }
@@ -84,8 +84,7 @@ static void count_all(git_repository *repository, dirty *d)
 static bool writes(const update *u)
 {
     for (size_t i = 0; i < u->n_files; i++) {
-        if (u->files[i].act != UPDATE_LEAVE &&
-            strncmp(u->files[i].path, LOCK_HOME, sizeof(LOCK_HOME) - 1) != 0) {
+        if (u->files[i].act != UPDATE_LEAVE && !lock_is_record(u->files[i].path)) {
             return true;
         }
     }

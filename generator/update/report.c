@@ -6,11 +6,6 @@
 
 #include "base/banned.h"
 
-static bool is_shown(const update_file *f)
-{
-    return strncmp(f->path, LOCK_HOME, sizeof(LOCK_HOME) - 1) != 0;
-}
-
 static bool is_moved(const update_file *f)
 {
     return f->at != NULL && strcmp(f->at, f->path) != 0;
@@ -23,7 +18,7 @@ void update_print_files(const update *u, const update_report *how)
     for (size_t i = 0; i < u->n_files; i++) {
         const update_file *f = &u->files[i];
 
-        if (!is_shown(f) || f->aside || !(f->news || how->every)) {
+        if (lock_is_record(f->path) || f->aside || !(f->news || how->every)) {
             continue;
         }
         printf("  %-*s  %s", how->width, update_status_name(f->status), update_shown(u, f->path));
@@ -118,7 +113,7 @@ void update_print_json(const update *u, const update_report *how)
     }
     csvc__buffer_puts(&b, "},\n  \"files\": [");
     for (size_t i = 0; i < u->n_files; i++) {
-        if (is_shown(&u->files[i])) {
+        if (!lock_is_record(u->files[i].path)) {
             csvc__buffer_puts(&b, before);
             put_file(&b, &u->files[i]);
             before = ",\n";
