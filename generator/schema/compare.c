@@ -490,13 +490,3 @@ void schema_compare(csvc_arena *a, const schema *there, const schema *wanted,
     }
     *ret_difference = d;
 }
-
-bool schema_step_has_todo(const schema_step *step)
-{
-    for (size_t i = 0; i < step->n_changes; i++) {
-        if (step->changes[i].todo != NULL) {
-            return true;
-        }
-    }
-    return false;
-}

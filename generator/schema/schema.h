@@ -24,14 +24,14 @@ typedef enum schema_dialect {
 
 typedef struct schema_column {
     const char *name;
-    const char
-        *type; /* INTEGER, REAL, TEXT, BLOB; in tables that users made, whatever they wrote */
+    /* INTEGER, REAL, TEXT, BLOB; in tables that users made, whatever they wrote. */
+    const char *type;
     bool nullable;
     bool key;
     bool numbered; /* by the database, no number twice */
 
-    const gen_column
-        *of; /* of what is there: as it was when the project was last updated, or NULL */
+    /* Of what is there: as it was when the project was last updated, or NULL. */
+    const gen_column *of;
 
     /* Of what is wanted. */
     bool required;
@@ -88,7 +88,6 @@ void schema_wanted(csvc_arena *a, const gen_model *model, schema *ret_schema);
 /* By name, as SQL takes names; NULL. */
 schema_table *schema_find_table(const schema *s, const char *name);
 schema_column *schema_find_column(const schema_table *table, const char *name);
-const schema_index *schema_find_index(const schema_table *table, const char *name);
 
 /*
  * Columns of `there` remember what they were in `before`, the protos that the project was last
@@ -197,9 +196,6 @@ typedef struct schema_difference {
 /* What has to be done for `there` to be as `wanted`. Arena memory, refers to both. */
 void schema_compare(csvc_arena *a, const schema *there, const schema *wanted,
                     const schema_answers *answers, schema_difference *ret_difference);
-
-/* Whether it needs somebody's decision before it may run. */
-bool schema_step_has_todo(const schema_step *step);
 
 /* ---- sqlite.c ---- */
 

@@ -203,13 +203,3 @@ schema_column *schema_find_column(const schema_table *table, const char *name)
     }
     return NULL;
 }
-
-const schema_index *schema_find_index(const schema_table *table, const char *name)
-{
-    for (size_t i = 0; i < table->n_indexes; i++) {
-        if (csvc__ascii_same(table->indexes[i].name, name)) {
-            return &table->indexes[i];
-        }
-    }
-    return NULL;
-}
