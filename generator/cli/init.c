@@ -59,11 +59,10 @@ static bool protos_are_inside(const birth *r)
 
 /* ---- what is there ---- */
 
-/* Sorts a planned file among those that are there. False: it is not there. */
+/* Notes a planned file that is there already; whether it differs from what would be written. */
 static csvc_code look_at(init *in, const gen_output *output, bool *ret_differs, csvc_error *err)
 {
     const char *path = shown(in, output->path);
-    csvc_bytes content = {.len = output->len, .data = (const uint8_t *)output->content};
     files_change change = FILES_CREATED;
     csvc_code code = CSVC_OK;
 
@@ -75,7 +74,7 @@ static csvc_code look_at(init *in, const gen_output *output, bool *ret_differs, 
         *ret_differs = true;
         return CSVC_OK;
     }
-    code = files_compare(path, content, &change, err);
+    code = files_compare(path, gen_output_content(output), &change, err);
     *ret_differs = change == FILES_UPDATED;
     if (code == CSVC_OK && change == FILES_SAME) {
         cli_list_add(in->birth.a, &in->same, output->path);
@@ -180,12 +179,11 @@ static csvc_code write_all(const init *in, update_txn *txn, csvc_error *err)
 {
     for (size_t i = 0; i < in->project.plan.n_outputs; i++) {
         const gen_output *output = &in->project.plan.outputs[i];
-        csvc_bytes content = {.len = output->len, .data = (const uint8_t *)output->content};
 
         if (!cli_list_has(&in->same, output->path)) {
             update_txn_saw(txn, output->path, (csvc_bytes){0}); /* never over anything */
         }
-        update_txn_write(txn, output->path, content, 0);
+        update_txn_write(txn, output->path, gen_output_content(output), 0);
     }
     return update_txn_commit(txn, err);
 }

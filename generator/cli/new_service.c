@@ -14,9 +14,7 @@ static csvc_code write_tree(const project *pr, files_tree *tree, csvc_error *err
     for (size_t i = 0; code == CSVC_OK && i < pr->plan.n_outputs; i++) {
         const gen_output *output = &pr->plan.outputs[i];
 
-        code = files_tree_add(
-            tree, output->path,
-            (csvc_bytes){.len = output->len, .data = (const uint8_t *)output->content}, err);
+        code = files_tree_add(tree, output->path, gen_output_content(output), err);
     }
     return code == CSVC_OK ? files_tree_commit(tree, err) : code;
 }

@@ -12,6 +12,11 @@ enum {
     FIRST_OUTPUTS = 16
 };
 
+csvc_bytes gen_output_content(const gen_output *output)
+{
+    return (csvc_bytes){.len = output->len, .data = (const uint8_t *)output->content};
+}
+
 bool gen_plan_add(csvc_arena *a, gen_plan *plan, gen_output output)
 {
     if (plan->n_outputs == plan->max_outputs) {

@@ -32,6 +32,9 @@ typedef struct gen_plan {
     size_t n_outputs, max_outputs;
 } gen_plan;
 
+/* What it holds; after rendering. */
+csvc_bytes gen_output_content(const gen_output *output);
+
 /* Adds one output; path, template and content are borrowed. False: no memory. */
 bool gen_plan_add(csvc_arena *a, gen_plan *plan, gen_output output);
 

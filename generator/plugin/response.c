@@ -75,8 +75,7 @@ csvc_code gen_response_write(csvc_arena *a, const gen_plan *plan, const char *er
         if (!put_head(a, output, &response.pieces[response.n_pieces])) {
             code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
         }
-        response.pieces[response.n_pieces + 1] =
-            (csvc_bytes){output->len, (const uint8_t *)output->content};
+        response.pieces[response.n_pieces + 1] = gen_output_content(output);
         response.n_pieces += 2;
     }
     if (code == CSVC_OK) {

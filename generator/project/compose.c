@@ -231,8 +231,7 @@ static csvc_code plan_sets(project *p, csvc_error *err)
 
     for (size_t i = 0; code == CSVC_OK && i < sets.n_outputs; i++) {
         project_add(p, cli_printf(p->a, "gen/%s", sets.outputs[i].path), GEN_MACHINE,
-                    (csvc_bytes){.len = sets.outputs[i].len,
-                                 .data = (const uint8_t *)sets.outputs[i].content});
+                    gen_output_content(&sets.outputs[i]));
     }
     return code;
 }

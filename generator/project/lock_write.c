@@ -35,8 +35,8 @@ csvc_code lock_sum(project *p, const char **ret_hex, csvc_error *err)
         code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");
     }
     if (code == CSVC_OK) {
-        sha256_hex((csvc_bytes){.len = lines.len, .data = (const uint8_t *)lines.data}, hex);
-        *ret_hex = cli_must(csvc_arena_strdup(p->a, hex));
+        *ret_hex =
+            sha256_text(p->a, (csvc_bytes){.len = lines.len, .data = (const uint8_t *)lines.data});
     }
     csvc__buffer_release(&lines);
     return code;
@@ -49,17 +49,15 @@ void lock_born(project *p)
     p->lock.format = LOCK_FORMAT;
     for (size_t i = 0; i < n; i++) {
         const gen_output output = p->plan.outputs[i];
-        csvc_bytes content = {.len = output.len, .data = (const uint8_t *)output.content};
-        char hex[SHA256_HEX];
+        const csvc_bytes content = gen_output_content(&output);
 
         if (output.owner != GEN_BORN_ONCE && output.owner != GEN_MERGED) {
             continue;
         }
-        sha256_hex(content, hex);
         lock_put(p->a, &p->lock,
                  (lock_record){.path = output.path,
                                .owner = output.owner,
-                               .hash = cli_must(csvc_arena_strdup(p->a, hex))});
+                               .hash = sha256_text(p->a, content)});
         if (output.owner == GEN_MERGED) {
             project_add(p, cli_printf(p->a, LOCK_BASE "%s", output.path), GEN_MACHINE, content);
         }

@@ -112,7 +112,7 @@ csvc_code project_read(project *p, const char *path, csvc_bytes *ret_content, cs
     const gen_output *output = find_output(p, path);
 
     if (output != NULL) {
-        *ret_content = (csvc_bytes){.len = output->len, .data = (const uint8_t *)output->content};
+        *ret_content = gen_output_content(output);
         return CSVC_OK;
     }
     if (p->config.templates != NULL && p->templates.folders != NULL) {

@@ -19,3 +19,11 @@ void sha256_hex(csvc_bytes data, char ret_hex[SHA256_HEX])
     }
     ret_hex[SHA256_HEX - 1] = '\0';
 }
+
+const char *sha256_text(csvc_arena *a, csvc_bytes data)
+{
+    char hex[SHA256_HEX];
+
+    sha256_hex(data, hex);
+    return cli_must(csvc_arena_strdup(a, hex));
+}

@@ -20,14 +20,6 @@ const char *update_status_name(update_status status)
     return names[status];
 }
 
-static const char *hash_of(csvc_arena *a, csvc_bytes content)
-{
-    char hex[SHA256_HEX];
-
-    sha256_hex(content, hex);
-    return cli_must(csvc_arena_strdup(a, hex));
-}
-
 static void set(update_file *f, update_status status, bool news)
 {
     f->status = status;
@@ -82,7 +74,7 @@ static void decide_absent(csvc_arena *a, const update_how *how, update_file *f)
     }
     set(f, UPDATE_CREATE, true);
     write_it(f, f->render);
-    record(f, LOCK_THERE, hash_of(a, f->render));
+    record(f, LOCK_THERE, sha256_text(a, f->render));
     f->new_base = f->owner == GEN_MERGED;
 }
 
@@ -108,7 +100,7 @@ static void decide_unplanned(csvc_arena *a, const update_how *how, update_file *
         f->drops_base = true;
         return;
     }
-    untouched = strcmp(hash_of(a, f->disk), recorded_hash(f)) == 0;
+    untouched = strcmp(sha256_text(a, f->disk), recorded_hash(f)) == 0;
     if (untouched && (how->prune || f->owner == GEN_MACHINE)) {
         set(f, UPDATE_REMOVE, true);
         f->act = UPDATE_UNLINK;
@@ -149,13 +141,13 @@ static void decide_born_once(csvc_arena *a, update_file *f)
     if (moved_since(f)) {
         set(f, UPDATE_MOVED, true);
     }
-    record(f, LOCK_THERE, hash[0] == '\0' && identical ? hash_of(a, f->render) : hash);
+    record(f, LOCK_THERE, hash[0] == '\0' && identical ? sha256_text(a, f->render) : hash);
 }
 
 static bool base_is_good(csvc_arena *a, const update_file *f)
 {
     return f->base.data != NULL &&
-           (recorded_hash(f)[0] == '\0' || strcmp(hash_of(a, f->base), recorded_hash(f)) == 0);
+           (recorded_hash(f)[0] == '\0' || strcmp(sha256_text(a, f->base), recorded_hash(f)) == 0);
 }
 
 /* Without a base: theirs, unless it is what we would write. */
@@ -166,7 +158,7 @@ static void decide_without_base(csvc_arena *a, const update_how *how, update_fil
 
     if (identical || how->rebase) {
         set(f, identical ? UPDATE_IDENTICAL : UPDATE_KEPT, false);
-        record(f, LOCK_THERE, hash_of(a, f->render));
+        record(f, LOCK_THERE, sha256_text(a, f->render));
         f->new_base = true;
     } else if (ours) {
         f->problem = f->base.data == NULL ? "is gone" : "is not what c-svc wrote";
@@ -189,7 +181,7 @@ static csvc_code merge_it(csvc_arena *a, update_file *f, csvc_bytes base, csvc_b
     if (code != CSVC_OK) {
         return code;
     }
-    record(f, conflict ? LOCK_CONFLICT : LOCK_THERE, hash_of(a, f->render));
+    record(f, conflict ? LOCK_CONFLICT : LOCK_THERE, sha256_text(a, f->render));
     if (update_same(merged, f->disk)) {
         set(f, UPDATE_KEPT, false);
     } else {
@@ -215,7 +207,7 @@ static csvc_code decide_merged(csvc_arena *a, const update_how *how, update_file
         return CSVC_OK;
     }
     f->new_base = true;
-    record(f, LOCK_THERE, hash_of(a, f->render));
+    record(f, LOCK_THERE, sha256_text(a, f->render));
     if (identical || update_same(base, render)) {
         set(f, identical ? UPDATE_IDENTICAL : UPDATE_KEPT, false);
     } else if (update_same(f->disk, base)) {

@@ -57,11 +57,6 @@ static update_file *add_file(update *u, update_file file)
     return &u->files[u->n_files++];
 }
 
-static csvc_bytes content_of(const gen_output *output)
-{
-    return (csvc_bytes){.len = output->len, .data = (const uint8_t *)output->content};
-}
-
 static csvc_code read_at(const update *u, const char *path, csvc_bytes *ret_content,
                          csvc_error *err)
 {
@@ -82,7 +77,6 @@ static csvc_code look_at(update *u, update_file *f, csvc_error *err)
         f->disk = one->becomes;
         return CSVC_OK;
     }
-
     if (files_exists(update_shown(u, f->path))) {
         f->at = f->path;
     } else if (moved != NULL) { /* a handler, which there can be only one of */
@@ -218,7 +212,7 @@ static csvc_code add_own(update *u, const lock *old, csvc_error *err)
         update_file f = {.path = output->path,
                          .owner = output->owner,
                          .planned = true,
-                         .render = content_of(output),
+                         .render = gen_output_content(output),
                          .record = lock_find(old, output->path),
                          .restore = cli_list_has(&u->restore, output->path)};
 
@@ -337,19 +331,12 @@ static void settle_own(update *u)
 
 /* ---- what has a new name ---- */
 
-static const char *hash_of(update *u, csvc_bytes content)
-{
-    char hex[SHA256_HEX];
-
-    sha256_hex(content, hex);
-    return cli_must(csvc_arena_strdup(u->a, hex));
-}
-
 /* What was as c-svc wrote it still is, but for the names. */
 static const char *born_as(update *u, const update_rename *one, const char *hash)
 {
-    return one->from != NULL && strcmp(hash_of(u, one->was), hash) == 0 ? hash_of(u, one->becomes)
-                                                                        : hash;
+    return one->from != NULL && strcmp(sha256_text(u->a, one->was), hash) == 0
+               ? sha256_text(u->a, one->becomes)
+               : hash;
 }
 
 /* What is known of a file goes along with it. */
@@ -444,7 +431,7 @@ static csvc_code plan_machine(update *u, const lock *old, csvc_error *err)
         update_file f = {.path = output->path,
                          .owner = output->owner,
                          .planned = true,
-                         .render = content_of(output)};
+                         .render = gen_output_content(output)};
 
         if (f.owner == GEN_MACHINE || f.owner == GEN_YOURS) {
             code = look_at(u, &f, err);
