@@ -235,7 +235,6 @@ struct gen_model {
     size_t n_entities;
     uint32_t inference;      /* rule set */
     struct gen_index *index; /* build.c's: full name to message, enum or file */
-    void *infer;             /* infer/run.c's own */
 };
 
 /* Makes a comment safe inside a C comment: no end or start marker, no trailing backslash, no

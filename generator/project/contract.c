@@ -5,6 +5,7 @@
 
 #include "common/pb.h"
 #include "files.h"
+#include "infer/infer.h"
 
 #include "base/banned.h"
 
@@ -34,6 +35,18 @@ static csvc_code damaged(const project *p, const char *why, csvc_error *err)
                           "checkout " CONTRACT_FILE "), or start from those of now: c-svc update "
                           "--rebase-from-current",
                           p->root != NULL ? p->root : "", why);
+}
+
+/* Its entities, as those of now are found: of all files that may be the project's. */
+static void infer(const project *p, gen_model *model, gen_diag *diag)
+{
+    for (size_t i = 0; i < model->n_files; i++) {
+        model->files[i]->generate = !pipeline_is_provided(model->files[i]->name);
+        model->files[i]->served = model->files[i]->generate;
+    }
+    if (!p->pipeline->no_storage) {
+        (void)cli_must(gen_infer(model, diag) ? p : NULL);
+    }
 }
 
 csvc_code contract_recorded(project *p, const gen_model **ret_before, csvc_error *err)
@@ -73,6 +86,7 @@ csvc_code contract_recorded(project *p, const gen_model **ret_before, csvc_error
     if (diag.n_errors > 0) {
         return damaged(p, diag.problems[0].text, err);
     }
+    infer(p, model, &diag);
     p->recorded = model;
     p->has_recorded = true;
     *ret_before = model;

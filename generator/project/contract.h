@@ -11,8 +11,8 @@
 #include "compat/compat.h"
 #include "project.h"
 
-/* The model of the recorded protos; NULL when there are none (a project older than that).
- * FAILED_PRECONDITION when the file cannot be read as what it should be. */
+/* The model of the recorded protos, entities included; NULL when there are none (a project older
+ * than that). FAILED_PRECONDITION when the file cannot be read as what it should be. */
 csvc_code contract_recorded(project *p, const gen_model **ret_before, csvc_error *err);
 
 /* Adds the protos of now to the plan, to be recorded. Where nothing of the project's own protos

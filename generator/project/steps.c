@@ -282,37 +282,21 @@ static csvc_code check_result(planning *s, const schema *wanted, csvc_error *err
                           rest.steps[0].what);
 }
 
-/* What the columns held when the project was last updated, where that is recorded. */
-static csvc_code remember(project *p, schema *there, csvc_error *err)
-{
-    const gen_model *recorded;
-    csvc_code code = contract_recorded(p, &recorded, err);
-    gen_diag diag;
-
-    if (code != CSVC_OK || recorded == NULL) {
-        return code;
-    }
-    for (size_t i = 0; i < recorded->n_files; i++) {
-        recorded->files[i]->generate = !pipeline_is_provided(recorded->files[i]->name);
-        recorded->files[i]->served = recorded->files[i]->generate;
-    }
-    gen_diag_init(&diag, p->a);
-    (void)cli_must(gen_infer((gen_model *)recorded, &diag) ? p : NULL);
-    schema_remember(there, recorded);
-    return CSVC_OK;
-}
-
 static csvc_code plan_all(planning *s, csvc_error *err)
 {
     project *p = s->p;
     schema there, wanted;
     schema_difference d;
+    const gen_model *recorded = NULL;
     csvc_code code = run_project(s, err);
 
     code = code == CSVC_OK ? trial_read(&s->t, &there, err) : code;
-    code = code == CSVC_OK ? remember(p, &there, err) : code;
+    code = code == CSVC_OK ? contract_recorded(p, &recorded, err) : code;
     if (code != CSVC_OK) {
         return code;
+    }
+    if (recorded != NULL) {
+        schema_remember(&there, recorded);
     }
     schema_wanted(p->a, p->pipeline->model, &wanted);
     schema_compare(p->a, &there, &wanted, &p->answers, &d);

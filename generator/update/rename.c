@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "infer/infer.h"
 #include "names/names.h"
 #include "project/contract.h"
 #include "project/files.h"
@@ -225,28 +224,10 @@ static void note_others(renaming *r, const char *folder, int depth)
 
 /* ---- all of it ---- */
 
-/* Stores are called after entities, which the recorded protos have as those of now do. */
-static csvc_code infer_before(project *p, const gen_model **ret_before, csvc_error *err)
-{
-    csvc_code code = contract_recorded(p, ret_before, err);
-    gen_diag ignored;
-
-    gen_diag_init(&ignored, p->a);
-    if (code == CSVC_OK && *ret_before != NULL && !p->pipeline->no_storage &&
-        (*ret_before)->infer == NULL) {
-        for (size_t i = 0; i < p->recorded->n_files; i++) { /* inference looks at no others */
-            p->recorded->files[i]->generate = !pipeline_is_provided(p->recorded->files[i]->name);
-            p->recorded->files[i]->served = p->recorded->files[i]->generate;
-        }
-        (void)cli_must(gen_infer(p->recorded, &ignored) ? p : NULL);
-    }
-    return code;
-}
-
 static csvc_code add_words(renaming *r, const compat_services *matched, csvc_error *err)
 {
     const gen_model *before = NULL;
-    csvc_code code = infer_before(r->p, &before, err);
+    csvc_code code = contract_recorded(r->p, &before, err);
 
     for (size_t i = 0; code == CSVC_OK && i < matched->n_services; i++) {
         const compat_service *service = &matched->services[i];
