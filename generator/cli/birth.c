@@ -275,14 +275,14 @@ static csvc_code compile_first_proto(const birth *r, pipeline *p, const gen_temp
 /* Where a folder is, seen from the project, which is yet to be made. */
 static const char *seen_from(csvc_arena *a, const char *target, const char *folder)
 {
-    const char *from = files_exists(target) ? protos_real_path(a, target) : NULL;
-    const char *real = protos_real_path(a, folder);
+    const char *from = files_exists(target) ? files_real_path(a, target) : NULL;
+    const char *real = files_real_path(a, folder);
     const char *name = strrchr(target, '/') != NULL ? strrchr(target, '/') + 1 : target;
     const char *up = "";
     size_t same = 0; /* how much of both is the same, up to a '/' or an end */
 
     if (from == NULL) {
-        from = protos_real_path(a, files_folder(a, target));
+        from = files_real_path(a, files_folder(a, target));
         from =
             from != NULL ? cli_printf(a, "%s/%s", strcmp(from, "/") == 0 ? "" : from, name) : NULL;
     }

@@ -2,7 +2,6 @@
 #include "birth.h"
 #include "project/files.h"
 #include "project/lock.h"
-#include "protos.h"
 #include "update/transaction.h"
 
 #include <stdio.h>
@@ -30,7 +29,7 @@ static const char *shown(const init *in, const char *path)
 /* The folder's own name. */
 static const char *name_of(csvc_arena *a, const char *target)
 {
-    const char *real = protos_real_path(a, target);
+    const char *real = files_real_path(a, target);
     const char *slash = real != NULL ? strrchr(real, '/') : NULL;
 
     return slash != NULL && slash[1] != '\0' ? slash + 1 : target;
@@ -39,17 +38,17 @@ static const char *name_of(csvc_arena *a, const char *target)
 /* Whether all protos lie in the folder: they are the project's already, and stay where they are. */
 static bool protos_are_inside(const birth *r)
 {
-    const char *top = protos_real_path(r->a, r->target);
+    const char *top = files_real_path(r->a, r->target);
     size_t len = top != NULL ? strlen(top) : 0;
     bool inside = r->n_protos > 0 && top != NULL;
 
     for (size_t i = 0; inside && i < r->n_protos; i++) {
-        const char *real = protos_real_path(r->a, r->protos[i]);
+        const char *real = files_real_path(r->a, r->protos[i]);
 
         inside = real != NULL && strncmp(real, top, len) == 0 && real[len] == '/';
     }
     for (size_t i = 0; inside && i < r->n_folders; i++) {
-        const char *real = protos_real_path(r->a, r->folders[i]);
+        const char *real = files_real_path(r->a, r->folders[i]);
 
         inside =
             real != NULL && strncmp(real, top, len) == 0 && (real[len] == '/' || real[len] == '\0');

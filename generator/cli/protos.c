@@ -2,7 +2,6 @@
 #include "protos.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "project/files.h"
@@ -15,15 +14,6 @@ typedef struct input {
     const char *const *folders;
     size_t n_folders;
 } input;
-
-const char *protos_real_path(csvc_arena *a, const char *path)
-{
-    char *real = realpath(path, NULL);
-    const char *copy = real != NULL ? cli_must(csvc_arena_strdup(a, real)) : NULL;
-
-    (free)(real);
-    return copy;
-}
 
 int protos_check(csvc_arena *a, const cli_args *args, const char *const *protos, size_t n_protos,
                  const char *const *folders, size_t n_folders)
@@ -39,7 +29,7 @@ int protos_check(csvc_arena *a, const cli_args *args, const char *const *protos,
     for (size_t i = 0; i < n_protos; i++) {
         const char *path = protos[i];
         size_t len = strlen(path);
-        const char *real = protos_real_path(a, path);
+        const char *real = files_real_path(a, path);
 
         if (real == NULL) {
             cli_error("%s: %s", path, strerror(errno));
@@ -64,8 +54,8 @@ int protos_check(csvc_arena *a, const cli_args *args, const char *const *protos,
 /* What follows the folder in the path, or NULL when the path is not below it. */
 static const char *below(csvc_arena *a, const char *folder, const char *path)
 {
-    const char *real_folder = protos_real_path(a, folder);
-    const char *real = protos_real_path(a, path);
+    const char *real_folder = files_real_path(a, folder);
+    const char *real = files_real_path(a, path);
     size_t len = real_folder != NULL ? strlen(real_folder) : 0;
 
     if (len == 0 || real == NULL || strncmp(real, real_folder, len) != 0) {

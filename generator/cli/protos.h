@@ -18,7 +18,4 @@ int protos_check(csvc_arena *a, const cli_args *args, const char *const *protos,
 csvc_code protos_compile(pipeline *p, const char *const *protos, size_t n_protos,
                          const char *const *folders, size_t n_folders, csvc_error *err);
 
-/* The real path of a file or folder, in the arena; NULL, with errno, when there is none. */
-const char *protos_real_path(csvc_arena *a, const char *path);
-
 #endif /* CLI_PROTOS_H */

@@ -134,6 +134,15 @@ const char *files_join(csvc_arena *a, const char *folder, const char *name)
     return cli_printf(a, "%s%s%s", folder, folder[len - 1] == '/' ? "" : "/", name);
 }
 
+const char *files_real_path(csvc_arena *a, const char *path)
+{
+    char *real = realpath(path, NULL);
+    const char *copy = real != NULL ? cli_must(csvc_arena_strdup(a, real)) : NULL;
+
+    (free)(real);
+    return copy;
+}
+
 const char *files_folder(csvc_arena *a, const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -34,6 +34,9 @@ csvc_code files_list(csvc_arena *a, const char *folder, cli_list *ret_names, csv
 /* "a/b" and "c" make "a/b/c"; "" and "." before something are left out. */
 const char *files_join(csvc_arena *a, const char *folder, const char *name);
 
+/* Where it really lies: in full, without links; NULL, with errno, when nothing is there. */
+const char *files_real_path(csvc_arena *a, const char *path);
+
 /* "a/b" of "a/b/c"; "." when there is none. */
 const char *files_folder(csvc_arena *a, const char *path);
 

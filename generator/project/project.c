@@ -84,6 +84,11 @@ bool project_has(project *p, const char *path)
             files_exists(files_join(p->a, p->root, path)));
 }
 
+const char *project_shown(const project *p, const char *path)
+{
+    return p->root != NULL ? files_join(p->a, p->root, path) : path;
+}
+
 const char *project_place(project *p, const char *path)
 {
     return project_has(p, path) ? path : project_moved_to(p, path);

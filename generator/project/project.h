@@ -56,6 +56,10 @@ csvc_code project_render(project *p, const char *path, gen_owner owner, const ch
 csvc_code project_read(project *p, const char *path, csvc_bytes *ret_content, csvc_error *err);
 bool project_has(project *p, const char *path);
 
+/* A file of the project as it is shown: seen from the folder c-svc was started in, once it is
+ * there. */
+const char *project_shown(const project *p, const char *path);
+
 /* Where a file lies that c-svc calls so: there, or where the user moved it; NULL: nowhere. */
 const char *project_place(project *p, const char *path);
 const char *project_moved_to(const project *p, const char *path);

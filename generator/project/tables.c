@@ -88,17 +88,13 @@ static csvc_code say_todos(tables *t, const trial *tried, csvc_error *err)
 
         if (!p->may_wait) {
             return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "%s:%u: error: %s",
-                                  p->root != NULL ? files_join(p->a, p->root, todo->path)
-                                                  : todo->path,
-                                  todo->line, todo->text);
+                                  project_shown(p, todo->path), todo->line, todo->text);
         }
         cli_list_add(p->a, &t->said,
                      cli_printf(p->a, "%s:%u: warning: %s", todo->path, todo->line, todo->text));
-        cli_list_add(
-            p->a, &p->notes,
-            cli_printf(p->a, "todo: %s:%u: %s",
-                       p->root != NULL ? files_join(p->a, p->root, todo->path) : todo->path,
-                       todo->line, todo->text));
+        cli_list_add(p->a, &p->notes,
+                     cli_printf(p->a, "todo: %s:%u: %s", project_shown(p, todo->path), todo->line,
+                                todo->text));
     }
     return CSVC_OK;
 }

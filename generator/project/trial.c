@@ -135,7 +135,7 @@ static csvc_code fail_step(trial *t, const char *path, const csvc_error *why, cs
 {
     static const char at[] = " failed at line ";
     const char *said = strstr(why->text, at);
-    const char *shown = t->p->root != NULL ? files_join(t->p->a, t->p->root, path) : path;
+    const char *shown = project_shown(t->p, path);
     const char *end;
     char *text;
     unsigned long line;

@@ -19,7 +19,7 @@
 
 const char *update_shown(const update *u, const char *path)
 {
-    return files_join(u->a, u->project.root, path);
+    return project_shown(&u->project, path);
 }
 
 /* ---- the beginning ---- */

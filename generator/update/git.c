@@ -1,7 +1,6 @@
 /* git.c: whether there is a commit to go back to. */
 #include "report.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <git2.h>
@@ -45,22 +44,16 @@ static const char *prefix_of(const update *u, git_repository *repository)
 {
     const char *top = git_repository_workdir(repository);
     const char *root = u->project.root;
-    char *here = realpath(root[0] != '\0' ? root : ".", NULL);
-    char *real_top = top != NULL ? realpath(top, NULL) : NULL;
-    const char *prefix = NULL;
+    const char *here = files_real_path(u->a, root[0] != '\0' ? root : ".");
+    const char *real_top = top != NULL ? files_real_path(u->a, top) : NULL;
+    size_t len = real_top != NULL ? strlen(real_top) : 0;
 
-    if (here != NULL && real_top != NULL) {
-        size_t len = strlen(real_top);
-
-        if (strcmp(here, real_top) == 0) {
-            prefix = "";
-        } else if (strncmp(here, real_top, len) == 0 && here[len] == '/') {
-            prefix = cli_printf(u->a, "%s/", here + len + 1);
-        }
+    if (here == NULL || real_top == NULL || strncmp(here, real_top, len) != 0) {
+        return NULL;
     }
-    (free)(here);
-    (free)(real_top);
-    return prefix;
+    return here[len] == '\0'  ? ""
+           : here[len] == '/' ? cli_printf(u->a, "%s/", here + len + 1)
+                              : NULL;
 }
 
 static void count_all(git_repository *repository, dirty *d)

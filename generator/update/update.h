@@ -54,7 +54,7 @@ csvc_code update_commit(update *u, csvc_error *err);
 
 void update_close(update *u);
 
-/* The file in the project as it is shown: seen from the folder c-svc was started in. */
+/* project_shown. */
 const char *update_shown(const update *u, const char *path);
 
 #endif /* UPDATE_UPDATE_H */
