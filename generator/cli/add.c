@@ -10,24 +10,6 @@
 
 #include "base/banned.h"
 
-static int check_names(const cli_args *args, csvc_arena *a)
-{
-    for (size_t i = 0; i < args->n_operands; i++) {
-        const char *word = args->operands[i];
-
-        if (features_find(word) == NULL) {
-            const char *nearest = features_nearest(word);
-
-            return nearest != NULL
-                       ? cli_usage(args->command, "no feature is called '%s'; did you mean %s?",
-                                   word, nearest)
-                       : cli_usage(args->command, "no feature is called '%s'; there are %s", word,
-                                   features_names(a));
-        }
-    }
-    return CLI_OK;
-}
-
 /* Which change: those named; what they need comes along, what needs them goes along. */
 static void choose(csvc_arena *a, const cli_args *args, const config *c, bool with,
                    cli_list *ret_names)
@@ -36,11 +18,7 @@ static void choose(csvc_arena *a, const cli_args *args, const config *c, bool wi
         bool asked = false;
 
         for (size_t i = 0; i < args->n_operands; i++) {
-            const char *needs = features_find(args->operands[i])->needs;
-
-            asked = asked || strcmp(args->operands[i], f->name) == 0 ||
-                    (with ? needs != NULL && strcmp(needs, f->name) == 0
-                          : f->needs != NULL && strcmp(f->needs, args->operands[i]) == 0);
+            asked = asked || features_follow(f, features_find(args->operands[i]), with);
         }
         if (asked && config_has(c, f->name) != with) {
             cli_list_add(a, ret_names, f->name);
@@ -101,8 +79,11 @@ static int run_change(csvc_arena *a, const cli_args *args, bool with)
     update u = {.a = a};
     cli_list names = {0};
     csvc_code code;
-    int rc = check_names(args, a);
+    int rc = CLI_OK;
 
+    for (size_t i = 0; rc == CLI_OK && i < args->n_operands; i++) {
+        rc = cli_check_feature(a, args->command, args->operands[i]);
+    }
     if (rc != CLI_OK) {
         return rc;
     }
@@ -117,20 +98,10 @@ static int run_change(csvc_arena *a, const cli_args *args, bool with)
                with ? "that is there already" : "there is no such thing");
         return CLI_OK;
     }
-    update_print_files(&u, &how);
-    for (size_t i = 0; i < u.project.notes.len; i++) {
-        printf("%s\n", u.project.notes.items[i]);
-    }
-    printf("%s: %s %s.\n", u.project.config.name, with ? "with" : "without",
-           cli_list_join(a, &names, ", "));
-    update_print_summary(&u, &how);
-    if (u.counts[UPDATE_CONFLICT] > 0) {
-        (void)fflush(stdout); /* first what, then what to do */
-        cli_error("where you and c-svc changed the same lines, take either side or both, and "
-                  "remove the markers");
-        return CLI_FAILED;
-    }
-    return CLI_OK;
+    update_print(&u, &how,
+                 cli_printf(a, "%s: %s %s.", u.project.config.name, with ? "with" : "without",
+                            cli_list_join(a, &names, ", ")));
+    return update_say_conflicts(&u) ? CLI_FAILED : CLI_OK;
 }
 
 static int run_add(csvc_arena *a, const cli_args *args)

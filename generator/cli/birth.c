@@ -49,16 +49,13 @@ static int check_storage(birth *r)
  * with it. */
 static void choose(birth *r, const char *word, bool with)
 {
+    const feature *asked = features_find(word); /* NULL: all */
     cli_list left = {0};
 
     for (const feature *f = features_all; f->name != NULL; f++) {
-        bool named = strcmp(word, "all") == 0 || strcmp(word, f->name) == 0;
-        const feature *asked = features_find(word);
-        bool follows =
-            asked != NULL && (with ? asked->needs != NULL && strcmp(asked->needs, f->name) == 0
-                                   : f->needs != NULL && strcmp(f->needs, word) == 0);
+        bool changes = asked == NULL || features_follow(f, asked, with);
 
-        if (named || follows ? with : cli_list_has(&r->features, f->name)) {
+        if (changes ? with : cli_list_has(&r->features, f->name)) {
             cli_list_add(r->a, &left, f->name);
         }
     }
@@ -67,17 +64,12 @@ static void choose(birth *r, const char *word, bool with)
 
 static int choose_word(birth *r, const char *word, bool with)
 {
-    const char *nearest;
+    int rc = strcmp(word, "all") == 0 ? CLI_OK : cli_check_feature(r->a, r->args->command, word);
 
-    if (strcmp(word, "all") == 0 || features_find(word) != NULL) {
+    if (rc == CLI_OK) {
         choose(r, word, with);
-        return CLI_OK;
     }
-    nearest = features_nearest(word);
-    return nearest != NULL ? cli_usage(r->args->command,
-                                       "no feature is called '%s'; did you mean %s?", word, nearest)
-                           : cli_usage(r->args->command, "no feature is called '%s'; there are %s",
-                                       word, features_names(r->a));
+    return rc;
 }
 
 /* --with and --without, in the order given: --without all --with docker,ci. */

@@ -24,6 +24,17 @@ typedef struct birth {
     bool in_place; /* protos stay where they are */
 } birth;
 
+/* The options that birth_read reads, of both commands. */
+#define BIRTH_OPTIONS                                                                              \
+    {.name = "proto", .value = "FILE", .many = true}, {.name = "I", .value = "DIR", .many = true}, \
+        {.name = "in-place"}, {.name = "storage", .value = "sqlite|none"},                         \
+        {.name = "with", .value = "FEATURE", .many = true},                                        \
+        {.name = "without", .value = "FEATURE", .many = true}, {.name = "dir", .value = "DIR"},    \
+        {.name = "templates", .value = "DIR"},                                                     \
+    {                                                                                              \
+        .name = "dry-run"                                                                          \
+    }
+
 /* Reads the options. Says what is wrong, and returns CLI_USAGE. */
 int birth_read(csvc_arena *a, const cli_args *args, const char *name, const char *target,
                birth *ret_birth);

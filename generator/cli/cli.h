@@ -45,6 +45,10 @@ extern const cli_command *const cli_commands[];
  * returns CLI_USAGE. */
 int cli_find_command(const char *word, const cli_command **ret_command);
 
+/* Whether there is a feature of this name: else says so, and which was probably meant, and returns
+ * CLI_USAGE. */
+int cli_check_feature(csvc_arena *a, const cli_command *command, const char *word);
+
 /* Prints what `c-svc help` does, and `c-svc help COMMAND`. */
 void cli_print_commands(const cli_command *const *commands);
 void cli_print_usage(const cli_command *command);

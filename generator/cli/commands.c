@@ -57,6 +57,19 @@ int cli_find_command(const char *word, const cli_command **ret_command)
     return cli_usage(NULL, "unknown command '%s'", word);
 }
 
+int cli_check_feature(csvc_arena *a, const cli_command *command, const char *word)
+{
+    const char *nearest = features_nearest(word);
+
+    if (features_find(word) != NULL) {
+        return CLI_OK;
+    }
+    return nearest != NULL
+               ? cli_usage(command, "no feature is called '%s'; did you mean %s?", word, nearest)
+               : cli_usage(command, "no feature is called '%s'; there are %s", word,
+                           features_names(a, ", "));
+}
+
 static void print_features(void)
 {
     printf("What a project may have around its service; those with a * every new one has, unless\n"

@@ -25,16 +25,6 @@ static const char *spread(csvc_arena *a, const char *form)
     return words;
 }
 
-static const char *all_features(csvc_arena *a)
-{
-    cli_list names = {0};
-
-    for (const feature *f = features_all; f->name != NULL; f++) {
-        cli_list_add(a, &names, f->name);
-    }
-    return cli_list_join(a, &names, " ");
-}
-
 static const char *all_commands(csvc_arena *a)
 {
     cli_list names = {0};
@@ -53,7 +43,7 @@ static choice choices_of(csvc_arena *a, const char *form)
     if (strstr(form, "COMMAND") != NULL) {
         c.words = cli_printf(a, "%s features", all_commands(a));
     } else if (strstr(form, "FEATURE") != NULL) {
-        c.words = all_features(a);
+        c.words = features_names(a, " ");
     } else if (strstr(form, "DIR") != NULL) {
         c.folders = true;
     } else if (strstr(form, "FILE") != NULL || strstr(form, "PROTO") != NULL) {

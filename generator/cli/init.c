@@ -245,16 +245,8 @@ static int run_init(csvc_arena *a, const cli_args *args)
 }
 
 static const cli_option options[] = {
-    {.name = "proto", .value = "FILE", .many = true},
-    {.name = "I", .value = "DIR", .many = true},
-    {.name = "in-place"},
-    {.name = "storage", .value = "sqlite|none"},
-    {.name = "with", .value = "FEATURE", .many = true},
-    {.name = "without", .value = "FEATURE", .many = true},
-    {.name = "dir", .value = "DIR"},
-    {.name = "templates", .value = "DIR"},
+    BIRTH_OPTIONS,
     {.name = "keep"},
-    {.name = "dry-run"},
     {0},
 };
 

@@ -66,15 +66,7 @@ static int run_new_service(csvc_arena *a, const cli_args *args)
 }
 
 static const cli_option options[] = {
-    {.name = "proto", .value = "FILE", .many = true},
-    {.name = "I", .value = "DIR", .many = true},
-    {.name = "in-place"},
-    {.name = "storage", .value = "sqlite|none"},
-    {.name = "with", .value = "FEATURE", .many = true},
-    {.name = "without", .value = "FEATURE", .many = true},
-    {.name = "dir", .value = "DIR"},
-    {.name = "templates", .value = "DIR"},
-    {.name = "dry-run"},
+    BIRTH_OPTIONS,
     {0},
 };
 

@@ -81,11 +81,7 @@ static void tell(const update *u, const request *r)
         update_print_json(u, &how);
         return;
     }
-    update_print_files(u, &how);
-    for (size_t i = 0; i < u->project.notes.len; i++) {
-        printf("%s\n", u->project.notes.items[i]);
-    }
-    update_print_summary(u, &how);
+    update_print(u, &how, NULL);
 }
 
 static int run_update(csvc_arena *a, const cli_args *args)
@@ -117,11 +113,7 @@ static int run_update(csvc_arena *a, const cli_args *args)
         return r.check ? CLI_USAGE : CLI_FAILED;
     }
     tell(&u, &r);
-    if (u.counts[UPDATE_CONFLICT] > 0) {
-        (void)fflush(stdout); /* first what, then what to do */
-        cli_error(
-            "where you and c-svc changed the same lines, take either side or both, and remove "
-            "the markers");
+    if (update_say_conflicts(&u)) {
         return CLI_FAILED;
     }
     return r.check && u.changes > 0 ? CLI_FAILED : CLI_OK;

@@ -213,7 +213,7 @@ static csvc_code read_features(reader *r, yaml_node_t *node)
             return refuse(
                 r, entry->start_mark, "no feature is called \"%s\"%s (there are %s)", word,
                 nearest != NULL ? cli_printf(r->a, "; did you mean \"%s\"?", nearest) : "",
-                features_names(r->a));
+                features_names(r->a, ", "));
         }
         if (config_has(&r->config, word)) {
             return refuse(r, entry->start_mark, "%s is listed twice", word);

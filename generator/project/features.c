@@ -76,14 +76,22 @@ const char *features_nearest(const char *word)
     return cli_nearest(word, names, n);
 }
 
-const char *features_names(csvc_arena *a)
+bool features_follow(const feature *f, const feature *named, bool with)
+{
+    const feature *one = with ? named : f;
+    const feature *other = with ? f : named;
+
+    return f == named || (one->needs != NULL && strcmp(one->needs, other->name) == 0);
+}
+
+const char *features_names(csvc_arena *a, const char *between)
 {
     cli_list names = {0};
 
     for (const feature *f = features_all; f->name != NULL; f++) {
         cli_list_add(a, &names, f->name);
     }
-    return cli_list_join(a, &names, ", ");
+    return cli_list_join(a, &names, between);
 }
 
 void features_default(csvc_arena *a, cli_list *ret_names)

@@ -30,8 +30,12 @@ const feature *features_find(const char *name);
 /* The feature's name that `word` was probably meant to be; NULL when none is near. */
 const char *features_nearest(const char *word);
 
-/* All names, with ", " between them. */
-const char *features_names(csvc_arena *a);
+/* All names, with this between them. */
+const char *features_names(csvc_arena *a, const char *between);
+
+/* Whether f comes with `named` (`with`: also when that needs it), or goes with it (when f needs
+ * it). */
+bool features_follow(const feature *f, const feature *named, bool with);
 
 /* Those a new project has; sorted. */
 void features_default(csvc_arena *a, cli_list *ret_names);

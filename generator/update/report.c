@@ -36,7 +36,7 @@ static void put_count(csvc__buffer *b, size_t n, const char *words)
     }
 }
 
-void update_print_summary(const update *u, const update_report *how)
+static void print_summary(const update *u, const update_report *how)
 {
     static const struct {
         update_status status;
@@ -70,6 +70,29 @@ void update_print_summary(const update *u, const update_report *how)
            how->dry_run && u->changes > 0 ? " --dry-run writes nothing." : "");
     csvc__buffer_release(&did);
     csvc__buffer_release(&other);
+}
+
+void update_print(const update *u, const update_report *how, const char *headline)
+{
+    update_print_files(u, how);
+    for (size_t i = 0; i < u->project.notes.len; i++) {
+        printf("%s\n", u->project.notes.items[i]);
+    }
+    if (headline != NULL) {
+        printf("%s\n", headline);
+    }
+    print_summary(u, how);
+}
+
+bool update_say_conflicts(const update *u)
+{
+    if (u->counts[UPDATE_CONFLICT] == 0) {
+        return false;
+    }
+    (void)fflush(stdout); /* first what, then what to do */
+    cli_error("where you and c-svc changed the same lines, take either side or both, and remove "
+              "the markers");
+    return true;
 }
 
 /* ---- for programs ---- */

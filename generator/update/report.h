@@ -13,8 +13,12 @@ typedef struct update_report {
 /* A line a file. */
 void update_print_files(const update *u, const update_report *how);
 
-/* "user-service: 2 created, 1 merged; 30 identical, 12 kept." */
-void update_print_summary(const update *u, const update_report *how);
+/* For people: a line a file, the notes, `headline` (NULL: none), and the sums: "user-service: 2
+ * created, 1 merged (30 identical, 12 kept)." */
+void update_print(const update *u, const update_report *how, const char *headline);
+
+/* Whether there are conflicts; if so it says on standard error what to do about them. */
+bool update_say_conflicts(const update *u);
 
 /* All of it as one JSON object; docs/internals/update.md names the keys. */
 void update_print_json(const update *u, const update_report *how);
