@@ -245,8 +245,8 @@ static int run_init(csvc_arena *a, const cli_args *args)
 }
 
 static const cli_option options[] = {
-    BIRTH_OPTIONS,
     {.name = "keep"},
+    BIRTH_OPTIONS,
     {0},
 };
 
