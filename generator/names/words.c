@@ -258,7 +258,6 @@ static const char *const macros[] = {
     "unix",
 };
 
-/* Macros and types of POSIX headers that are written as protobuf-c writes types. */
 /* Functions of POSIX and Linux whose names look like prefix_rpc. */
 static const char *const functions[] = {
     "aio_cancel",

@@ -1,54 +1,38 @@
 /* plugin/response.c: a plan as a CodeGeneratorResponse. */
 #include <string.h>
 
+#include "codec/wire.h"
 #include "common/pb.h"
 #include "plugin/plugin.h"
 
 #include "base/banned.h"
 
 enum {
-    TAG_FILE = 15 << 3 | 2, /* CodeGeneratorResponse.file */
-    TAG_NAME = 1 << 3 | 2,  /* File.name */
-    TAG_CONTENT = 15 << 3 | 2,
-    MOST_OF_NUMBER = 10,
+    TAG_FILE = 15 << 3 | CSVC__WIRE_LEN, /* CodeGeneratorResponse.file */
+    TAG_NAME = 1 << 3 | CSVC__WIRE_LEN,  /* File.name */
+    TAG_CONTENT = 15 << 3 | CSVC__WIRE_LEN,
 };
-
-static uint8_t *put_number(uint8_t *at, size_t number)
-{
-    while (number > 127) {
-        *at++ = (uint8_t)(number | 128);
-        number >>= 7;
-    }
-    *at++ = (uint8_t)number;
-    return at;
-}
-
-static size_t room(size_t number)
-{
-    uint8_t bytes[MOST_OF_NUMBER];
-
-    return (size_t)(put_number(bytes, number) - bytes);
-}
 
 /* All of a file before its content, which is a piece of its own. */
 static bool put_head(csvc_arena *a, const gen_output *output, csvc_bytes *ret_piece)
 {
     const size_t len = strlen(output->path);
-    const size_t within = 1 + room(len) + len + 1 + room(output->len) + output->len;
-    uint8_t *bytes = csvc_arena_alloc(a, len + 3 * (1 + MOST_OF_NUMBER));
+    const size_t within =
+        1 + csvc__varint_size(len) + len + 1 + csvc__varint_size(output->len) + output->len;
+    uint8_t *bytes = csvc_arena_alloc(a, len + 3 * (1 + CSVC__VARINT_MAX));
     uint8_t *at = bytes;
 
     if (bytes == NULL) {
         return false;
     }
     *at++ = TAG_FILE;
-    at = put_number(at, within);
+    at = csvc__varint_write(at, within);
     *at++ = TAG_NAME;
-    at = put_number(at, len);
+    at = csvc__varint_write(at, len);
     memcpy(at, output->path, len);
     at += len;
     *at++ = TAG_CONTENT;
-    at = put_number(at, output->len);
+    at = csvc__varint_write(at, output->len);
     *ret_piece = (csvc_bytes){(size_t)(at - bytes), bytes};
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "codec/wire.h"
 #include "common/pb.h"
 #include "files.h"
 #include "infer/infer.h"
@@ -130,15 +131,11 @@ static csvc_bytes make_set(project *p, const gen_model *model)
 
     csvc__buffer_init(&b, MAX_DESCRIPTORS);
     for (size_t i = 0; i < model->n_files; i++) {
-        csvc_bytes file = model->files[i]->descriptor;
+        const csvc_bytes file = model->files[i]->descriptor;
+        uint8_t head[1 + CSVC__VARINT_MAX] = {1 << 3 | CSVC__WIRE_LEN};
+        const uint8_t *end = csvc__varint_write(head + 1, file.len);
 
-        csvc__buffer_putc(&b, 0x0a);
-        for (size_t len = file.len;; len >>= 7) {
-            csvc__buffer_putc(&b, (char)(len > 0x7f ? (len & 0x7f) | 0x80 : len));
-            if (len <= 0x7f) {
-                break;
-            }
-        }
+        csvc__buffer_add(&b, (const char *)head, (size_t)(end - head));
         csvc__buffer_add(&b, (const char *)file.data, file.len);
     }
     copy = cli_must(csvc__buffer_ok(&b) ? csvc_arena_alloc(p->a, b.len + 1) : NULL);
