@@ -175,6 +175,7 @@ csvc_code update__journal_read(csvc_arena *a, const char *root, update_steps *re
     csvc_bytes text;
     char *at;
     char *end;
+    long format;
     csvc_code code = files_read(a, path, UPDATE_MAX_JOURNAL, &text, err);
 
     if (code != CSVC_OK) {
@@ -184,13 +185,15 @@ csvc_code update__journal_read(csvc_arena *a, const char *root, update_steps *re
     if (strlen(at) != text.len || strncmp(at, FIRST_LINE, strlen(FIRST_LINE)) != 0) {
         return damaged(a, root, err);
     }
-    if (strtol(at + strlen(FIRST_LINE), &end, 10) > FORMAT) {
+    format = strtol(at + strlen(FIRST_LINE), &end, 10);
+    if (format > FORMAT && *end == '\n') {
         return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
                               "%s: an update of a newer c-svc was interrupted here; run that one "
                               "again",
                               path);
     }
-    end = text.len > 0 && at[text.len - 1] == '\n' ? strstr(at, "\nend ") : NULL;
+    end =
+        format == FORMAT && *end == '\n' && at[text.len - 1] == '\n' ? strstr(at, "\nend ") : NULL;
     if (end == NULL) {
         return damaged(a, root, err);
     }

@@ -266,6 +266,23 @@ csvc_code update__check_inside(csvc_arena *a, const char *root, const char *path
     return walk_path(&w, err);
 }
 
+/* By a link even a folder of the project would be emptied as if it were ours. */
+csvc_code update__check_home(csvc_arena *a, const char *root, csvc_error *err)
+{
+    static const char *const folders[] = {UPDATE_HOME, UPDATE_STAGING};
+    csvc_code code = update__check_inside(a, root, UPDATE_JOURNAL, err);
+
+    for (size_t i = 0; code == CSVC_OK && i < sizeof(folders) / sizeof(folders[0]); i++) {
+        const char *path = files_join(a, root, folders[i]);
+        struct stat st;
+
+        if (lstat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+            code = refuse(err, path, "is a link, and c-svc keeps its own files there; remove it");
+        }
+    }
+    return code;
+}
+
 csvc_code update__find_place(csvc_arena *a, const char *root, update_step *step, cli_list *folders,
                              csvc_error *err)
 {

@@ -114,7 +114,7 @@ csvc_code update_recover(csvc_arena *a, const char *root, const char **ret_what,
         *ret_what = "";
         return CSVC_OK;
     }
-    code = update__check_inside(a, root, UPDATE_JOURNAL, err);
+    code = update__check_home(a, root, err);
     code = code == CSVC_OK ? update__lock(a, root, &fd, err) : code;
     if (code != CSVC_OK) {
         return code;

@@ -48,6 +48,9 @@ const char *update__folder(csvc_arena *a, const char *root, const char *folder);
 /* Whether a path stays in the project, whatever links are on its way. */
 csvc_code update__check_inside(csvc_arena *a, const char *root, const char *path, csvc_error *err);
 
+/* Whether what c-svc keeps beside a change lies in folders that are its own. */
+csvc_code update__check_home(csvc_arena *a, const char *root, csvc_error *err);
+
 /*
  * Whether a change may be made there, links aside: below the root, and neither in a repository's
  * own folder nor among the files of the change itself.

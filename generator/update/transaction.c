@@ -63,7 +63,7 @@ void update_txn_saw(update_txn *txn, const char *path, csvc_bytes content)
 csvc_code update_txn_begin(csvc_arena *a, const char *root, update_txn **ret_txn, csvc_error *err)
 {
     update_txn *txn = cli_must(csvc_arena_calloc(a, 1, sizeof(*txn)));
-    csvc_code code = update__check_inside(a, root, UPDATE_JOURNAL, err);
+    csvc_code code = update__check_home(a, root, err);
 
     txn->a = a;
     txn->root = root;

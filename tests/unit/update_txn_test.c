@@ -253,6 +253,14 @@ static void links_out_of_the_project(void **state)
     assert_non_null(strstr(err.text, "p/.c-svc: is a link out of the project"));
     txn_assert_text(p, "outside/update/file", "theirs");
     assert_int_equal(0, unlink("p/.c-svc"));
+    assert_int_equal(0, symlink(".", "p/.c-svc"));
+    txn_put("p/update/file", "mine");
+    assert_int_equal(CSVC_FAILED_PRECONDITION, update_recover(p->a, "p", &what, &err));
+    assert_int_equal(CSVC_FAILED_PRECONDITION, update_txn_begin(p->a, "p", &txn, &err));
+    assert_string_equal("p/.c-svc: is a link, and c-svc keeps its own files there; remove it",
+                        err.text);
+    txn_assert_text(p, "p/update/file", "mine");
+    assert_int_equal(0, unlink("p/.c-svc"));
     txn_put("p/.c-svc", "a file");
     assert_int_equal(CSVC_FAILED_PRECONDITION, update_txn_begin(p->a, "p", &txn, &err));
     assert_string_equal("p/.c-svc: is a file, and a folder has to be there for "
