@@ -18,6 +18,8 @@ typedef struct sources {
     bool read;
     cli_list paths;
     cli_list texts;
+    cli_list odd; /* those whose names make does not take; not in the other two */
+    cli_list odd_texts;
 } sources;
 
 static bool is_word(char c)
@@ -107,11 +109,13 @@ static csvc_code read_sources(project *p, const char *folder, int depth, sources
 
         if (files_is_folder(there)) {
             code = depth < MAX_DEPTH ? read_sources(p, path, depth + 1, s, err) : CSVC_OK;
-        } else if (len > 2 && strcmp(path + len - 2, ".c") == 0 && config_path_is_plain(path) &&
-                   strcmp(path, "server/main.c") != 0 && s->paths.len < MAX_SOURCES &&
+        } else if (len > 2 && strcmp(path + len - 2, ".c") == 0 &&
+                   strcmp(path, "server/main.c") != 0 && s->paths.len + s->odd.len < MAX_SOURCES &&
                    files_read(a, there, MAX_SOURCE, &text, &skipped) == CSVC_OK) {
-            cli_list_add(a, &s->paths, path);
-            cli_list_add(a, &s->texts, (const char *)text.data);
+            bool plain = config_path_is_plain(path);
+
+            cli_list_add(a, plain ? &s->paths : &s->odd, path);
+            cli_list_add(a, plain ? &s->texts : &s->odd_texts, (const char *)text.data);
         }
     }
     return code;
@@ -133,6 +137,23 @@ static const char *find_function(const sources *s, const char *function, const c
     return found;
 }
 
+/* It was not deleted, and without it the rpc would be UNIMPLEMENTED. */
+static csvc_code refuse_odd(const project *p, const sources *s, const char *function,
+                            csvc_error *err)
+{
+    for (size_t i = 0; i < s->odd.len; i++) {
+        size_t line = handlers_line(s->odd_texts.items[i], function);
+
+        if (line > 0) {
+            return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
+                                  "%s:%zu: error: %s is here, and make takes no file of that name: "
+                                  "only letters, digits and _ . + - may stand in it; rename it",
+                                  files_join(p->a, p->root, s->odd.items[i]), line, function);
+        }
+    }
+    return CSVC_OK;
+}
+
 static csvc_code find_one(project *p, sources *s, const gen_rpc *rpc, csvc_error *err)
 {
     const char *path = project_handler_path(p->a, rpc);
@@ -147,11 +168,13 @@ static csvc_code find_one(project *p, sources *s, const gen_rpc *rpc, csvc_error
     }
     if (code == CSVC_OK) {
         const lock_record *record = lock_find(&p->lock, path);
-        const char *at =
-            find_function(s, handlers_function(p->a, rpc), record != NULL ? record->at : NULL);
+        const char *function = handlers_function(p->a, rpc);
+        const char *at = find_function(s, function, record != NULL ? record->at : NULL);
 
         if (at != NULL) {
             project_moved(p, path, at);
+        } else {
+            code = refuse_odd(p, s, function, err);
         }
     }
     return code;

@@ -67,7 +67,9 @@ static void decide_absent(csvc_arena *a, const update_how *how, update_file *f)
 
     if (once_there && !f->restore) {
         set(f, UPDATE_DELETED, f->record == NULL || f->record->state != LOCK_DELETED);
-        f->remark = "stays away; --restore brings it back";
+        f->remark = f->seems != NULL
+                        ? cli_printf(a, "%s is like it, but make does not compile that", f->seems)
+                        : "stays away; --restore brings it back";
         record(f, LOCK_DELETED, recorded_hash(f));
         f->becomes.at = f->record != NULL ? f->record->at : NULL; /* should it come back there */
         return;

@@ -46,6 +46,7 @@ typedef struct update_file {
     csvc_bytes render;         /* when they do */
     const lock_record *record; /* NULL: none */
     const char *at;            /* where it lies: path, elsewhere, or NULL: nowhere */
+    const char *seems;         /* at NULL: what it looks like, but cannot be; or NULL */
     csvc_bytes disk;           /* what lies there */
     csvc_bytes base;           /* the last render of a merged file */
     bool known;                /* no record, but it was there once (old projects) */

@@ -19,6 +19,7 @@ enum {
     MAX_BYTES = 1 << 20, /* of one; nobody's source is longer */
     MAX_TOTAL = 256 << 20,
     LIKE_ENOUGH = 60, /* per cent, by lines; git asks for 50 of bytes */
+    THE_VERY_ONE = 101
 };
 
 /* A file of the project that none of ours is. */
@@ -27,6 +28,33 @@ typedef struct stranger {
     csvc_bytes content;
     bool taken;
 } stranger;
+
+/* What editors and people leave beside a file is not that file. */
+static bool is_put_aside(const char *name)
+{
+    static const char *const ends[] = {"~", ".bak", ".old", ".orig", ".rej", ".swp"};
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        size_t of_end = strlen(ends[i]);
+
+        if (len > of_end && strcmp(name + len - of_end, ends[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Any name that a line can be printed with. */
+static bool is_printable(const char *path)
+{
+    for (const char *c = path; *c != '\0'; c++) {
+        if (*c < ' ' || *c > '~' || *c == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
 
 typedef struct search {
     project *p;
@@ -40,6 +68,7 @@ typedef struct search {
 typedef struct pair {
     size_t file, stranger;
     unsigned likeness;
+    bool same_ending;
 } pair;
 
 static bool is_one_of_ours(const search *s, const char *path)
@@ -64,8 +93,8 @@ static bool is_left_out(const char *path)
             return true;
         }
     }
-    return strcmp(name, ".git") == 0 || strcmp(name, "node_modules") == 0 ||
-           !config_path_is_plain(path);
+    return strcmp(name, ".git") == 0 || strcmp(name, "node_modules") == 0 || is_put_aside(name) ||
+           !is_printable(path);
 }
 
 static void add(search *s, const char *path)
@@ -124,17 +153,26 @@ static const char *ending(const char *path)
     return dot != NULL ? dot : name;
 }
 
+static bool is_source(const char *path)
+{
+    return strcmp(ending(path), ".c") == 0 || strcmp(ending(path), ".h") == 0;
+}
+
+/* What is compiled has an ending and a name that make takes. */
+static bool can_be(const update_file *f, const stranger *s)
+{
+    return !is_source(f->path) ||
+           (strcmp(ending(f->path), ending(s->path)) == 0 && config_path_is_plain(s->path));
+}
+
 static unsigned likeness(const update_file *f, const stranger *s, const char *hash_of_stranger)
 {
     csvc_bytes was = f->base.data != NULL ? f->base : f->render;
 
     if (f->record != NULL && strcmp(f->record->hash, hash_of_stranger) == 0) {
-        return 101; /* the very one */
+        return THE_VERY_ONE;
     }
-    if (was.data == NULL || strcmp(ending(f->path), ending(s->path)) != 0) {
-        return 0;
-    }
-    return update_likeness(was, s->content);
+    return was.data != NULL ? update_likeness(was, s->content) : 0;
 }
 
 static int best_first(const void *x, const void *y)
@@ -144,6 +182,9 @@ static int best_first(const void *x, const void *y)
 
     if (a->likeness != b->likeness) {
         return a->likeness > b->likeness ? -1 : 1;
+    }
+    if (a->same_ending != b->same_ending) {
+        return a->same_ending ? -1 : 1;
     }
     if (a->file != b->file) {
         return a->file < b->file ? -1 : 1;
@@ -164,7 +205,11 @@ static void match(search *s, const bool *searched, size_t n_searched)
             unsigned like = searched[i] ? likeness(&s->files[i], &s->items[k], hex) : 0;
 
             if (like >= LIKE_ENOUGH) {
-                pairs[n++] = (pair){.file = i, .stranger = k, .likeness = like};
+                pairs[n++] = (pair){
+                    .file = i,
+                    .stranger = k,
+                    .likeness = like,
+                    .same_ending = strcmp(ending(s->files[i].path), ending(s->items[k].path)) == 0};
             }
         }
     }
@@ -173,7 +218,12 @@ static void match(search *s, const bool *searched, size_t n_searched)
         update_file *f = &s->files[pairs[i].file];
         stranger *other = &s->items[pairs[i].stranger];
 
-        if (f->at == NULL && !other->taken) {
+        if (f->at != NULL || other->taken) {
+            continue;
+        }
+        if (!can_be(f, other)) {
+            f->seems = f->seems != NULL ? f->seems : other->path;
+        } else {
             f->at = other->path;
             f->disk = other->content;
             other->taken = true;

@@ -180,6 +180,41 @@ has(update("--restore", "server/user_service/get_user.c", check=1).stderr, "serv
 update()
 again()
 
+# ---- by other names: other endings, edited at the same time; names that make does not take ----
+
+moves = {"deploy/Dockerfile": "deploy/Containerfile.prod", ".clang-format": "the format of ours.txt"}
+for old, new in moves.items():
+    (home / old).rename(home / new)
+edit("deploy/Containerfile.prod", "FROM ", "# Ada's\nFROM ")
+with (home / "the format of ours.txt").open("a") as f:
+    f.write("# Ada's, too\n")
+e2e.equal(words(update()), dict.fromkeys(moves, "moved"), "files with other endings")
+again()
+edit("docs/readme.md", "Ask Ada.", "Ask Ada.\nOr Grace.")
+shutil.copy(home / "docs/readme.md", home / "docs/readme.md.orig")
+(home / "docs/readme.md").unlink()
+e2e.equal(words(update()), {"README.md": "deleted"}, "what was put aside is not what is missing")
+(home / "docs/readme.md.orig").rename(home / "docs/readme.md")
+update()
+again()
+odd = home / "server/user_service/get user.c"
+handler = home / "server/user_service/get_user.c"
+handler.rename(odd)
+for command in (["update"], ["generate"], ["diff"], ["update", "--dry-run"]):
+    has(e2e.run("c-svc", *command, cwd=home, check=None).stderr, "server/user_service/get user.c:", "user_service_get_user is here, and make takes no file")
+odd.rename(handler)
+again()
+shutil.copy(handler, odd)  # a copy is nobody's business
+again()
+odd.unlink()
+unit, odd = home / "tests/user_service/get_user_test.c", home / "tests/user_service/get user_test.c"
+unit.rename(odd)
+done = update()
+has(done.stdout, "  deleted   tests/user_service/get_user_test.c  (tests/user_service/get user_test.c is like it, but make does not compile that)\n")
+odd.rename(unit)
+update()
+again()
+
 # ---- what nothing asks for any more ----
 
 text = proto.read_text()
