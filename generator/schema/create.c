@@ -31,7 +31,7 @@ static size_t blank_len(const char *at)
 
         return end != NULL ? (size_t)(end + 2 - at) : strlen(at);
     }
-    return strspn(at, " \t\r\n\f");
+    return strspn(at, " \t\r\n\f\v"); /* SQLite takes the last one behind another */
 }
 
 static bool is_word(char c)
