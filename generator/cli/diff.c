@@ -40,7 +40,7 @@ static int run_diff(csvc_arena *a, const cli_args *args)
     if (rc != CLI_OK) {
         return rc;
     }
-    u.allow_breaking = true; /* shown all the same; the warning says what update would say */
+    u.only_shows = true; /* the warnings say what update would say */
     u.how.prune = cli_args_option(args, "prune", 0) != NULL;
     code = update_open(a, true, &u, &err);
     cli_read_answers(a, args, &u.project.answers);

@@ -310,35 +310,35 @@ static void compare_rpc(compat_run *run, const gen_rpc *before, const gen_rpc *n
 }
 
 /* What one that is gone may have become. */
-static void hint_rename(compat_run *run, const char *name, const char *likely, gen_place place)
+static void hint_rename(compat_run *run, const char *likely, const char *offer, gen_place place)
 {
-    if (likely != NULL) {
-        gen_report(run->diag, GEN_NOTE, place,
-                   "if %s is what it is called now, `c-svc update --rename %s=%s` takes its "
-                   "handlers along",
-                   likely, name, likely);
-    }
+    gen_report(
+        run->diag, GEN_NOTE, place,
+        "if %s is what it is called now, `c-svc update --rename %s` takes its handlers along",
+        likely, offer);
 }
 
-static const char *likely_rpc(const compat_run *run, const gen_rpc *gone)
+static const compat_rpc *likely_rpc(const compat_run *run, const gen_rpc *gone)
 {
     for (size_t i = 0; i < run->matched->n_services; i++) {
         const compat_service *service = &run->matched->services[i];
 
         for (size_t k = 0; k < service->n_rpcs; k++) {
             if (service->rpcs[k].before == gone && service->rpcs[k].likely != NULL) {
-                return service->rpcs[k].likely->name;
+                return &service->rpcs[k];
             }
         }
     }
     return NULL;
 }
 
-static const gen_service *likely_service(const compat_run *run, const gen_service *gone)
+static const compat_service *likely_service(const compat_run *run, const gen_service *gone)
 {
     for (size_t i = 0; i < run->matched->n_services; i++) {
-        if (run->matched->services[i].before == gone) {
-            return run->matched->services[i].likely;
+        const compat_service *service = &run->matched->services[i];
+
+        if (service->before == gone && service->likely != NULL) {
+            return service;
         }
     }
     return NULL;
@@ -355,10 +355,14 @@ static void compare_service(compat_run *run, const gen_service *before, const ge
         if (other != NULL) {
             compare_rpc(run, &before->rpcs[i], other);
         } else {
+            const compat_rpc *gone = likely_rpc(run, &before->rpcs[i]);
+
             compat_report(run, COMPAT_RPC_NO_DELETE, now->place,
                           "Previously present RPC \"%s\" on service \"%s\" was deleted",
                           before->rpcs[i].name, now->name);
-            hint_rename(run, before->rpcs[i].name, likely_rpc(run, &before->rpcs[i]), now->place);
+            if (gone != NULL) {
+                hint_rename(run, gone->likely->name, gone->offer, now->place);
+            }
         }
     }
 }
@@ -406,14 +410,15 @@ static void compare_file(compat_run *run, const gen_file *before)
         if (service != NULL) {
             compare_service(run, &before->services[i], service);
         } else {
-            const gen_service *likely = likely_service(run, &before->services[i]);
-            gen_place place = likely != NULL ? likely->place : before->place;
+            const compat_service *gone = likely_service(run, &before->services[i]);
+            gen_place place = gone != NULL ? gone->likely->place : before->place;
 
             compat_report(run, COMPAT_PACKAGE_SERVICE_NO_DELETE, place,
                           "Previously present service \"%s\" was deleted from package \"%s\"",
                           before->services[i].name, before->package);
-            hint_rename(run, before->services[i].full_name,
-                        likely != NULL ? likely->full_name : NULL, place);
+            if (gone != NULL) {
+                hint_rename(run, gone->likely->full_name, gone->offer, place);
+            }
         }
     }
 }

@@ -28,12 +28,14 @@ typedef struct compat_rpc {
     const gen_rpc *now;    /* NULL: REMOVED */
     const gen_rpc *likely; /* REMOVED: an added one with its types and streaming in its place, which
                               it may have become; else NULL */
+    const char *offer;     /* then "GetUser=FetchUser", as --rename takes it */
 } compat_rpc;
 
 typedef struct compat_service {
     const gen_service *before, *now; /* either may be NULL */
     const gen_service *likely;       /* gone: a new one it may have become (a package that moved, or
                                         another name for the same rpcs); else NULL */
+    const char *offer;               /* then "user.UserService=acme.user.UserService" */
     bool renamed;                    /* asked for: the names differ */
     compat_rpc *rpcs;                /* of both, in the order of the new one, then those gone */
     size_t n_rpcs;
@@ -61,6 +63,10 @@ typedef struct compat_rename {
 csvc_code compat_match(csvc_arena *a, const gen_model *before, const gen_model *now,
                        compat_rename *renames, size_t n_renames, compat_services *ret,
                        csvc_error *err);
+
+/* Of what is gone and called so nothing is offered any more: it has no new name. Whether there is
+ * any. */
+bool compat_keep(compat_services *matched, const char *name);
 
 /* ---- what breaks ---- */
 

@@ -22,22 +22,37 @@ static void *take(matching *m, size_t count, size_t size)
 
 /* ---- names ---- */
 
-/* Whether `full`, or what follows one of its dots, is `name`. */
-static bool is_called(const char *full, const char *name)
+/* Whether `full`, or what follows one of its dots, is the name. */
+static bool ends_in(const char *full, const char *name, size_t name_len)
 {
     size_t len = strlen(full);
-    size_t name_len = strlen(name);
 
-    return name_len <= len && name_len > 0 && strcmp(full + len - name_len, name) == 0 &&
+    return name_len <= len && name_len > 0 && memcmp(full + len - name_len, name, name_len) == 0 &&
            (name_len == len || full[len - name_len - 1] == '.');
 }
 
-static const char *rpc_full_name(matching *m, const gen_rpc *rpc)
+static bool is_called(const char *full, const char *name)
 {
-    const char *name = csvc_arena_printf(m->a, "%s.%s", rpc->service->full_name, rpc->name);
+    return ends_in(full, name, strlen(name));
+}
 
-    m->no_memory = m->no_memory || name == NULL;
-    return name != NULL ? name : "";
+/* By its name, with or without that of its service, or a part of that. */
+static bool rpc_is_called(const gen_rpc *rpc, const char *name)
+{
+    size_t own = strlen(rpc->name);
+    size_t len = strlen(name);
+
+    return ends_in(name, rpc->name, own) &&
+           (len == own || ends_in(rpc->service->full_name, name, len - own - 1));
+}
+
+static const char *name_offer(matching *m, const char *service, const char *before, const char *now)
+{
+    const char *text =
+        csvc_arena_printf(m->a, "%s%s%s=%s", service, *service != '\0' ? "." : "", before, now);
+
+    m->no_memory = m->no_memory || text == NULL;
+    return text;
 }
 
 /* ---- signatures ---- */
@@ -262,8 +277,7 @@ static csvc_code rename_rpc(matching *m, compat_rename *rename, csvc_error *err)
         for (size_t k = 0; k < service->n_rpcs; k++) {
             compat_rpc *rpc = &service->rpcs[k];
 
-            if (rpc->fate == COMPAT_REMOVED &&
-                is_called(rpc_full_name(m, rpc->before), rename->before)) {
+            if (rpc->fate == COMPAT_REMOVED && rpc_is_called(rpc->before, rename->before)) {
                 if (from != NULL) {
                     return ambiguous(err, rename->before, from, rpc);
                 }
@@ -279,7 +293,7 @@ static csvc_code rename_rpc(matching *m, compat_rename *rename, csvc_error *err)
     for (size_t k = 0; k < home->n_rpcs; k++) {
         compat_rpc *rpc = &home->rpcs[k];
 
-        if (rpc->fate == COMPAT_ADDED && is_called(rpc_full_name(m, rpc->now), rename->now)) {
+        if (rpc->fate == COMPAT_ADDED && rpc_is_called(rpc->now, rename->now)) {
             to = rpc;
         }
     }
@@ -360,6 +374,64 @@ static void find_likely(matching *m, compat_service *service)
     }
 }
 
+/* Whether more than one that is gone has the name. */
+static bool is_gone_twice(const matching *m, const char *name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->out.n_services; i++) {
+        const compat_service *service = &m->out.services[i];
+
+        for (size_t k = 0; k < service->n_rpcs; k++) {
+            n += service->rpcs[k].fate == COMPAT_REMOVED &&
+                         strcmp(service->rpcs[k].before->name, name) == 0
+                     ? 1
+                     : 0;
+        }
+    }
+    return n > 1;
+}
+
+static void name_offers(matching *m, compat_service *service)
+{
+    if (service->likely != NULL) {
+        service->offer = name_offer(m, "", service->before->full_name, service->likely->full_name);
+    }
+    for (size_t k = 0; k < service->n_rpcs; k++) {
+        compat_rpc *rpc = &service->rpcs[k];
+
+        if (rpc->likely != NULL) {
+            const char *home =
+                is_gone_twice(m, rpc->before->name) ? service->before->full_name : "";
+
+            rpc->offer = name_offer(m, home, rpc->before->name, rpc->likely->name);
+        }
+    }
+}
+
+bool compat_keep(compat_services *matched, const char *name)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < matched->n_services; i++) {
+        compat_service *service = &matched->services[i];
+
+        if (service->now == NULL && is_called(service->before->full_name, name)) {
+            service->likely = NULL;
+            found = true;
+        }
+        for (size_t k = 0; k < service->n_rpcs; k++) {
+            compat_rpc *rpc = &service->rpcs[k];
+
+            if (rpc->fate == COMPAT_REMOVED && rpc_is_called(rpc->before, name)) {
+                rpc->likely = NULL;
+                found = true;
+            }
+        }
+    }
+    return found;
+}
+
 /* ---- all of it ---- */
 
 csvc_code compat_match(csvc_arena *a, const gen_model *before, const gen_model *now,
@@ -387,6 +459,9 @@ csvc_code compat_match(csvc_arena *a, const gen_model *before, const gen_model *
         } else if (service->before != NULL) {
             find_likely(&m, service);
         }
+    }
+    for (size_t i = 0; code == CSVC_OK && !m.no_memory && i < m.out.n_services; i++) {
+        name_offers(&m, &m.out.services[i]);
     }
     if (code == CSVC_OK && m.no_memory) {
         code = csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "out of memory");

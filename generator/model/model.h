@@ -248,4 +248,7 @@ gen_message *gen_model_message(const gen_model *model, const char *full_name);
 gen_enum *gen_model_enum(const gen_model *model, const char *full_name);
 gen_file *gen_model_file(const gen_model *model, const char *name);
 
+/* Fills the C names of a service and its rpcs, which have all the rest. False: no memory. */
+bool gen_model_name_service(csvc_arena *a, gen_service *service);
+
 #endif /* GEN_MODEL_H */

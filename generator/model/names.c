@@ -412,7 +412,7 @@ static bool clear_async(csvc_arena *a, gen_service *service)
     return true;
 }
 
-static bool name_service(csvc_arena *a, gen_service *service)
+bool gen_model_name_service(csvc_arena *a, gen_service *service)
 {
     service->prefix =
         service->prefix_option != NULL ? service->prefix_option : service_prefix(a, service);
@@ -500,7 +500,7 @@ static bool name_in_file(csvc_arena *a, gen_file *file)
         }
     }
     for (size_t i = 0; i < file->n_services; i++) {
-        if (!name_service(a, &file->services[i])) {
+        if (!gen_model_name_service(a, &file->services[i])) {
             return false;
         }
     }

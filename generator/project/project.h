@@ -31,6 +31,7 @@ typedef struct project {
     schema_answers answers; /* what the command line says of columns that are gone */
     bool may_wait;          /* a step that waits for a decision is said, not refused */
     cli_list notes;         /* what was left as it is */
+    cli_list asks;          /* options of `c-svc update` that are missing: nothing may be written */
 } project;
 
 enum {

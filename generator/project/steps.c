@@ -251,11 +251,7 @@ static csvc_code check_answers(project *p, const schema_difference *d, csvc_erro
     for (size_t i = 0; i < d->n_refusals; i++) {
         gen_report(&p->pipeline->diag, GEN_ERROR, d->refusals[i].place, "%s", d->refusals[i].text);
         gen_report(&p->pipeline->diag, GEN_NOTE, d->refusals[i].place, "%s", d->refusals[i].hint);
-    }
-    if (d->n_refusals > 0) {
-        pipeline_print_problems(p->pipeline);
-        return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
-                              "nothing was changed; say what became of the above");
+        cli_list_add(p->a, &p->asks, d->refusals[i].ask);
     }
     return CSVC_OK;
 }
@@ -301,6 +297,9 @@ static csvc_code plan_all(planning *s, csvc_error *err)
     schema_wanted(p->a, p->pipeline->model, &wanted);
     schema_compare(p->a, &there, &wanted, &p->answers, &d);
     code = check_answers(p, &d, err);
+    if (code == CSVC_OK && d.n_refusals > 0) {
+        return CSVC_OK; /* nothing is written before it is answered */
+    }
     if (code == CSVC_OK && s->n_steps + d.n_steps > MIGRATIONS_MAX) {
         code = csvc_error_set(err, CSVC_INVALID_ARGUMENT, "more than %d steps in migrations/sqlite",
                               MIGRATIONS_MAX);

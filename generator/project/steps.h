@@ -10,7 +10,7 @@
  * Adds them to the plan, born once: for a new project the first ones, later those that lead from
  * what the steps so far come to to what the entities want. They have been tried when this returns.
  * p->answers says which columns have new names and what may go; what stays is noted in p->notes.
- * INVALID_ARGUMENT when an answer is missing (it has been printed which) or fits nothing. Nothing
+ * Where an answer is missing p->asks says which. INVALID_ARGUMENT when one fits nothing. Nothing
  * happens without storage.
  */
 csvc_code steps_plan(project *p, csvc_error *err);

@@ -44,13 +44,13 @@ static void add_change(comparison *c, schema_change change)
     s->changes[s->n_changes++] = change;
 }
 
-static void refuse(comparison *c, gen_place place, const char *text, const char *hint)
+static void refuse(comparison *c, schema_refusal refusal)
 {
     schema_difference *d = c->d;
 
     d->refusals =
         cli_grown(c->a, d->refusals, d->n_refusals, &d->max_refusals, sizeof(*d->refusals));
-    d->refusals[d->n_refusals++] = (schema_refusal){.place = place, .text = text, .hint = hint};
+    d->refusals[d->n_refusals++] = refusal;
 }
 
 /* ---- columns that nothing fills any more ---- */
@@ -102,15 +102,22 @@ static void settle_gone(comparison *c, const schema_column *gone)
         }
         renames = new_names(c, gone, &fresh);
         if (renames != NULL) {
-            refuse(c, fresh->of->field->place,
-                   cli_printf(c->a,
+            const bool several = strstr(renames, " or ") != NULL;
+
+            refuse(c, (schema_refusal){
+                          .place = fresh->of->field->place,
+                          .text = cli_printf(
+                              c->a,
                               "no field of %s fills the column %s any more, and %s is new and of "
                               "the same type: the same by a new name?",
                               c->wanted->of->message->name, gone->name, fresh->name),
-                   cli_printf(c->a,
+                          .hint = cli_printf(
+                              c->a,
                               "c-svc update %s keeps what is in it; --allow-data-loss drops it; "
                               "--keep %s.%s leaves it as it is, beside a new one",
-                              renames, table, gone->name));
+                              renames, table, gone->name),
+                          .ask = several ? cli_printf(c->a, "--rename %s.%s=...", table, gone->name)
+                                         : renames});
             return;
         }
         cli_list_add(c->a, &c->d->notes,
@@ -415,15 +422,19 @@ static void make_table(comparison *c, const schema_table *wanted, const bool *us
             !look_alike(table, wanted) || schema_answers_keep(&c->answered, table->name, NULL)) {
             continue;
         }
-        refuse(c, wanted->of->message->place,
-               cli_printf(c->a,
+        refuse(c, (schema_refusal){
+                      .place = wanted->of->message->place,
+                      .text = cli_printf(
+                          c->a,
                           "no message is kept in the table %s any more, and %s is new and looks "
                           "like it: the same by a new name?",
                           table->name, wanted->name),
-               cli_printf(c->a,
+                      .hint = cli_printf(
+                          c->a,
                           "c-svc update --rename %s=%s keeps its rows; --allow-data-loss drops it; "
                           "--keep %s leaves it as it is, beside a new one",
-                          table->name, wanted->name, table->name));
+                          table->name, wanted->name, table->name),
+                      .ask = cli_printf(c->a, "--rename %s=%s", table->name, wanted->name)});
     }
     c->step = add_step(c, wanted, NULL);
     add_change(c, (schema_change){.kind = SCHEMA_CREATE_TABLE});

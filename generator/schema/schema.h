@@ -182,6 +182,7 @@ typedef struct schema_refusal {
     gen_place place;  /* of what is new */
     const char *text; /* what it looks like */
     const char *hint; /* the answers there are */
+    const char *ask;  /* the one that fits what it looks like: "--rename users.phone=cell" */
 } schema_refusal;
 
 typedef struct schema_difference {

@@ -347,7 +347,9 @@ static void hand_on_records(update *u, lock *old)
         const lock_record *record = lock_find(old, one->before);
         lock_record copy;
 
-        if (record != NULL && strcmp(one->before, one->now) != 0) {
+        bool has_own = one->from == NULL && lock_find(old, one->now) != NULL;
+
+        if (record != NULL && !has_own && strcmp(one->before, one->now) != 0) {
             copy = *record;
             copy.path = one->now;
             copy.hash = born_as(u, one, record->hash);
@@ -357,28 +359,38 @@ static void hand_on_records(update *u, lock *old)
     }
 }
 
+/* Told by the line of the one that takes its place. */
+static void unlink_aside(update *u, const char *at, csvc_bytes content)
+{
+    add_file(u, (update_file){.path = at,
+                              .owner = GEN_BORN_ONCE,
+                              .at = at,
+                              .disk = content,
+                              .status = UPDATE_REMOVE,
+                              .aside = true,
+                              .act = UPDATE_UNLINK});
+}
+
 /* The file goes to its new place, with the names in it exchanged; it is the user's, so nothing else
  * is decided about it. */
 static void rename_file(update *u, update_file *f, const update_rename *one)
 {
     bool goes = strcmp(one->from, one->to) != 0;
+    bool beside = one->replaces != NULL && strcmp(one->replaces, one->to) != 0;
 
     f->status = UPDATE_RENAME;
     f->news = true;
     f->act = UPDATE_WRITE;
     f->content = one->becomes;
-    f->disk = goes ? (csvc_bytes){0} : one->was;
+    f->disk = !goes ? one->was : beside ? (csvc_bytes){0} : one->replaced;
     f->remark = cli_printf(u->a, "%s%s%zu name%s changed in it", goes ? "was " : "",
                            goes ? cli_printf(u->a, "%s, ", one->from) : "", one->n_names,
                            one->n_names == 1 ? "" : "s");
     if (goes) {
-        add_file(u, (update_file){.path = one->from,
-                                  .owner = GEN_BORN_ONCE,
-                                  .at = one->from,
-                                  .disk = one->was,
-                                  .status = UPDATE_REMOVE,
-                                  .aside = true,
-                                  .act = UPDATE_UNLINK});
+        unlink_aside(u, one->from, one->was);
+    }
+    if (beside) {
+        unlink_aside(u, one->replaces, one->replaced);
     }
 }
 
@@ -389,7 +401,7 @@ static void rename_files(update *u)
         const update_rename *one = update_renamed_to(&u->renamed, f->path);
 
         if (one != NULL && one->from != NULL &&
-            (one->n_names > 0 || strcmp(one->from, one->to) != 0)) {
+            (one->n_names > 0 || strcmp(one->from, one->to) != 0 || one->replaces != NULL)) {
             rename_file(u, f, one);
         }
     }
@@ -398,7 +410,10 @@ static void rename_files(update *u)
 static csvc_code plan_own(update *u, const lock *old, csvc_error *err)
 {
     csvc_code code = compose_own(&u->project, err);
+    csvc_error unsaid = {CSVC_ERROR_INIT};
+    csvc_code asked = update_ask(u, code == CSVC_OK ? err : &unsaid);
 
+    code = code == CSVC_OK ? asked : code;
     code = code == CSVC_OK ? add_own(u, old, err) : code;
     code = code == CSVC_OK ? check_restored(u, err) : code;
     code = code == CSVC_OK ? find_moved(u, err) : code;

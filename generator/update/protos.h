@@ -5,10 +5,14 @@
 #include "update.h"
 
 /*
- * Compares them, after the model is built and before anything is planned: refuses what breaks the
- * wire unless that is allowed (FAILED_PRECONDITION, the problems are printed), fills u->renamed
- * from those --rename that are about rpcs and services, and leaves the others to the tables.
+ * Compares them, after the model is built and before anything is planned: fills u->renamed from
+ * those --rename that are about rpcs and services, and leaves the others to the tables. What breaks
+ * the wire and is not allowed, and what may have a new name, is asked: it is among the problems,
+ * and the options that would answer it are in u->project.asks.
  */
 csvc_code update_check_protos(update *u, csvc_error *err);
+
+/* FAILED_PRECONDITION when something was asked, of protos or tables; the problems are printed. */
+csvc_code update_ask(update *u, csvc_error *err);
 
 #endif /* UPDATE_PROTOS_H */

@@ -7,6 +7,7 @@
 #include "project/contract.h"
 #include "project/files.h"
 #include "project/handlers.h"
+#include "project/sha256.h"
 #include "words.h"
 
 #include "base/banned.h"
@@ -115,10 +116,8 @@ static void add_type_words(renaming *r, const gen_model *before, const gen_file 
 
 /* ---- the files ---- */
 
-/* Where the user has it: in its place, where the last update found it, or, a handler, wherever its
- * function is. */
-static csvc_code find_place(project *p, const char *path, const char *function,
-                            const char **ret_place, csvc_error *err)
+csvc_code update_place_of(project *p, const char *path, const char *function,
+                          const char **ret_place, csvc_error *err)
 {
     const lock_record *record = lock_find(&p->lock, path);
 
@@ -134,31 +133,61 @@ static csvc_code find_place(project *p, const char *path, const char *function,
     return CSVC_OK;
 }
 
-static csvc_code add_file(renaming *r, const char *before, const char *now, const char *function,
-                          csvc_error *err)
+/* There may be one by the new name already: only one that nobody has written to gives way. */
+static csvc_code find_replaced(renaming *r, update_rename *one, const char *function,
+                               csvc_error *err)
+{
+    project *p = r->p;
+    const lock_record *record = lock_find(&p->lock, one->now);
+    const char *there = NULL;
+    csvc_code code = update_place_of(p, one->now, function, &there, err);
+
+    if (code != CSVC_OK || there == NULL || strcmp(there, one->from) == 0) {
+        return code;
+    }
+    code = files_read(p->a, files_join(p->a, p->root, there), MAX_SOURCE, &one->replaced, err);
+    if (code != CSVC_OK) {
+        return code;
+    }
+    if (record == NULL || strcmp(record->hash, sha256_text(p->a, one->replaced)) != 0) {
+        return csvc_error_set(err, CSVC_ALREADY_EXISTS,
+                              "%s: error: %s would take its place, and this one is not as c-svc "
+                              "wrote it; bring what you need into one of them, remove the other, "
+                              "and run this again",
+                              files_join(p->a, p->root, there), one->from);
+    }
+    one->replaces = there;
+    return CSVC_OK;
+}
+
+typedef struct its_names {
+    const char *path, *function; /* NULL: a test */
+} its_names;
+
+static csvc_code add_file(renaming *r, its_names before, its_names now, csvc_error *err)
 {
     project *p = r->p;
     const char *from = NULL;
     bool in_place;
     update_rename *one;
-    csvc_code code = find_place(p, before, function, &from, err);
+    csvc_code code = update_place_of(p, before.path, before.function, &from, err);
 
     if (code != CSVC_OK) {
         return code;
     }
-    in_place = from != NULL && strcmp(from, before) == 0;
+    in_place = from != NULL && strcmp(from, before.path) == 0;
     r->out.items = cli_grown(p->a, r->out.items, r->out.len, &r->max, sizeof(*r->out.items));
     one = &r->out.items[r->out.len++];
-    *one = (update_rename){.before = before, .now = now, .from = from, .to = in_place ? now : from};
-    if (in_place && strcmp(now, before) != 0 && files_exists(files_join(p->a, p->root, now))) {
-        return csvc_error_set(err, CSVC_ALREADY_EXISTS,
-                              "%s: error: %s would go here; move this file away, or remove it",
-                              files_join(p->a, p->root, now), from);
+    *one = (update_rename){
+        .before = before.path, .now = now.path, .from = from, .to = in_place ? now.path : from};
+    if (from == NULL) {
+        return CSVC_OK;
     }
-    if (from != NULL) {
+    code = find_replaced(r, one, now.function, err);
+    if (code == CSVC_OK) {
         code = files_read(p->a, files_join(p->a, p->root, from), MAX_SOURCE, &one->was, err);
     }
-    if (from != NULL && code == CSVC_OK) {
+    if (code == CSVC_OK) {
         one->becomes = update_words_replace(&r->words, one->was, &one->n_names);
     }
     return code;
@@ -167,12 +196,12 @@ static csvc_code add_file(renaming *r, const char *before, const char *now, cons
 static csvc_code add_rpc_files(renaming *r, const compat_rpc *rpc, csvc_error *err)
 {
     csvc_arena *a = r->p->a;
-    csvc_code code =
-        add_file(r, project_handler_path(a, rpc->before), project_handler_path(a, rpc->now),
-                 handlers_function(a, rpc->before), err);
+    csvc_code code = add_file(
+        r, (its_names){project_handler_path(a, rpc->before), handlers_function(a, rpc->before)},
+        (its_names){project_handler_path(a, rpc->now), handlers_function(a, rpc->now)}, err);
 
-    return code == CSVC_OK ? add_file(r, project_test_path(a, rpc->before),
-                                      project_test_path(a, rpc->now), NULL, err)
+    return code == CSVC_OK ? add_file(r, (its_names){project_test_path(a, rpc->before), NULL},
+                                      (its_names){project_test_path(a, rpc->now), NULL}, err)
                            : code;
 }
 
@@ -323,7 +352,7 @@ csvc_code update_note_retyped(project *p, const compat_services *matched, cli_li
                 continue;
             }
             function = handlers_function(p->a, rpc->now);
-            code = find_place(p, project_handler_path(p->a, rpc->now), function, &path, err);
+            code = update_place_of(p, project_handler_path(p->a, rpc->now), function, &path, err);
             if (code != CSVC_OK || path == NULL) {
                 continue;
             }

@@ -17,7 +17,9 @@ typedef struct update_rename {
     const char *from, *to;    /* where it is and will be, the same when the user keeps it elsewhere;
                                  NULL: there is none */
     csvc_bytes was, becomes;
-    size_t n_names; /* exchanged in it */
+    size_t n_names;       /* exchanged in it */
+    const char *replaces; /* the one by the new name, as c-svc wrote it; NULL: none */
+    csvc_bytes replaced;
 } update_rename;
 
 typedef struct update_renames {
@@ -26,10 +28,16 @@ typedef struct update_renames {
     cli_list notes; /* `file:line: note: ...` */
 } update_renames;
 
-/* `matched` is what contract_match made of the names that were given; p->lock that of the last
- * update. ALREADY_EXISTS when there is a file where one would go. */
+/* `matched` is what contract_match and update_match_late made of the names that were given; p->lock
+ * that of the last update. ALREADY_EXISTS when there is a file where one would go, or a handler by
+ * the new name, that is not as c-svc wrote it. */
 csvc_code update_renames_find(project *p, const compat_services *matched, update_renames *ret,
                               csvc_error *err);
+
+/* Where the user has a file: in its place, where the last update found it, or, a handler, wherever
+ * its function is; NULL: nowhere. */
+csvc_code update_place_of(project *p, const char *path, const char *function,
+                          const char **ret_place, csvc_error *err);
 
 /* The one that c-svc calls so now; NULL: none. */
 const update_rename *update_renamed_to(const update_renames *renames, const char *path);

@@ -28,8 +28,11 @@ typedef struct update {
     update_how how;
     bool gen_only;       /* gen/ alone: what is the user's is not looked at */
     bool allow_breaking; /* of the wire */
+    bool only_shows;     /* what breaks and what looks renamed is no question */
     cli_list restore;    /* paths */
     cli_list prune;      /* paths, as how.prune does it for all */
+
+    cli_list said; /* what of that answers a question, as it was given */
 
     /* What came out, by path; .c-svc/ last. */
     update_file *files;

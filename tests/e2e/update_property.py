@@ -28,7 +28,7 @@ MARKERS = (b"<<<<<<< ", b"|||||||", b"=======", b">>>>>>> ")
 TEMPLATES = ["Makefile", "README.md", "server/main.c", "client/main.c", "tests/service_testing.c", "tests/service_testing.h", ".gitignore",
              "server/PREFIX/RPC.c"]
 ALLOW = ["--allow-breaking", "--allow-data-loss"]
-KINDS = {"create", "update", "merge", "conflict", "remove"}  # that change a file
+KINDS = {"create", "update", "merge", "conflict", "remove", "rename"}  # that change a file
 
 
 class Wrong(Exception):
@@ -266,6 +266,11 @@ class Sequence:
             restored = None
         before = self.files()
         done = self.run(*options, "--output", "json")
+        asked = re.search(r"where it is as it looks: c-svc update (.*), with --keep", done.stderr)
+        if asked is not None and done.returncode == 1:  # nothing has happened yet: that is checked below
+            for old, new in re.findall(r"--rename (\w+)=(\w+)", asked.group(1)):
+                options += self.rng.choice([["--rename", f"{old}={new}"], ["--keep", old]])
+            done = self.run(*options, "--output", "json")
         self.proto.column_changed = False
         after = self.files()
         if done.returncode not in (0, 1):
@@ -274,8 +279,13 @@ class Sequence:
             raise Wrong(f"refused:\n{done.stderr}")
         told = json.loads(done.stdout)
         statuses = {f["at"]: f for f in told["files"] if f["at"] is not None}
-        self.check_named(before, after, statuses)
-        self.check_lines(before, after, statuses)
+        went = {}  # renamed with their rpc: from, to
+        for file in told["files"]:
+            was = re.match(r"was (\S+),", file["remark"] or "") if file["status"] == "rename" else None
+            if was is not None:
+                went[was.group(1)] = file["at"]
+        self.check_named(before, after, statuses, went)
+        self.check_lines(before, after, statuses, went)
         self.check_deleted(before, after, restored)
         for file in told["files"]:
             self.count(file["status"])
@@ -296,7 +306,7 @@ class Sequence:
         stem = re.sub(r"_test$", "", pathlib.Path(path).stem)
         return "note_service/" not in path or stem in {re.sub(r"(?<!^)([A-Z])", r"_\1", r[0]).lower() for r in self.proto.rpcs}
 
-    def check_named(self, before, after, statuses):
+    def check_named(self, before, after, statuses, went):
         """Whatever changed was named with a word that says so; all else is as it was, date included."""
         for path in {*before, *after}:
             if path.startswith((".c-svc/", "gen/")) or before.get(path) == after.get(path):
@@ -304,19 +314,19 @@ class Sequence:
             status = statuses.get(path, {}).get("status")
             if status not in KINDS:
                 raise Wrong(f"{path}: changed though it is {status or 'not named'}")
-            if status in ("update", "create", "remove") and path in before and MINE.search(before[path][0]):
+            if status in ("update", "create", "remove") and path in before and path not in went and MINE.search(before[path][0]):
                 raise Wrong(f"{path}: {status} of a file that the user has edited")
             if status == "create" and path in before:
                 raise Wrong(f"{path}: created over one that was there")
 
-    def check_lines(self, before, after, statuses):
+    def check_lines(self, before, after, statuses, went):
         for path, (content, _) in before.items():
             if path.startswith((".c-svc/", "gen/")):
                 continue
             mine = MINE.findall(content)
             if not mine:
                 continue
-            now = after.get(path, (b"", 0))[0]
+            now = after.get(went.get(path, path), (b"", 0))[0]
             for line in content.split(b"\n"):
                 if MINE.search(line) and line not in now.split(b"\n"):
                     raise Wrong(f"{path}: the user's line {line!r} is gone")

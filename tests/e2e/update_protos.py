@@ -207,11 +207,13 @@ proto("rpc CountItems(", "rpc TallyItems(")
 for arguments, code in (([], 1), (["--dry-run"], 1), (["--check"], 2)):  # afterwards it would be too late to say so
     done = update(*arguments, check=code)
     has(done.stderr, '"CountItems" on service "ItemService" was deleted [RPC_NO_DELETE]', "`c-svc update --rename CountItems=TallyItems`",
-        "by another name: c-svc update --rename as above, or --allow-breaking when it is not (nothing was changed)")
+        "where it is as it looks: c-svc update --rename CountItems=TallyItems, with --keep OLD for what has no new name (nothing was changed)")
 e2e.equal(changed(before), [], "changed before it is said what became of the rpc")
-done = update("--dry-run", "--allow-breaking")
+has(update("--allow-breaking", check=1).stderr, "c-svc update --allow-breaking --rename CountItems=TallyItems, with")  # no answer to that
+done = update("--dry-run", "--keep", "ItemService.CountItems")
+lacks(done.stderr, "--rename")
 has(done.stdout, "create    server/shop_item_service/tally_items.c", "stale     server/shop_item_service/count_items.c")
-for wrong, words in (("CountItems", "--rename CountItems"), ("Counts=TallyItems", "by another name: c-svc update --rename as above"),
+for wrong, words in (("CountItems", "--rename CountItems"), ("Counts=TallyItems", "no field, entity, rpc or service lost the name Counts"),
                      ("CountItems=Greet", "no rpc Greet came to shop.ItemService")):
     done = update("--rename", wrong, check=1)
     has(done.stderr, words)

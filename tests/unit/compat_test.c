@@ -202,6 +202,39 @@ static void wrong_renames(void **state)
     }
 }
 
+/* Offers carry no more of a name than is needed; what is kept is offered no more. */
+static void offers(void **state)
+{
+    static const char before[] =
+        HEAD "service S { rpc Get(A) returns (B); rpc Old(A) returns (A); }"
+             "service T { rpc Get(A) returns (B); } service U { rpc Own(B) returns (A); }";
+    static const char now[] = HEAD "service S { rpc Fetch(A) returns (B); rpc New(A) returns (A); }"
+                                   "service T { rpc Fetch(A) returns (B); }"
+                                   "service V { rpc Own(B) returns (A); }";
+    csvc_error err = {CSVC_ERROR_INIT};
+    compat_services all;
+
+    assert_int_equal(
+        compat_match(*state, model_of(*state, before), model_of(*state, now), NULL, 0, &all, &err),
+        CSVC_OK);
+    assert_string_equal(all.services[0].rpcs[2].offer, "shop.S.Get=Fetch");
+    assert_string_equal(all.services[0].rpcs[3].offer, "Old=New");
+    assert_string_equal(all.services[1].rpcs[1].offer, "shop.T.Get=Fetch");
+    assert_string_equal(all.services[3].offer, "shop.U=shop.V");
+    assert_false(compat_keep(&all, "Nothing"));
+    assert_false(compat_keep(&all, "V"));
+    assert_false(compat_keep(&all, "op.S.Get"));
+    assert_false(compat_keep(&all, "et"));
+    assert_true(compat_keep(&all, "S.Get"));
+    assert_null(all.services[0].rpcs[2].likely);
+    assert_non_null(all.services[0].rpcs[3].likely);
+    assert_non_null(all.services[1].rpcs[1].likely);
+    assert_true(compat_keep(&all, "Get")); /* those of both */
+    assert_null(all.services[1].rpcs[1].likely);
+    assert_true(compat_keep(&all, "shop.U"));
+    assert_null(all.services[3].likely);
+}
+
 /* The note names the very command. */
 static void a_rename_is_offered(void **state)
 {
@@ -236,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(likely_services, arena_setup, arena_teardown),
         cmocka_unit_test_setup_teardown(renames, arena_setup, arena_teardown),
         cmocka_unit_test_setup_teardown(wrong_renames, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(offers, arena_setup, arena_teardown),
         cmocka_unit_test_setup_teardown(a_rename_is_offered, arena_setup, arena_teardown),
     };
 
