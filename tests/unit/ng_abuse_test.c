@@ -491,10 +491,9 @@ static int64_t ms_since(int64_t began)
 }
 
 /* Sent away, he may read why; then there is nobody any more, whatever he still says. */
-static void who_is_sent_away_and_stays(void **state)
+static void check_goes_away(int port)
 {
-    scene *sc = *state;
-    wire w = wire_open(sc->srv.port);
+    wire w = wire_open(port);
     const int64_t began = csvc__now();
     flood f = {0};
     wire_answer a;
@@ -509,7 +508,26 @@ static void who_is_sent_away_and_stays(void **state)
         (void)poll(NULL, 0, 20);
     }
     close(w.fd);
+}
+
+static void who_is_sent_away_and_stays(void **state)
+{
+    scene *sc = *state;
+
+    check_goes_away(sc->srv.port);
     check_others_go_on(sc);
+}
+
+/* Nor does it help him to become too old meanwhile: the grace of old ones is not his. */
+static void who_is_sent_away_and_grows_old(void **state)
+{
+    const peer_server_options options = {.times = {.max_age = 100, .max_age_grace = 60000}};
+    peer_server srv;
+
+    (void)state;
+    peer_server_start_with(&srv, &csvc_nghttp2, 1, &options);
+    check_goes_away(srv.port);
+    peer_server_stop(&srv);
 }
 
 /* Replies are written, he has no calls any more, and he does not read: a stop waits two seconds
@@ -570,6 +588,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(windows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(garbage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_is_sent_away_and_stays, set_up, tear_down),
+        cmocka_unit_test(who_is_sent_away_and_grows_old),
         cmocka_unit_test_setup_teardown(who_does_not_read_does_not_hold_a_stop, set_up, tear_down),
     };
 

@@ -328,7 +328,7 @@ static void a_restarted_server_is_found(void **state)
         peer_call_unary(&csvc_grpc_core, tch, "/t.T/Void", peer_text("x"), NULL, &result);
         assert_int_equal(CSVC_UNAVAILABLE, result.code);
     } while (csvc__now() < back);
-    peer_server_start_at(&srv, test_transport(), 1, 0, port);
+    peer_server_start_with(&srv, test_transport(), 1, &(peer_server_options){.port = port});
     back = csvc__now();
     peer_call_unary(&csvc_grpc_core, tch, "/t.T/Void", peer_text("x"), &patient, &result);
     assert_int_equal(CSVC_OK, result.code);

@@ -360,7 +360,7 @@ static void on_timer(csvc_timer *timer)
             if (!conn->open) {
                 return;
             }
-            conn->over_by = csvc__ng_after(now, times->max_age_grace);
+            csvc__ng_conn_end_by(conn, csvc__ng_after(now, times->max_age_grace));
         }
     } else if (!conn->last_said && now >= csvc__ng_after(conn->drained, NG_LAST_WAIT)) {
         say_last(conn);
@@ -428,6 +428,7 @@ static void arrive(csvc_task *task)
 void csvc__ng_conn_hand_over(ng_loop *loop, ng_conn *conn)
 {
     conn->loop = loop;
+    (void)atomic_fetch_add(&loop->n_coming, 1); /* the loop does not end meanwhile */
     csvc__loop_post(&loop->base, &conn->task);
 }
 

@@ -440,12 +440,13 @@ static const csvc_served_events served_events = {
 void peer_server_start(peer_server *srv, const csvc_transport *transport, uint32_t loops,
                        size_t extra)
 {
-    peer_server_start_at(srv, transport, loops, extra, 0);
+    peer_server_start_with(srv, transport, loops, &(peer_server_options){.extra = extra});
 }
 
-void peer_server_start_at(peer_server *srv, const csvc_transport *transport, uint32_t loops,
-                          size_t extra, int port)
+void peer_server_start_with(peer_server *srv, const csvc_transport *transport, uint32_t loops,
+                            const peer_server_options *options)
 {
+    const size_t extra = options->extra;
     char address[32];
     csvc_tmethod *methods = calloc(N_FIXED + extra, sizeof(*methods));
     char *names = malloc(extra * 32 + 1);
@@ -460,11 +461,12 @@ void peer_server_start_at(peer_server *srv, const csvc_transport *transport, uin
         .max_message_bytes = 1 << 20,
         .max_metadata_bytes = 16 << 10,
         .max_streams = 1000,
+        .times = options->times,
     };
 
     CHECK(methods != NULL && names != NULL);
     memset(srv, 0, sizeof(*srv));
-    snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+    snprintf(address, sizeof(address), "127.0.0.1:%d", options->port);
     pthread_mutex_init(&srv->lock, NULL);
     pthread_cond_init(&srv->changed, NULL);
     for (size_t i = 0; i < N_FIXED; i++) {

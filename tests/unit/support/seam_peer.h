@@ -43,11 +43,17 @@ typedef struct peer_server {
     bool no_first;    /* a unary call came without a message */
 } peer_server;
 
-/* With `extra` methods of paths /extra.N/M beside the fixed ones; limits of 1 MiB, 16 KiB. */
+typedef struct peer_server_options {
+    size_t extra; /* methods of paths /extra.N/M beside the fixed ones */
+    int port;     /* 0: any */
+    csvc_tserver_times times;
+} peer_server_options;
+
+/* Limits of 1 MiB, 16 KiB. */
 void peer_server_start(peer_server *srv, const csvc_transport *transport, uint32_t loops,
                        size_t extra);
-void peer_server_start_at(peer_server *srv, const csvc_transport *transport, uint32_t loops,
-                          size_t extra, int port);
+void peer_server_start_with(peer_server *srv, const csvc_transport *transport, uint32_t loops,
+                            const peer_server_options *options);
 void peer_server_let_go(peer_server *srv);
 int peer_server_count(peer_server *srv, const int *counter);
 void peer_server_wait_all_closed(peer_server *srv); /* of those that have started */
