@@ -11,8 +11,10 @@
 
 #include <csvc/server.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "certs.h"
 #include "failing_alloc.h"
@@ -88,6 +90,7 @@ static csvc_code down(stream_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req
 
 typedef struct scene {
     bool tls;
+    uint32_t handshake_ms;
     stream_peer peer;
     csvc_server *srv;
     int port;
@@ -100,6 +103,7 @@ static bool begin(scene *sc)
                                          .transport = &csvc_nghttp2,
                                          .loops = 2,
                                          .compress_bytes = 1024,
+                                         .handshake_timeout_ms = sc->handshake_ms,
                                          .tls_cert_file = sc->tls ? "server.pem" : NULL,
                                          .tls_key_file = sc->tls ? "server.key" : NULL};
     csvc_error err = {CSVC_ERROR_INIT};
@@ -216,6 +220,33 @@ static void under_tls(void **state)
     fail_each(true);
 }
 
+/* Whatever there is no memory for, who says nothing is not kept for ever. */
+static void connections_that_say_nothing(void **state)
+{
+    scene sc = {.tls = true, .handshake_ms = 20};
+    size_t n = 0, asked = 0;
+
+    (void)state;
+    do {
+        h2_client client;
+        char byte;
+
+        failing_alloc_begin(0);
+        assert_true(begin(&sc));
+        failing_alloc_next(++n);
+        assert_true(h2_client_open(&client, sc.port, false, 0));
+        errno = 0;
+        assert_true(recv(client.fd, &byte, 1, 0) <= 0);
+        assert_int_not_equal(EAGAIN, errno);
+        asked = failing_alloc_pass();
+        h2_client_close(&client);
+        end(&sc, true);
+        (void)failing_alloc_end();
+        assert_int_equal(0, failing_alloc_live());
+    } while (asked >= n);
+    assert_true(n > 5);
+}
+
 static int set_up(void **state)
 {
     make_messages();
@@ -235,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plaintext),
         cmocka_unit_test(under_tls),
+        cmocka_unit_test(connections_that_say_nothing),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -188,7 +188,8 @@ ng_said csvc__ng_output(ng_conn *conn)
     bool ok = true;
 
     if (conn->tls != NULL && !csvc__ng_tls_established(conn->tls)) {
-        return NG_SAID; /* the handshake goes on as things are read */
+        /* the handshake goes on as things are read */
+        return conn->failed ? NG_DEAD : NG_SAID;
     }
     if (conn->n_pending > 0) {
         ok = write_pending(conn);

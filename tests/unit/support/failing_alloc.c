@@ -41,9 +41,14 @@ void failing_alloc_begin(size_t n)
 {
     const csvc_allocator counted = {counted_malloc, counted_realloc, counted_free};
 
+    failing_alloc_next(n);
+    csvc_set_allocator(&counted);
+}
+
+void failing_alloc_next(size_t n)
+{
     atomic_store(&calls, 0);
     atomic_store(&fail_at, n);
-    csvc_set_allocator(&counted);
 }
 
 size_t failing_alloc_pass(void)

@@ -10,6 +10,9 @@
  */
 void failing_alloc_begin(size_t n);
 
+/* The same from now on, with the allocator in place; n 0: all work. Nobody is at it meanwhile. */
+void failing_alloc_next(size_t n);
+
 /* From now on all work; returns how many were asked for until now. Any number of threads may be at
  * it. */
 size_t failing_alloc_pass(void);
