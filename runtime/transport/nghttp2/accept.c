@@ -92,7 +92,6 @@ static void deal(ng_acceptor *acceptor, int fd, const struct sockaddr_storage *f
         csvc__ng_conn_open(loop, conn);
         return;
     }
-    (void)atomic_fetch_add(&loop->n_coming, 1); /* the loop does not end meanwhile */
     csvc__ng_conn_hand_over(loop, conn);
 }
 

@@ -174,7 +174,7 @@ void csvc__ng_call_start(ng_call *call, csvc_code code, const char *refusal)
         arrival.path = (csvc_bytes){.len = call->request.path_len,
                                     .data = (const uint8_t *)call->request.text.data};
     }
-    if (refusal == NULL && call->deadline <= csvc__now()) {
+    if (refusal == NULL && call->deadline != INT64_MAX && call->deadline <= csvc__now()) {
         arrival.refusal = "Deadline Exceeded";
         arrival.refusal_code = CSVC_DEADLINE_EXCEEDED;
     }

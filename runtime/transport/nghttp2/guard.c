@@ -45,7 +45,7 @@ void csvc__ng_guard_ping(ng_conn *conn)
 
     csvc__ng_guard(conn, NG_PINGS);
     if (now >= conn->ping_ok) {
-        conn->ping_ok = least < INT64_MAX - now ? now + least : INT64_MAX;
+        conn->ping_ok = csvc__ng_after(now, least);
         return;
     }
     conn->strikes++;

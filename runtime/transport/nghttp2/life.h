@@ -8,7 +8,7 @@
 ng_conn *csvc__ng_conn_new(int fd, const char *peer);
 /* On its loop. Whatever fails, it is its loop's to end. */
 void csvc__ng_conn_open(ng_loop *loop, ng_conn *conn);
-/* The same from another loop, which has counted it in n_coming. */
+/* The same from another loop. */
 void csvc__ng_conn_hand_over(ng_loop *loop, ng_conn *conn);
 void csvc__ng_conn_drain(ng_conn *conn);
 

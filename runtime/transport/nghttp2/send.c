@@ -17,6 +17,7 @@ static const nghttp2_nv status_200 = NG_FIXED(":status", "200");
 static const nghttp2_nv content_type = NG_FIXED("content-type", "application/grpc");
 static const nghttp2_nv encoding_gzip = NG_FIXED("grpc-encoding", "gzip");
 static const nghttp2_nv accepts = NG_FIXED("grpc-accept-encoding", "identity,gzip");
+
 /* ---- what is said at the start and at the end ---- */
 
 /* There is no way to say it properly. */

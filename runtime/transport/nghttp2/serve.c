@@ -174,9 +174,7 @@ void csvc__ng_serve_headers(ng_call *call)
         return;
     }
     if (rq->timeout != INT64_MAX && !rq->bad_timeout) {
-        const int64_t now = csvc__now();
-
-        call->deadline = rq->timeout < INT64_MAX - now ? now + rq->timeout : INT64_MAX;
+        call->deadline = csvc__ng_after(csvc__now(), rq->timeout);
     }
     if (rq->long_metadata) {
         csvc__ng_call_start(call, CSVC_RESOURCE_EXHAUSTED,
