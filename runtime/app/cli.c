@@ -204,7 +204,7 @@ static csvc_code add_metadata(cli *c, const char *text, csvc_error *err)
     pair->key = key;
     value += strspn(value, " ");
     pair->value = (csvc_bytes){strlen(value), (const uint8_t *)value};
-    if (len > 4 && strcmp(key + len - 4, "-bin") == 0 &&
+    if (csvc__md_is_binary(key, len) &&
         csvc__base64_read(c->a, value, strlen(value), &pair->value) != CSVC_OK) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
                               "--metadata: %.100s: '%.100s' is not "

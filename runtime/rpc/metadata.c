@@ -6,11 +6,6 @@
 
 #include <base/banned.h>
 
-static bool ends_in_bin(const char *key, size_t len)
-{
-    return len > 4 && memcmp(key + len - 4, "-bin", 4) == 0;
-}
-
 /* Those HTTP/2 and gRPC write themselves. */
 static bool reserved(const char *key)
 {
@@ -44,7 +39,7 @@ const char *csvc__metadata_refuse(const char *key, csvc_bytes value)
     if (reserved(key)) {
         return "this metadata key belongs to the protocol";
     }
-    if (ends_in_bin(key, len)) {
+    if (csvc__md_is_binary(key, len)) {
         return NULL;
     }
     for (size_t i = 0; i < value.len; i++) {

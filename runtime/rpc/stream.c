@@ -86,18 +86,6 @@ bool csvc__stream_want_turn(csvc_stream *st)
     return owed;
 }
 
-void csvc__stream_post_turn(csvc_stream *st)
-{
-    bool owed;
-
-    (void)pthread_mutex_lock(&st->lock);
-    owed = csvc__stream_want_turn(st);
-    (void)pthread_mutex_unlock(&st->lock);
-    if (owed) {
-        csvc__loop_post(st->tc->loop, &st->task);
-    }
-}
-
 void csvc__stream_unposted(csvc_stream *st)
 {
     (void)pthread_mutex_lock(&st->lock);

@@ -9,7 +9,7 @@
  * its age.
  *
  * A stream lies in what its call keeps in the transport's memory. `task` is posted at most once at
- * a time (`posted`); the owner's `task.run` begins with csvc__stream_unposted.
+ * a time (`posted`, which the owner's `task.run` begins with taking back).
  */
 #ifndef CSVC_RPC_STREAM_H
 #define CSVC_RPC_STREAM_H
@@ -137,7 +137,6 @@ void csvc__stream_refuse(csvc_stream *st, csvc_code code);
 
 /* Has the loop look at it. With the lock: says whether csvc__loop_post is owed once it is open. */
 bool csvc__stream_want_turn(csvc_stream *st) CSVC_MUST_CHECK;
-void csvc__stream_post_turn(csvc_stream *st);
 
 /* ---- on the loop ---- */
 

@@ -1,9 +1,6 @@
 /* transport/payload.c: counted messages. */
-#include <base/arena.h>
 #include <csvc/alloc.h>
 #include <transport/seam.h>
-
-#include <string.h>
 
 #include <base/banned.h>
 
@@ -62,27 +59,4 @@ void csvc__payload_cut(csvc_payload *payload, size_t len)
     own->piece.len = len;
     own->payload.len = len;
     own->payload.n_pieces = len > 0 ? 1 : 0;
-}
-
-bool csvc__payload_flat(const csvc_payload *payload, csvc_arena *a, csvc_bytes *ret_bytes)
-{
-    uint8_t *data = NULL;
-    size_t at = 0;
-
-    if (payload->n_pieces <= 1) {
-        static const uint8_t nothing[1] = {0};
-
-        *ret_bytes = payload->n_pieces == 1 ? payload->pieces[0] : (csvc_bytes){.data = nothing};
-        return true;
-    }
-    data = csvc__arena_take(a, payload->len);
-    if (data == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < payload->n_pieces; i++) {
-        memcpy(data + at, payload->pieces[i].data, payload->pieces[i].len);
-        at += payload->pieces[i].len;
-    }
-    *ret_bytes = (csvc_bytes){.len = at, .data = data};
-    return true;
 }

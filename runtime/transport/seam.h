@@ -39,6 +39,7 @@
 #include <csvc/code.h>
 #include <csvc/transport.h>
 #include <stdatomic.h>
+#include <string.h>
 
 /* ---- messages ---- */
 
@@ -66,11 +67,6 @@ CSVC_API csvc_payload *csvc__payload_new(size_t len, uint8_t **ret_data) CSVC_MU
 
 /* Fewer bytes of one that csvc__payload_new made and nobody else has seen yet. */
 CSVC_API void csvc__payload_cut(csvc_payload *payload, size_t len);
-
-/* The whole message in one run: the piece itself, or, as it is in rare cases even for two bytes,
- * its pieces copied into the arena. False: no memory. */
-CSVC_API bool csvc__payload_flat(const csvc_payload *payload, csvc_arena *a,
-                                 csvc_bytes *ret_bytes) CSVC_MUST_CHECK;
 
 /* Puts a message's plain bytes in the place of packed ones (gzip), `max` of them at most; a plain
  * one stays as it is. Any thread; blocks for as long as that takes. RESOURCE_EXHAUSTED when it
@@ -101,6 +97,12 @@ typedef struct csvc_md {
     csvc_bytes key;
     csvc_bytes value;
 } csvc_md;
+
+/* Whether the values of a key are any bytes, which go over the wire as base64. */
+static inline bool csvc__md_is_binary(const char *key, size_t len)
+{
+    return len > 4 && memcmp(key + len - 4, "-bin", 4) == 0;
+}
 
 typedef struct csvc_md_list {
     const csvc_md *entries;

@@ -354,32 +354,6 @@ static void payloads_are_counted(void **state)
     assert_null(csvc__payload_new(SIZE_MAX, &data));
 }
 
-static void payloads_in_one_run(void **state)
-{
-    csvc_bytes pieces[] = {{2, (const uint8_t *)"ab"}, {1, (const uint8_t *)"c"}};
-    csvc_payload payload = {.len = 3, .n_pieces = 2, .pieces = pieces};
-    csvc_arena *a = csvc_arena_new(0);
-    csvc_arena *full = csvc_arena_new(1);
-    csvc_bytes bytes = {0};
-
-    (void)state;
-    assert_true(csvc__payload_flat(&payload, a, &bytes));
-    assert_int_equal(3, bytes.len);
-    assert_memory_equal("abc", bytes.data, 3);
-    assert_false(csvc__payload_flat(&payload, full, &bytes));
-
-    payload = (csvc_payload){.len = 2, .n_pieces = 1, .pieces = pieces};
-    assert_true(csvc__payload_flat(&payload, full, &bytes));
-    assert_ptr_equal(pieces[0].data, bytes.data); /* not copied */
-
-    payload = (csvc_payload){.len = 0};
-    assert_true(csvc__payload_flat(&payload, full, &bytes));
-    assert_int_equal(0, bytes.len);
-    assert_non_null(bytes.data);
-    csvc_arena_free(a);
-    csvc_arena_free(full);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,7 +365,6 @@ int main(void)
         cmocka_unit_test(a_timer_that_sets_itself_lets_the_loop_go_on),
         cmocka_unit_test(a_timer_without_memory_is_refused),
         cmocka_unit_test(payloads_are_counted),
-        cmocka_unit_test(payloads_in_one_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,7 +55,7 @@ void csvc__ng_put_metadata(csvc__buffer *b, csvc_md_list list, uint32_t *n)
         const csvc_bytes value = list.entries[i].value;
         const size_t at = begin_record(b, key.data, key.len);
 
-        if (key.len > 4 && memcmp(key.data + key.len - 4, "-bin", 4) == 0) {
+        if (csvc__md_is_binary((const char *)key.data, key.len)) {
             csvc__base64_add(b, value.data, value.len);
             while (csvc__buffer_ok(b) && value.len > 0 && b->data[b->len - 1] == '=') {
                 b->len--; /* sent without padding (PROTOCOL-HTTP2) */

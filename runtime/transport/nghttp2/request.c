@@ -237,11 +237,6 @@ void csvc__ng_request_header(ng_request *rq, size_t max_metadata, const uint8_t 
 
 /* ---- as the seam shows it ---- */
 
-static bool is_binary(const char *key, size_t len)
-{
-    return len > 4 && memcmp(key + len - 4, "-bin", 4) == 0;
-}
-
 static size_t count_values(const ng_request *rq)
 {
     size_t n = 0;
@@ -251,7 +246,7 @@ static size_t count_values(const ng_request *rq)
         const char *at = rq->text.data + e->value;
 
         n++;
-        if (is_binary(rq->text.data + e->key, e->key_len)) {
+        if (csvc__md_is_binary(rq->text.data + e->key, e->key_len)) {
             for (size_t j = 0; j < e->value_len; j++) {
                 n += at[j] == ',';
             }
@@ -310,7 +305,7 @@ bool csvc__ng_request_metadata(ng_request *rq, csvc_md_list *ret_list)
             char *value = rq->text.data + e->value;
             const csvc_bytes key_bytes = {.len = e->key_len, .data = (const uint8_t *)key};
 
-            if (is_binary(key, e->key_len)) {
+            if (csvc__md_is_binary(key, e->key_len)) {
                 add_binary(rq, key_bytes, value, e->value_len);
             } else {
                 rq->view[rq->n_view++] =

@@ -10,23 +10,21 @@ csvc_bytes peer_text(const char *text)
 
 uint8_t *peer_flat(const csvc_payload *payload, size_t *ret_len)
 {
-    csvc_arena *a = csvc_arena_new(0);
-    csvc_bytes bytes = {0};
-    uint8_t *copy = NULL;
+    const size_t len = payload != NULL ? payload->len : 0;
+    uint8_t *copy = malloc(len + 1);
+    size_t at = 0;
 
-    CHECK(a != NULL);
-    if (payload != NULL) {
-        CHECK(csvc__payload_flat(payload, a, &bytes));
-        CHECK(bytes.len == payload->len);
-    }
-    copy = malloc(bytes.len + 1);
     CHECK(copy != NULL);
-    if (bytes.len > 0) {
-        memcpy(copy, bytes.data, bytes.len);
+    for (size_t i = 0; payload != NULL && i < payload->n_pieces; i++) {
+        const csvc_bytes piece = payload->pieces[i];
+
+        CHECK(piece.len <= len - at);
+        memcpy(copy + at, piece.data, piece.len);
+        at += piece.len;
     }
-    copy[bytes.len] = '\0';
-    *ret_len = bytes.len;
-    csvc_arena_free(a);
+    CHECK(at == len);
+    copy[len] = '\0';
+    *ret_len = len;
     return copy;
 }
 
