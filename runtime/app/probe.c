@@ -1,6 +1,7 @@
 /* app/probe.c: one request to /readyz, for images that hold nothing else that could ask. */
 #include <app/probe.h>
 #include <base/clock.h>
+#include <base/host_port.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,28 +19,12 @@ enum {
     OK_LEN = 12 /* "HTTP/1.1 200" */
 };
 
-/* "0.0.0.0:9464" to "127.0.0.1" and "9464": what listens everywhere is asked here. */
-static bool split(const char *address, char ret_host[256], char ret_port[8])
+/* What listens everywhere is asked here. */
+static const char *host_to_ask(const char *host)
 {
-    const char *colon = strrchr(address, ':');
-    size_t len = colon != NULL ? (size_t)(colon - address) : 0;
-
-    if (len >= 2 && address[0] == '[' && colon[-1] == ']') {
-        address++;
-        len -= 2;
-    }
-    if (colon == NULL || len >= 256 || strlen(colon + 1) >= 8) {
-        return false;
-    }
-    memcpy(ret_host, address, len);
-    ret_host[len] = '\0';
-    (void)snprintf(ret_port, 8, "%s", colon + 1);
-    if (len == 0 || strcmp(ret_host, "0.0.0.0") == 0) {
-        (void)snprintf(ret_host, 256, "127.0.0.1");
-    } else if (strcmp(ret_host, "::") == 0) {
-        (void)snprintf(ret_host, 256, "::1");
-    }
-    return true;
+    return host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1"
+           : strcmp(host, "::") == 0                       ? "::1"
+                                                           : host;
 }
 
 static csvc_code silent(const char *address, const char *why, csvc_error *err)
@@ -88,6 +73,18 @@ static int connect_to(const struct addrinfo *to, int64_t until)
     return -1;
 }
 
+/* The same to the first that takes it: a name may stand for addresses of a family that this machine
+ * has not, or that nobody listens on. */
+static int connect_to_any(const struct addrinfo *found, int64_t until)
+{
+    int fd = -1;
+
+    for (; found != NULL && fd < 0; found = found->ai_next) {
+        fd = connect_to(found, until);
+    }
+    return fd;
+}
+
 static csvc_code ask(int fd, const char *address, int64_t until, csvc_error *err)
 {
     static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n"
@@ -120,21 +117,22 @@ csvc_code csvc__probe(const char *address, csvc_error *err)
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     const int64_t until = csvc__now() + PATIENCE_MS * CSVC__MS;
     struct addrinfo *found = NULL;
-    char host[256], port[8];
+    csvc__host_port parts;
     csvc_code code;
-    int rc, fd;
+    int rc, fd, failed;
 
-    if (!split(address, host, port)) {
+    if (!csvc__host_port_split(address, &parts)) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT, "'%.100s' is not HOST:PORT", address);
     }
-    rc = getaddrinfo(host, port, &hints, &found);
+    rc = getaddrinfo(host_to_ask(parts.host), parts.port, &hints, &found);
     if (rc != 0) {
         return silent(address, gai_strerror(rc), err);
     }
-    fd = connect_to(found, until);
+    fd = connect_to_any(found, until);
+    failed = errno;
     freeaddrinfo(found);
     if (fd < 0) {
-        return silent(address, strerror(errno), err);
+        return silent(address, strerror(failed), err);
     }
     code = ask(fd, address, until, err);
     (void)close(fd);

@@ -1,13 +1,11 @@
 /* http/listen.c: a socket to listen on. libwebsockets could make one, but not say what failed. */
 #define _GNU_SOURCE /* SOCK_NONBLOCK */
+#include <base/host_port.h>
 #include <http/driver.h>
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,28 +14,6 @@
 enum {
     BACKLOG = 64
 };
-
-/* "HOST:PORT" or "[v6]:PORT" in its parts. */
-static bool split(const char *address, char ret_host[256], char ret_port[8])
-{
-    const char *colon = address != NULL ? strrchr(address, ':') : NULL;
-    size_t len = colon != NULL ? (size_t)(colon - address) : 0;
-
-    if (len == 0 || len > 255 || strlen(colon + 1) > 5 || colon[1] == '\0' ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1)) {
-        return false;
-    }
-    if (address[0] == '[' && colon[-1] == ']') {
-        address++;
-        len -= 2;
-    } else if (memchr(address, ':', len) != NULL) {
-        return false; /* of an address in v6 without brackets, no one knows where it ends */
-    }
-    memcpy(ret_host, address, len);
-    ret_host[len] = '\0';
-    (void)snprintf(ret_port, 8, "%s", colon + 1);
-    return true;
-}
 
 static csvc_code refuse(const char *address, int number, csvc_error *err)
 {
@@ -100,18 +76,17 @@ bool csvc__http_listen(const char *address, int *ret_fd, int *ret_port, csvc_err
     const struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
                                    .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    char host[256], port[8];
+    csvc__host_port parts;
     int number = EADDRNOTAVAIL, fd = -1;
 
-    if (!split(address, host, port)) {
+    if (address == NULL || !csvc__host_port_split(address, &parts) || parts.host[0] == '\0') {
         (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT,
                              "'%s' is not an address such as 127.0.0.1:9464",
                              address != NULL ? address : "");
         return false;
     }
-    if (strtol(port, NULL, 10) > 65535 || getaddrinfo(host, port, &hints, &found) != 0) {
-        (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT, "'%s': there is no such host or port",
-                             address);
+    if (getaddrinfo(parts.host, parts.port, &hints, &found) != 0) {
+        (void)csvc_error_set(err, CSVC_INVALID_ARGUMENT, "'%s': there is no such host", address);
         return false;
     }
     for (const struct addrinfo *ai = found; ai != NULL && number != 0; ai = ai->ai_next) {

@@ -1,59 +1,14 @@
 /* net/tcp.c: HOST:PORT: sockets bound to it, and why there are none. */
+#include <base/host_port.h>
 #include <transport/net/bind.h>
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <base/banned.h>
-
-enum {
-    MAX_HOST = 255
-};
-
-typedef struct host_port {
-    char host[MAX_HOST + 1];
-    char port[8];
-} host_port;
-
-/* "HOST:PORT", "[::1]:PORT", ":PORT". False: it is none of these. */
-static bool split(const char *address, host_port *ret_hp)
-{
-    const char *colon = strrchr(address, ':');
-    const char *host = address;
-    size_t host_len = 0;
-    char *end = NULL;
-    long port = 0;
-
-    if (colon == NULL || colon[1] < '0' || colon[1] > '9' || strlen(colon + 1) > 5) {
-        return false;
-    }
-    port = strtol(colon + 1, &end, 10);
-    host_len = (size_t)(colon - address);
-    if (*end != '\0' || port > 65535) {
-        return false;
-    }
-    if (host[0] == '[') {
-        if (host_len < 3 || host[host_len - 1] != ']') {
-            return false;
-        }
-        host++;
-        host_len -= 2;
-    } else if (memchr(host, ':', host_len) != NULL) {
-        return false; /* IPv6 goes into brackets */
-    }
-    if (host_len > MAX_HOST) {
-        return false;
-    }
-    memcpy(ret_hp->host, host, host_len);
-    ret_hp->host[host_len] = '\0';
-    memcpy(ret_hp->port, colon + 1, strlen(colon)); /* five digits and the NUL at most */
-    return true;
-}
 
 /* A socket bound to it; 0, or the errno of what failed. */
 static int bind_to(const struct addrinfo *ai, bool v6_only, int *ret_fd)
@@ -109,10 +64,10 @@ static csvc_code resolve(const char *address, struct addrinfo **ret_found, csvc_
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    host_port hp;
+    csvc__host_port hp;
     int rc = 0;
 
-    if (!split(address, &hp)) {
+    if (!csvc__host_port_split(address, &hp)) {
         return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
                               "\"%s\" is not an address to listen on; wanted is HOST:PORT "
                               "(127.0.0.1:50051, [::1]:50051), unix:PATH, "
