@@ -58,7 +58,8 @@ static int add_option(csvc_arena *a, const cli_option *option, const char *value
         return cli_usage(command, "%s%s is given twice", dashes, option->name);
     }
     if (value[0] == '\0' && option->value != NULL) {
-        return cli_usage(command, "%s%s wants a %s", dashes, option->name, option->value);
+        return cli_usage(command, "%s%s wants a value: %s%s %s", dashes, option->name, dashes,
+                         option->name, option->value);
     }
     cli_list_add(a, names, option->name);
     cli_list_add(a, values, value);

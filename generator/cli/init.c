@@ -149,12 +149,6 @@ static csvc_code refuse_in_the_way(const init *in, csvc_error *err)
 
 static csvc_code check_target(const init *in, csvc_error *err)
 {
-    const char *target = in->birth.target;
-
-    if (!files_is_folder(target)) {
-        return csvc_error_set(err, CSVC_NOT_FOUND,
-                              "%s: there is no such folder; c-svc new-service makes one", target);
-    }
     if (files_exists(shown(in, CONFIG_FILE))) {
         return csvc_error_set(err, CSVC_ALREADY_EXISTS,
                               "%s: is there: this is a project of c-svc already; c-svc update "
@@ -214,9 +208,14 @@ static int run_init(csvc_arena *a, const cli_args *args)
                .keep = cli_args_option(args, "keep", 0) != NULL};
     update_txn *txn = NULL;
     csvc_code code;
-    int rc = birth_read(a, args, args->n_operands > 0 ? args->operands[0] : name_of(a, target),
-                        target, &in.birth);
+    int rc;
 
+    if (!files_is_folder(target)) {
+        cli_error("%s: there is no such folder; c-svc new-service makes one", target);
+        return CLI_FAILED;
+    }
+    rc = birth_read(a, args, args->n_operands > 0 ? args->operands[0] : name_of(a, target), target,
+                    &in.birth);
     if (rc != CLI_OK) {
         return rc;
     }
@@ -224,9 +223,7 @@ static int run_init(csvc_arena *a, const cli_args *args)
     in.project = (project){
         .a = a, .pipeline = &in.pipeline, .root = in.birth.target, .records_protos = true};
     in.pipeline.no_storage = in.birth.has_storage && in.birth.storage == CONFIG_NONE;
-    code = files_is_folder(target) && !in.birth.dry_run
-               ? update_start(a, in.birth.target, &txn, &err)
-               : CSVC_OK;
+    code = in.birth.dry_run ? CSVC_OK : update_start(a, in.birth.target, &txn, &err);
     code = code == CSVC_OK ? check_target(&in, &err) : code;
     code = code == CSVC_OK ? plan(&in, &err) : code;
     code = code == CSVC_OK && txn != NULL ? write_all(&in, txn, &err) : code;

@@ -37,6 +37,16 @@ static const gen_embedded *find_embedded(const char *name)
     return NULL;
 }
 
+/* server/main.c of project/server/main.c.tmpl, as find_named takes it, too. */
+static const char *short_name(csvc_arena *a, const char *name)
+{
+    const char *from = strncmp(name, "project/", 8) == 0 ? name + 8 : name;
+    const size_t len = strlen(from);
+    const bool ends = len > 5 && strcmp(from + len - 5, ".tmpl") == 0;
+
+    return cli_must(csvc_arena_strndup(a, from, ends ? len - 5 : len));
+}
+
 /* gen/csvc.h.tmpl as it is, and server/main.c or server/main.c.tmpl below project/. Says which was
  * meant when there is none. */
 static const gen_embedded *find_named(const request *r, const char *word)
@@ -44,9 +54,8 @@ static const gen_embedded *find_named(const request *r, const char *word)
     const char *const tries[] = {word, cli_printf(r->a, "%s.tmpl", word),
                                  cli_printf(r->a, "project/%s", word),
                                  cli_printf(r->a, "project/%s.tmpl", word)};
-    const char **names =
-        cli_must(csvc_arena_calloc(r->a, gen_n_embedded_templates, sizeof(*names)));
-    const char *nearest = NULL;
+    cli_list names = {0};
+    const char *nearest;
 
     for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
         const gen_embedded *found = find_embedded(tries[i]);
@@ -56,13 +65,12 @@ static const gen_embedded *find_named(const request *r, const char *word)
         }
     }
     for (size_t i = 0; i < gen_n_embedded_templates; i++) {
-        names[i] = gen_embedded_templates[i].name;
+        cli_list_add(r->a, &names, gen_embedded_templates[i].name);
+        cli_list_add(r->a, &names, short_name(r->a, gen_embedded_templates[i].name));
     }
-    for (size_t i = 0; nearest == NULL && i < sizeof(tries) / sizeof(tries[0]); i++) {
-        nearest = cli_nearest(tries[i], names, gen_n_embedded_templates);
-    }
-    cli_error("there is no template %s%s%s", word, nearest != NULL ? "; did you mean " : "",
-              nearest != NULL ? cli_printf(r->a, "%s?", nearest) : "");
+    nearest = cli_nearest(word, names.items, names.len);
+    cli_error("there is no template %s%s%s%s", word, nearest != NULL ? "; did you mean " : "",
+              nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
     cli_hint("`c-svc template list` names them all");
     return NULL;
 }
@@ -315,7 +323,9 @@ static int run_template(csvc_arena *a, const cli_args *args)
                          nearest != NULL ? cli_printf(a, "%s?", nearest) : "");
     }
     if (lists ? r.n_names > 0 : r.n_names == 0) {
-        return cli_usage(args->command, lists ? "list takes no names" : "%s which?", word);
+        return cli_usage(
+            args->command,
+            lists ? "list takes no names" : "%s which? `c-svc template list` names them all", word);
     }
     code = open_templates(&r, &err);
     if (code == CSVC_OK) {

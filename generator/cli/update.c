@@ -6,9 +6,7 @@
 #include "update/report.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/banned.h"
 
@@ -16,39 +14,41 @@ typedef struct request {
     bool dry_run, check, every, json;
 } request;
 
+/* Without "." and "..": "/a/./b/../c" is "/a/c". */
+static const char *plain_path(csvc_arena *a, const char *path)
+{
+    char *plain = cli_must(csvc_arena_strdup(a, path));
+    size_t at = 0;
+
+    while (*path != '\0') {
+        const size_t len = strcspn(path, "/");
+
+        if (len == 2 && strncmp(path, "..", 2) == 0) {
+            while (at > 0 && plain[--at] != '/') {
+            }
+        } else if (len > 0 && !(len == 1 && *path == '.')) {
+            plain[at++] = '/';
+            memmove(plain + at, path, len);
+            at += len;
+        }
+        path += len + (path[len] == '/' ? 1 : 0);
+    }
+    plain[at] = '\0';
+    return plain;
+}
+
 /* A file as it is named where one stands: "../Makefile" in server/ is the project's Makefile. What
- * leads nowhere else is taken as seen from the project. */
+ * leads elsewhere is taken as it is. */
 static const char *in_project(csvc_arena *a, const char *path)
 {
     const char *root = project_find(a);
-    size_t up = root != NULL ? strlen(root) / 3 : 0; /* so many "../" */
-    char here[4096];
-    const char *below = "";
-    size_t climbs = 0;
+    const char *here = files_real_path(a, ".");
+    const char *top = root == NULL ? NULL : files_real_path(a, root[0] != '\0' ? root : ".");
+    const char *full = path[0] == '/' || here == NULL ? path : cli_printf(a, "%s/%s", here, path);
+    const size_t len = top != NULL && strcmp(top, "/") != 0 ? strlen(top) : 0;
 
-    while (strncmp(path, "./", 2) == 0) {
-        path += 2;
-    }
-    while (strncmp(path, "../", 3) == 0) {
-        path += 3;
-        climbs++;
-    }
-    if (up == 0 || climbs > up || getcwd(here, sizeof(here)) == NULL) {
-        return path;
-    }
-    for (char *slash = strrchr(here, '/'); slash != NULL && climbs > 0;
-         slash = strrchr(here, '/')) {
-        *slash = '\0'; /* each climb leaves one folder */
-        climbs--;
-        up--;
-    }
-    for (char *slash = here + strlen(here); up > 0 && slash > here; slash--) {
-        if (slash[-1] == '/') {
-            below = slash;
-            up--;
-        }
-    }
-    return files_join(a, below, path);
+    full = plain_path(a, full);
+    return top != NULL && strncmp(full, top, len) == 0 && full[len] == '/' ? full + len + 1 : path;
 }
 
 static int read_request(csvc_arena *a, const cli_args *args, request *r, update *u)

@@ -49,7 +49,7 @@ refused(2, "frobnicate", says=["unknown command 'frobnicate'"])
 refused(2, "--verson", says=["did you mean --version?"])
 refused(2, "new-service", says=["NAME is missing"])
 refused(2, "new-service", "a", "--protos", "x", says=["did you mean --proto?"])
-refused(2, "new-service", "a", "--proto", says=["--proto wants a FILE"])
+refused(2, "new-service", "a", "--proto", says=["--proto wants a value: --proto FILE"])
 refused(2, "new-service", "a", "--storage", "mysql", says=["sqlite or none", "mysql"])
 refused(2, "generate", "x", says=["one argument too many"])
 

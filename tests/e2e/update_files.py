@@ -142,7 +142,7 @@ again()
 has(update("--restore", "server/main.c", check=1).stderr, "server/main.c: error: is there")
 has(update("--restore", "server/mian.c", check=1).stderr, "did you mean server/main.c?")
 has(update("--restore", "get_user_test.c", check=1).stderr, "c-svc makes no such file")
-done = update("--restore", "../../.clang-format", "--restore", "./get_user_test.c", cwd=home / "tests/user_service")
+done = update("--restore", "../user_service/./../../.clang-format", "--restore", "./get_user_test.c", cwd=home / "tests/user_service")
 e2e.equal({k.removeprefix("../../"): v for k, v in words(done).items() if "gen/" not in k}, dict.fromkeys(gone, "create"), "--restore")
 again()
 

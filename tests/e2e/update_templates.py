@@ -33,7 +33,7 @@ e2e.equal(template("list").stdout.splitlines(), names, "all templates")
 e2e.equal(template("show", "gen/csvc.h.tmpl").stdout, (built_in / "gen/csvc.h.tmpl").read_text(), "a template")
 for word in ("Makefile", "Makefile.tmpl", "project/Makefile", "project/Makefile.tmpl"):
     e2e.equal(template("show", word).stdout, (built_in / "project/Makefile.tmpl").read_text(), f"show {word}")
-has(template("show", "server/mian.c", check=1).stderr, "there is no template server/mian.c; did you mean project/server/main.c.tmpl?")
+has(template("show", "server/mian.c", check=1).stderr, "there is no template server/mian.c; did you mean server/main.c?")
 has(template("shwo", "Makefile", check=2).stderr, "did you mean show?")
 template("show", check=2)
 template("list", "Makefile", check=2)
