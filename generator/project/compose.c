@@ -165,6 +165,9 @@ csvc_code compose_own(project *p, csvc_error *err)
     if (code == CSVC_OK) {
         code = steps_plan(p, err);
     }
+    if (code != CSVC_OK) {
+        return code;
+    }
     scope = project_scope(p);
     for (size_t i = 0; code == CSVC_OK && i < sizeof(born) / sizeof(born[0]); i++) {
         code = add_own(p, born[i], GEN_BORN_ONCE, scope, err);
@@ -267,12 +270,12 @@ static csvc_code warn_of_breaks(project *p, cli_list *warnings, csvc_error *err)
                            : code;
 }
 
-static csvc_code plan_project_mk(project *p, csvc_error *err)
+/* `scope`: what the other files of gen/ saw. */
+static csvc_code plan_project_mk(project *p, gen_value *scope, csvc_error *err)
 {
     cli_list migrations = {0};
     cli_list warnings = {0};
     const char *sum;
-    gen_value *scope;
     csvc_code code;
 
     cli_list_add(p->a, &p->inputs, CONFIG_FILE);
@@ -298,7 +301,7 @@ static csvc_code plan_project_mk(project *p, csvc_error *err)
     if (code != CSVC_OK) {
         return code;
     }
-    scope = project_scope(p);
+    project_scope_files(p, scope);
     gen_set(p->a, scope, "warnings", warning_lines(p->a, &warnings));
     gen_set_text(p->a, scope, "gen_sum", sum);
     return add_gen(p, "project.mk", scope, err);
@@ -317,8 +320,11 @@ csvc_code compose_gen(project *p, csvc_error *err)
     }
     code = handlers_find(p, err);
     code = code == CSVC_OK ? plan_sets(p, err) : code;
+    if (code != CSVC_OK) {
+        return code;
+    }
     scope = project_scope(p);
-    code = code == CSVC_OK ? add_gen(p, "services.h", scope, err) : code;
+    code = add_gen(p, "services.h", scope, err);
     code = code == CSVC_OK ? add_gen(p, "services.c", scope, err) : code;
     code = code == CSVC_OK ? add_gen(p, "client.h", scope, err) : code;
     code = code == CSVC_OK ? add_gen(p, "client.c", scope, err) : code;
@@ -331,7 +337,7 @@ csvc_code compose_gen(project *p, csvc_error *err)
         code = contract_plan(p, err);
     }
     if (code == CSVC_OK) {
-        code = plan_project_mk(p, err);
+        code = plan_project_mk(p, scope, err);
     }
     if (code == CSVC_OK) {
         code = lock_text(p, &text, err);

@@ -8,10 +8,6 @@
 
 #include "base/banned.h"
 
-enum {
-    MAX_TEXT = 1 << 20
-};
-
 /* What libyaml says of the list; offsets in the text. */
 typedef struct list {
     bool there;         /* the key is */
@@ -223,7 +219,7 @@ csvc_code features_edit(csvc_arena *a, const char *path, csvc_bytes text, const 
         return CSVC_OK;
     }
     c = with ? add_name(a, text, &l, name) : remove_name(text, &l);
-    csvc__buffer_init(&b, MAX_TEXT);
+    csvc__buffer_init(&b, 2 * CONFIG_MAX_BYTES);
     csvc__buffer_add(&b, (const char *)text.data, c.from);
     csvc__buffer_puts(&b, c.by);
     csvc__buffer_add(&b, (const char *)text.data + c.to, text.len - c.to);

@@ -9,7 +9,6 @@
 #include "base/banned.h"
 
 enum {
-    MAX_SOURCE = 4 << 20, /* nobody's handler is longer */
     MAX_SOURCES = 10000,
     MAX_DEPTH = 8
 };
@@ -111,7 +110,7 @@ static csvc_code read_sources(project *p, const char *folder, int depth, sources
             code = depth < MAX_DEPTH ? read_sources(p, path, depth + 1, s, err) : CSVC_OK;
         } else if (len > 2 && strcmp(path + len - 2, ".c") == 0 &&
                    strcmp(path, "server/main.c") != 0 && s->paths.len + s->odd.len < MAX_SOURCES &&
-                   files_read(a, there, MAX_SOURCE, &text, &skipped) == CSVC_OK) {
+                   files_read(a, there, PROJECT_MAX_SOURCE, &text, &skipped) == CSVC_OK) {
             bool plain = config_path_is_plain(path);
 
             cli_list_add(a, plain ? &s->paths : &s->odd, path);

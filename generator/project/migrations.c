@@ -92,6 +92,11 @@ csvc_code migrations_list(project *p, const char *dialect, cli_list *ret_paths, 
     return code;
 }
 
+bool migrations_is_step(const char *path)
+{
+    return strncmp(path, FOLDER, sizeof(FOLDER) - 1) == 0;
+}
+
 /* Each line of SQL as a C string of its own; bytes where that would be longer than C promises. */
 static void set_text(csvc_arena *a, gen_value *scope, csvc_bytes sql)
 {

@@ -12,6 +12,9 @@
  */
 csvc_code migrations_list(project *p, const char *dialect, cli_list *ret_paths, csvc_error *err);
 
+/* Whether a path of the project is a step's, of whatever dialect. */
+bool migrations_is_step(const char *path);
+
 /* What gen/migrations.c is made of. */
 csvc_code migrations_scope(project *p, gen_value *scope, csvc_error *err);
 

@@ -35,7 +35,8 @@ typedef struct project {
 } project;
 
 enum {
-    PROJECT_MAX_FILE = 64 << 20
+    PROJECT_MAX_FILE = 64 << 20,
+    PROJECT_MAX_SOURCE = 4 << 20 /* that somebody wrote */
 };
 
 /* What went wrong, on standard error: as it is when it begins with a place, else behind `c-svc: `.

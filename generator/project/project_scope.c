@@ -198,8 +198,7 @@ static void set_born(project *p, gen_value *scope, const char *present_name,
     gen_set(p->a, scope, missing_name, make_list(p->a, &missing));
 }
 
-/* What is in gen/ so far, sorted by who links it. */
-static void set_files(project *p, gen_value *scope)
+void project_scope_files(project *p, gen_value *scope)
 {
     csvc_arena *a = p->a;
     cli_list all = {0};
@@ -330,6 +329,5 @@ gen_value *project_scope(project *p)
     set_born(p, scope, "tests", "tests_missing", project_test_path);
     project_strays(p, &strays);
     gen_set(a, scope, "strays", make_list(a, &strays));
-    set_files(p, scope);
     return scope;
 }

@@ -7,10 +7,6 @@
 
 #include "base/banned.h"
 
-enum {
-    MAX_SOURCE = 4 << 20 /* nobody's handler is longer */
-};
-
 typedef const char *path_of_rpc(csvc_arena *a, const gen_rpc *rpc);
 
 /* Whether it lies where one of ours would, but for no rpc that there is. `paths`: theirs. */
@@ -41,7 +37,7 @@ static bool holds(project *p, const char *path, const char *text)
     csvc_error err = {CSVC_ERROR_INIT};
     csvc_bytes content;
 
-    return files_read(p->a, path, MAX_SOURCE, &content, &err) == CSVC_OK &&
+    return files_read(p->a, path, PROJECT_MAX_SOURCE, &content, &err) == CSVC_OK &&
            strstr((const char *)content.data, text) != NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "merge.h"
+#include "project/migrations.h"
 #include "project/sha256.h"
 
 #include "base/banned.h"
@@ -82,17 +83,12 @@ static void decide_absent(csvc_arena *a, const update_how *how, update_file *f)
 
 /* ---- no longer asked for ---- */
 
-/* A step of a database that may have been taken stays a step. */
-static bool is_history(const update_file *f)
-{
-    return strncmp(f->path, "migrations/", 11) == 0;
-}
-
 static void decide_unplanned(csvc_arena *a, const update_how *how, update_file *f)
 {
     bool untouched;
 
-    if (is_history(f) && f->record != NULL) { /* that it was there once tells what is wanted */
+    /* It may have been taken somewhere; and that it was there once tells what is wanted. */
+    if (migrations_is_step(f->path) && f->record != NULL) {
         set(f, f->at == NULL ? UPDATE_DELETED : UPDATE_KEPT, false);
         record(f, f->at == NULL ? LOCK_DELETED : f->record->state, recorded_hash(f));
         return;

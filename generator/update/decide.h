@@ -30,12 +30,11 @@ typedef enum update_act {
     UPDATE_UNLINK,
 } update_act;
 
-/* What the user asked for that concerns every file. */
+/* What concerns every file. */
 typedef struct update_how {
-    bool prune;       /* stale files go, when they are as c-svc wrote them */
-    bool rebase;      /* bases that were lost are taken from today's render */
-    bool lost;        /* and so was the lock: what is not there is not wanted */
-    bool old_project; /* its lock knew no files */
+    bool prune;  /* stale files go, when they are as c-svc wrote them */
+    bool rebase; /* bases that were lost are taken from today's render */
+    bool lost;   /* and so was the lock: what is not there is not wanted */
 } update_how;
 
 typedef struct update_file {

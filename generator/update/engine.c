@@ -12,6 +12,7 @@
 #include "project/compose.h"
 #include "project/files.h"
 #include "project/handlers.h"
+#include "project/migrations.h"
 #include "project/open.h"
 #include "project/sha256.h"
 
@@ -101,12 +102,12 @@ static csvc_code look_at(update *u, update_file *f, csvc_error *err)
 }
 
 /* gen/project.mk of a project whose lock knew no files: the handlers and tests there were. */
-static const char *old_list(update *u)
+static const char *old_list(const update *u, const lock *old)
 {
     csvc_error unread = {CSVC_ERROR_INIT};
     csvc_bytes text;
 
-    return u->how.old_project && read_at(u, "gen/project.mk", &text, &unread) == CSVC_OK
+    return old->format < LOCK_FORMAT && read_at(u, "gen/project.mk", &text, &unread) == CSVC_OK
                ? (const char *)text.data
                : "";
 }
@@ -204,7 +205,7 @@ static csvc_code refuse_folders(const update *u, csvc_error *err)
 static csvc_code add_own(update *u, const lock *old, csvc_error *err)
 {
     const gen_plan *plan = &u->project.plan;
-    const char *list = old_list(u);
+    const char *list = old_list(u, old);
     csvc_code code = CSVC_OK;
 
     for (size_t i = 0; code == CSVC_OK && i < plan->n_outputs; i++) {
@@ -220,7 +221,7 @@ static csvc_code add_own(update *u, const lock *old, csvc_error *err)
             f.known = f.record == NULL && is_listed(list, f.path);
             code = look_at(u, &f, err);
             /* a step of a database is planned where it lacks: one of that name was taken back */
-            f.restore = f.restore || (f.at == NULL && strncmp(f.path, "migrations/", 11) == 0);
+            f.restore = f.restore || (f.at == NULL && migrations_is_step(f.path));
             add_file(u, f);
         }
     }
@@ -504,9 +505,7 @@ static csvc_code read_lock(update *u, lock *ret_lock, csvc_error *err)
         u->how.lost = true;
         return CSVC_OK;
     }
-    if (code == CSVC_OK) {
-        u->how.old_project = ret_lock->format < LOCK_FORMAT;
-    } else if (err != NULL) {
+    if (code != CSVC_OK && err != NULL) {
         *err = why;
     }
     return code;

@@ -13,7 +13,6 @@
 #include "base/banned.h"
 
 enum {
-    MAX_SOURCE = 4 << 20, /* nobody's is longer */
     MAX_DEPTH = 8
 };
 
@@ -145,7 +144,8 @@ static csvc_code find_replaced(renaming *r, update_rename *one, const char *func
     if (code != CSVC_OK || there == NULL || strcmp(there, one->from) == 0) {
         return code;
     }
-    code = files_read(p->a, files_join(p->a, p->root, there), MAX_SOURCE, &one->replaced, err);
+    code =
+        files_read(p->a, files_join(p->a, p->root, there), PROJECT_MAX_SOURCE, &one->replaced, err);
     if (code != CSVC_OK) {
         return code;
     }
@@ -185,7 +185,8 @@ static csvc_code add_file(renaming *r, its_names before, its_names now, csvc_err
     }
     code = find_replaced(r, one, now.function, err);
     if (code == CSVC_OK) {
-        code = files_read(p->a, files_join(p->a, p->root, from), MAX_SOURCE, &one->was, err);
+        code =
+            files_read(p->a, files_join(p->a, p->root, from), PROJECT_MAX_SOURCE, &one->was, err);
     }
     if (code == CSVC_OK) {
         one->becomes = update_words_replace(&r->words, one->was, &one->n_names);
@@ -240,7 +241,8 @@ static void note_others(renaming *r, const char *folder, int depth)
             continue;
         }
         if (len < 2 || (strcmp(path + len - 2, ".c") != 0 && strcmp(path + len - 2, ".h") != 0) ||
-            is_moving(r, path) || files_read(a, there, MAX_SOURCE, &text, &ignored) != CSVC_OK) {
+            is_moving(r, path) ||
+            files_read(a, there, PROJECT_MAX_SOURCE, &text, &ignored) != CSVC_OK) {
             continue;
         }
         line = update_words_find(&r->words, text, &from, &to);
@@ -356,7 +358,8 @@ csvc_code update_note_retyped(project *p, const compat_services *matched, cli_li
             if (code != CSVC_OK || path == NULL) {
                 continue;
             }
-            code = files_read(p->a, files_join(p->a, p->root, path), MAX_SOURCE, &text, err);
+            code =
+                files_read(p->a, files_join(p->a, p->root, path), PROJECT_MAX_SOURCE, &text, err);
             line = code == CSVC_OK ? handlers_line((const char *)text.data, function) : 0;
             if (line > 0) {
                 cli_list_add(p->a, notes,
