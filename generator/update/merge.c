@@ -23,42 +23,54 @@ bool update_same(csvc_bytes x, csvc_bytes y)
 
 /* ---- line ends ---- */
 
-static bool has_crlf_throughout(csvc_bytes text)
+typedef struct line_ends {
+    size_t lf, crlf;
+} line_ends;
+
+static line_ends count_ends(csvc_bytes text)
 {
-    size_t lines = 0;
+    line_ends n = {0};
 
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == '\n') {
-            lines++;
-            if (i == 0 || text.data[i - 1] != '\r') {
-                return false;
-            }
+            *(i > 0 && text.data[i - 1] == '\r' ? &n.crlf : &n.lf) += 1;
         }
     }
-    return lines > 0;
+    return n;
 }
 
-csvc_bytes update_line_ends(csvc_arena *a, csvc_bytes text, csvc_bytes like)
+static bool has_crlf_throughout(csvc_bytes text)
 {
-    size_t lines = 0;
-    uint8_t *to;
+    line_ends n = count_ends(text);
+
+    return n.crlf > 0 && n.lf == 0;
+}
+
+/* All lines to one end. */
+static csvc_bytes with_ends(csvc_arena *a, csvc_bytes text, bool crlf)
+{
+    line_ends n = count_ends(text);
+    uint8_t *to = cli_must(csvc_arena_alloc(a, text.len + n.lf + 1));
     size_t len = 0;
 
-    if (text.data == NULL || !has_crlf_throughout(like) || has_crlf_throughout(text)) {
-        return text;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        lines += text.data[i] == '\n' ? 1 : 0;
-    }
-    to = cli_must(csvc_arena_alloc(a, text.len + lines + 1));
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == '\n') {
-            to[len++] = '\r';
+            len -= len > 0 && to[len - 1] == '\r' ? 1 : 0;
+            if (crlf) {
+                to[len++] = '\r';
+            }
         }
         to[len++] = text.data[i];
     }
     to[len] = '\0';
     return (csvc_bytes){.len = len, .data = to};
+}
+
+csvc_bytes update_line_ends(csvc_arena *a, csvc_bytes text, csvc_bytes like)
+{
+    return text.data == NULL || !has_crlf_throughout(like) || has_crlf_throughout(text)
+               ? text
+               : with_ends(a, text, true);
 }
 
 /* ---- merging ---- */
@@ -72,8 +84,8 @@ static git_merge_file_input input(csvc_bytes text)
     return in;
 }
 
-csvc_code update_merge(csvc_arena *a, csvc_bytes base, csvc_bytes yours, csvc_bytes ours,
-                       csvc_bytes *ret_merged, bool *ret_conflict, csvc_error *err)
+static csvc_code merge(csvc_arena *a, csvc_bytes base, csvc_bytes yours, csvc_bytes ours,
+                       bool any_end, csvc_bytes *ret_merged, bool *ret_conflict, csvc_error *err)
 {
     git_merge_file_options options = GIT_MERGE_FILE_OPTIONS_INIT;
     git_merge_file_input in_base = input(base);
@@ -86,6 +98,7 @@ csvc_code update_merge(csvc_arena *a, csvc_bytes base, csvc_bytes yours, csvc_by
     options.our_label = "yours";
     options.their_label = "c-svc " CSVC_VERSION;
     options.flags = GIT_MERGE_FILE_STYLE_DIFF3;
+    options.flags |= any_end ? GIT_MERGE_FILE_IGNORE_WHITESPACE_EOL : 0;
     (void)git_libgit2_init();
     if (git_merge_file(&result, &in_base, &in_yours, &in_ours, &options) != 0) {
         const git_error *why = git_error_last();
@@ -104,6 +117,67 @@ csvc_code update_merge(csvc_arena *a, csvc_bytes base, csvc_bytes yours, csvc_by
         git_merge_file_result_free(&result);
     }
     (void)git_libgit2_shutdown();
+    return code;
+}
+
+/* Two texts with a heading that they do not have in common: whatever is below it, neither is the
+ * other one unchanged, for which a merge would take a short cut. */
+static csvc_bytes headed(csvc_arena *a, const char *heading, csvc_bytes text)
+{
+    size_t len = strlen(heading);
+    uint8_t *to = cli_must(csvc_arena_alloc(a, len + text.len + 1));
+
+    memcpy(to, heading, len);
+    if (text.len > 0) {
+        memcpy(to + len, text.data, text.len);
+    }
+    to[len + text.len] = '\0';
+    return (csvc_bytes){.len = len + text.len, .data = to};
+}
+
+/*
+ * `merged` has one end throughout; its lines that are in `yours` get the ends they have there. That
+ * is a merge as well: of what became of `yours` into it, where nothing but ends was changed, and of
+ * lines that differ in nothing else the ones in `yours` are taken.
+ */
+static csvc_code give_ends_back(csvc_arena *a, csvc_bytes yours, csvc_bytes plain,
+                                csvc_bytes merged, csvc_bytes *ret_merged, csvc_error *err)
+{
+    static const char was[] = "\001\n\001 was\n\001 1\n\001 2\n\001 3\n";
+    static const char is[] = "\001\n\001 is.\n\001 1\n\001 2\n\001 3\n";
+    csvc_bytes out = {0};
+    bool conflict = false;
+    csvc_code code = merge(a, headed(a, was, plain), headed(a, is, yours), headed(a, was, merged),
+                           true, &out, &conflict, err);
+
+    if (code == CSVC_OK && (conflict || out.len < strlen(is))) {
+        code =
+            csvc_error_set(err, CSVC_INTERNAL, "cannot merge a file with line ends of two kinds");
+    }
+    if (code == CSVC_OK) {
+        *ret_merged = (csvc_bytes){.len = out.len - strlen(is), .data = out.data + strlen(is)};
+    }
+    return code;
+}
+
+csvc_code update_merge(csvc_arena *a, csvc_bytes base, csvc_bytes yours, csvc_bytes ours,
+                       csvc_bytes *ret_merged, bool *ret_conflict, csvc_error *err)
+{
+    line_ends ends = count_ends(yours);
+    csvc_bytes plain;
+    csvc_bytes merged = {0};
+    csvc_code code;
+
+    if (ends.crlf + count_ends(base).crlf + count_ends(ours).crlf == 0) {
+        return merge(a, base, yours, ours, false, ret_merged, ret_conflict, err);
+    }
+    plain = with_ends(a, yours, false);
+    code = merge(a, with_ends(a, base, false), plain, with_ends(a, ours, false), false, &merged,
+                 ret_conflict, err);
+    if (code == CSVC_OK) { /* new lines get the end that most have */
+        merged = with_ends(a, merged, ends.crlf > ends.lf);
+        code = give_ends_back(a, yours, plain, merged, ret_merged, err);
+    }
     return code;
 }
 

@@ -285,6 +285,13 @@ if b"\n" in (home / "docs/readme.md").read_bytes().replace(b"\r\n", b""):
     e2e.fail("line ends of two kinds")
 again()
 
+before = (home / "docs/readme.md").read_bytes().replace(b"\r\n", b"\n", 5)  # the first five lines end otherwise now
+(home / "docs/readme.md").write_bytes(before)
+edit("README.md.tmpl", "a server of its own", "its own server", templates)
+e2e.equal(words(update())["README.md"], "merge", "a file with line ends of two kinds")
+e2e.equal((home / "docs/readme.md").read_bytes(), before.replace(b"a server of its own", b"its own server"), "and nothing but that line changed")
+again()
+
 # ---- moved, and wanted where it was: what was moved is the user's from now on ----
 
 e2e.equal(words(update("--restore", "README.md")), {"README.md": "create"}, "--restore of what was moved")

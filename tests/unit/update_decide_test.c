@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <git2.h>
 #include <string.h>
 
 #include "console/say.h"
@@ -26,13 +27,14 @@ static int setup(void **state)
 {
     (void)state;
     arena = csvc_arena_new(0);
-    return arena != NULL ? 0 : -1;
+    return arena != NULL && git_libgit2_init() > 0 ? 0 : -1; /* once, not for each merge */
 }
 
 static int teardown(void **state)
 {
     (void)state;
     csvc_arena_free(arena);
+    (void)git_libgit2_shutdown();
     return 0;
 }
 
@@ -338,6 +340,111 @@ static void lines_may_end_in_crlf(void **state)
                             update_line_ends(arena, bytes("a\nb\r\n"), bytes("x\ny\r\n"))));
 }
 
+static const char *merged(const char *base, const char *yours, const char *ours, bool *ret_conflict)
+{
+    csvc_error err = {CSVC_ERROR_INIT};
+    csvc_bytes text = {0};
+
+    if (update_merge(arena, bytes(base), bytes(yours), bytes(ours), &text, ret_conflict, &err) !=
+        CSVC_OK) {
+        fail_msg("%s", err.text);
+    }
+    return (const char *)text.data;
+}
+
+static void lines_of_two_kinds_keep_their_ends(void **state)
+{
+    static const char base[] = "1\n2\n3\n";
+    static const char more[] = "1\n2\n3\n4\n";
+    bool conflict = true;
+
+    (void)state;
+    assert_string_equal("0\r\n1\r\n2\n3\r\n4\r\n",
+                        merged(base, "0\r\n1\r\n2\n3\r\n", more, &conflict));
+    assert_false(conflict);
+    assert_string_equal("1\n2\n3\r\n4\n", merged(base, "1\n2\n3\r\n", more, &conflict));
+    assert_string_equal("1\r\n2\n3", merged(base, "1\r\n2\n3", base, &conflict));
+    assert_string_equal("1 \r\n2\n", merged(base, "1 \r\n2\n3\r\n", "1\n2\n", &conflict));
+    assert_string_equal("1\n2\n3\n4\n",
+                        merged("1\r\n2\r\n3\r\n", base, "1\r\n2\r\n3\r\n4\r\n", &conflict));
+    assert_false(conflict);
+    assert_string_equal("1\r\n<<<<<<< yours\r\ntwo\n||||||| base\r\n2\r\n=======\r\nTWO\r\n"
+                        ">>>>>>> c-svc " CSVC_VERSION "\r\n3\r\n",
+                        merged(base, "1\r\ntwo\n3\r\n", "1\nTWO\n3\n", &conflict));
+    assert_true(conflict);
+}
+
+/* A text of the letters a to h, a line each; `ends`: of two kinds. */
+static char *random_text(unsigned *seed, char *to, bool ends)
+{
+    char *at = to;
+
+    for (char c = 'a'; c <= 'h'; c++) {
+        unsigned n = *seed = *seed * 1103515245 + 12345;
+
+        if (n >> 16 & 7) { /* else it is left out */
+            *at++ = (n >> 20 & 7) != 0 ? c : 'X';
+            if (ends && (n >> 24 & 1) != 0) {
+                *at++ = '\r';
+            }
+            *at++ = '\n';
+        }
+    }
+    *at = '\0';
+    return to;
+}
+
+static char *without_cr(const char *text)
+{
+    char *copy = csvc_arena_strdup(arena, text);
+    char *to = copy;
+
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c != '\r') {
+            *to++ = *c;
+        }
+    }
+    *to = '\0';
+    return copy;
+}
+
+/* What comes out is what would without the ends, and no line that is the user's got another one. */
+static void ends_do_not_change_what_is_merged(void **state)
+{
+    unsigned seed = 7;
+    int conflicts = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        char base[64];
+        char yours[64];
+        char ours[64];
+        bool conflict = false;
+        bool plain_conflict = false;
+        const char *plain;
+        const char *text;
+
+        random_text(&seed, base, false);
+        random_text(&seed, yours, true);
+        random_text(&seed, ours, false);
+        text = merged(base, yours, ours, &conflict);
+        plain = merged(base, without_cr(yours), ours, &plain_conflict);
+        assert_string_equal(plain, without_cr(text));
+        assert_int_equal(plain_conflict, conflict);
+        assert_string_equal(yours, merged(base, yours, base, &plain_conflict));
+        for (char c = 'a'; c <= 'h' && !conflict; c++) {
+            const char *in_yours = strchr(yours, c);
+            const char *in_text = strchr(text, c);
+
+            if (in_yours != NULL && in_text != NULL) {
+                assert_int_equal(in_yours[1], in_text[1]);
+            }
+        }
+        conflicts += conflict ? 1 : 0;
+    }
+    assert_in_range(conflicts, 100, 900);
+}
+
 static void markers_are_found(void **state)
 {
     (void)state;
@@ -364,6 +471,8 @@ int main(void)
         cmocka_unit_test(every_cell),
         cmocka_unit_test(a_step_is_never_stale),
         cmocka_unit_test(lines_may_end_in_crlf),
+        cmocka_unit_test(lines_of_two_kinds_keep_their_ends),
+        cmocka_unit_test(ends_do_not_change_what_is_merged),
         cmocka_unit_test(markers_are_found),
         cmocka_unit_test(likeness_is_of_lines),
     };
