@@ -138,10 +138,9 @@ static const cell cells[] = {
     {"born, stale, gone", GEN_BORN_ONCE, .recorded = true, .born = BASE, .status = UPDATE_DELETED,
      .forgotten = true, .drops_base = true},
     {"old project: it was there, and is not", GEN_BORN_ONCE, .render = RENDER, .known = true,
-     .how = {.old_project = true}, .status = UPDATE_DELETED, .news = true, .becomes = LOCK_DELETED},
-    {"old project: there never was one", GEN_BORN_ONCE, .render = RENDER,
-     .how = {.old_project = true}, .status = UPDATE_CREATE, .news = true, .written = RENDER,
-     .becomes_born = RENDER},
+     .status = UPDATE_DELETED, .news = true, .becomes = LOCK_DELETED},
+    {"old project: there never was one", GEN_BORN_ONCE, .render = RENDER, .status = UPDATE_CREATE,
+     .news = true, .written = RENDER, .becomes_born = RENDER},
     {"the lock is lost: not there, not wanted", GEN_BORN_ONCE, .render = RENDER,
      .how = {.rebase = true, .lost = true}, .status = UPDATE_DELETED, .news = true,
      .becomes = LOCK_DELETED},
@@ -223,10 +222,10 @@ static const cell cells[] = {
      .state = LOCK_FOREIGN, .how = {.prune = true}, .status = UPDATE_KEPT, .forgotten = true,
      .drops_base = true},
     {"old project, both", GEN_MERGED, .render = RENDER, .disk = EDITED, .base = BASE,
-     .how = {.old_project = true}, .status = UPDATE_MERGE, .news = true, .written = MERGED,
-     .becomes_born = RENDER, .new_base = true},
-    {"old project, deleted", GEN_MERGED, .render = RENDER, .base = BASE,
-     .how = {.old_project = true}, .status = UPDATE_DELETED, .news = true, .becomes = LOCK_DELETED},
+     .status = UPDATE_MERGE, .news = true, .written = MERGED, .becomes_born = RENDER,
+     .new_base = true},
+    {"old project, deleted", GEN_MERGED, .render = RENDER, .base = BASE, .status = UPDATE_DELETED,
+     .news = true, .becomes = LOCK_DELETED},
 };
 
 static void same_text(const cell *c, const char *what, const char *expected, const char *got)
