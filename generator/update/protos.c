@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "absent.h"
 #include "late.h"
 #include "project/contract.h"
 
@@ -117,6 +118,7 @@ csvc_code update_ask(update *u, csvc_error *err)
 csvc_code update_check_protos(update *u, csvc_error *err)
 {
     bool takes_all = u->allow_breaking || u->only_shows;
+    const gen_model *before = NULL;
     compat_services matched;
     cli_list lines = {0};
     size_t breaks = 0;
@@ -144,6 +146,10 @@ csvc_code update_check_protos(update *u, csvc_error *err)
     code = code == CSVC_OK ? update_renames_find(&u->project, &matched, &u->renamed, err) : code;
     code =
         code == CSVC_OK ? update_note_retyped(&u->project, &matched, &u->project.notes, err) : code;
+    code = code == CSVC_OK ? contract_recorded(&u->project, &before, err) : code;
+    if (code == CSVC_OK) {
+        update_note_absent(&u->project, before, &u->project.notes);
+    }
     for (size_t i = 0; i < u->renamed.notes.len; i++) {
         cli_list_add(u->a, &u->project.notes, u->renamed.notes.items[i]);
     }

@@ -8,13 +8,10 @@
 #include "project/files.h"
 #include "project/handlers.h"
 #include "project/sha256.h"
+#include "sources.h"
 #include "words.h"
 
 #include "base/banned.h"
-
-enum {
-    MAX_DEPTH = 8
-};
 
 typedef struct renaming {
     project *p;
@@ -217,39 +214,19 @@ static bool is_moving(const renaming *r, const char *path)
 }
 
 /* Where else the old names stand. */
-static void note_others(renaming *r, const char *folder, int depth)
+static void note_other(void *self, const update_source *source)
 {
+    renaming *r = self;
     csvc_arena *a = r->p->a;
-    csvc_error ignored = {CSVC_ERROR_INIT};
-    cli_list names = {0};
+    const char *from;
+    const char *to;
+    size_t line =
+        is_moving(r, source->path) ? 0 : update_words_find(&r->words, source->text, &from, &to);
 
-    if (depth > MAX_DEPTH ||
-        files_list(a, files_join(a, r->p->root, folder), &names, &ignored) != CSVC_OK) {
-        return;
-    }
-    for (size_t i = 0; i < names.len; i++) {
-        const char *path = cli_printf(a, "%s/%s", folder, names.items[i]);
-        const char *there = files_join(a, r->p->root, path);
-        size_t len = strlen(path);
-        const char *from;
-        const char *to;
-        csvc_bytes text;
-        size_t line;
-
-        if (files_is_folder(there)) {
-            note_others(r, path, depth + 1);
-            continue;
-        }
-        if (len < 2 || (strcmp(path + len - 2, ".c") != 0 && strcmp(path + len - 2, ".h") != 0) ||
-            is_moving(r, path) ||
-            files_read(a, there, PROJECT_MAX_SOURCE, &text, &ignored) != CSVC_OK) {
-            continue;
-        }
-        line = update_words_find(&r->words, text, &from, &to);
-        if (line > 0) {
-            cli_list_add(a, &r->out.notes,
-                         cli_printf(a, "%s:%zu: note: %s is called %s now", there, line, from, to));
-        }
+    if (line > 0) {
+        cli_list_add(
+            a, &r->out.notes,
+            cli_printf(a, "%s:%zu: note: %s is called %s now", source->shown, line, from, to));
     }
 }
 
@@ -307,9 +284,7 @@ csvc_code update_renames_find(project *p, const compat_services *matched, update
         }
     }
     if (code == CSVC_OK && r.words.len > 0) {
-        note_others(&r, "server", 0);
-        note_others(&r, "client", 0);
-        note_others(&r, "tests", 0);
+        update_each_source(p, note_other, &r);
     }
     if (code == CSVC_OK) {
         *ret = r.out;

@@ -206,3 +206,37 @@ size_t update_words_find(const update_words *words, csvc_bytes text, const char 
     }
     return 0;
 }
+
+static bool is_token(const token *t, const char *name)
+{
+    return t->len == strlen(name) && memcmp(t->at, name, t->len) == 0;
+}
+
+size_t update_words_member(csvc_bytes text, const gen_index *types, const char *member,
+                           const char *unless)
+{
+    const char *start = (const char *)text.data;
+    char name[512];
+    scanner s = scan(text);
+    bool concerned = false;
+    size_t line = 0;
+    token t;
+
+    while (next_token(&s, &t)) {
+        bool is_member = t.at > start && (t.at[-1] == '.' ||
+                                          (t.at[-1] == '>' && t.at - start > 1 && t.at[-2] == '-'));
+
+        if (is_token(&t, unless)) {
+            return 0;
+        }
+        if (is_member && line == 0 && is_token(&t, member)) {
+            line = t.line;
+        }
+        if (!concerned && t.len < sizeof(name)) {
+            memcpy(name, t.at, t.len);
+            name[t.len] = '\0';
+            concerned = gen_index_get(types, name) != NULL;
+        }
+    }
+    return concerned ? line : 0;
+}

@@ -29,4 +29,9 @@ csvc_bytes update_words_replace(const update_words *words, csvc_bytes text, size
 size_t update_words_find(const update_words *words, csvc_bytes text, const char **ret_from,
                          const char **ret_to);
 
+/* The line of the first `.member` or `->member` in a text that names one of the types and nowhere
+ * `unless`; 0: there is none. */
+size_t update_words_member(csvc_bytes text, const gen_index *types, const char *member,
+                           const char *unless);
+
 #endif /* UPDATE_WORDS_H */

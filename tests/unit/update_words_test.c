@@ -90,11 +90,43 @@ static void finds_the_first_and_its_line(void **state)
     assert_int_equal(update_words_find(&words, bytes_of("nothing"), &from, &to), 0);
 }
 
+/* The first use of a member in code, where one of the types is named and the other member is not.
+ */
+static void members(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t line;
+    } cases[] = {
+        {"T *t;\nt->name = 1;\nt.name", 2},
+        {"f(t.name);\nT x;", 1},
+        {"T x = {\n    .name = 1};", 2},
+        {"T *t; /* t->name */ \"t->name\"", 0},
+        {"T *t; t->names; t->a_name; name; name.t;", 0},
+        {"U *t; t->name = 1;", 0},
+        {"T *t;\nt->name = 1; t->name_case = 2;", 0},
+        {"T *t; name_case();\nt->name = 1;", 0},
+        {"", 0},
+        {"name", 0},
+        {"T\n>name", 0},
+    };
+    gen_index types;
+    void *old;
+
+    gen_index_init(&types, *state);
+    assert_true(gen_index_put(&types, "T", &types, &old));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(update_words_member(bytes_of(cases[i].text), &types, "name", "name_case"),
+                         cases[i].line);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(exchanges_whole_names_in_code, arena_setup, arena_teardown),
         cmocka_unit_test_setup_teardown(finds_the_first_and_its_line, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(members, arena_setup, arena_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
