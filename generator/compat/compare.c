@@ -379,6 +379,28 @@ static const gen_service *find_service(const gen_model *model, const char *full_
     return NULL;
 }
 
+/* ---- extensions ---- */
+
+static bool is_same_extension(const gen_field *one, const gen_field *other)
+{
+    return one->number == other->number && strcmp(one->extendee, other->extendee) == 0;
+}
+
+/* Wherever it stands. */
+static const gen_field *find_extension(const gen_model *model, const gen_field *field)
+{
+    for (size_t i = 0; i < model->n_files; i++) {
+        const gen_file *file = model->files[i];
+
+        for (size_t k = 0; k < file->n_extensions; k++) {
+            if (is_same_extension(file->extensions[k], field)) {
+                return file->extensions[k];
+            }
+        }
+    }
+    return NULL;
+}
+
 /* ---- files ---- */
 
 static void compare_file(compat_run *run, const gen_file *before)
@@ -402,6 +424,13 @@ static void compare_file(compat_run *run, const gen_file *before)
 
         if (e != NULL) {
             compare_enum(run, before->all_enums[i], e);
+        }
+    }
+    for (size_t i = 0; i < before->n_extensions && !run->diag->failed; i++) {
+        const gen_field *field = find_extension(run->now, before->extensions[i]);
+
+        if (field != NULL) {
+            compat_field(run, before->extensions[i], field);
         }
     }
     for (size_t i = 0; i < before->n_services && !run->diag->failed; i++) {

@@ -9,15 +9,30 @@
 #include "base/banned.h"
 
 /* `Field "1" with name "id" on message "User"` */
-#define FIELD         "Field \"%u\" with name \"%s\" on message \"%s\""
-#define FIELD_OF(now) (unsigned)(now)->number, (now)->name, (now)->parent->name
+#define FIELD         "%s \"%u\" with name \"%s\" on message \"%s\""
+#define FIELD_OF(now) what_is(now), (unsigned)(now)->number, (now)->name, owner_of(now)
+
+static const char *what_is(const gen_field *field)
+{
+    return field->extendee != NULL ? "Extension" : "Field";
+}
+
+static const char *owner_of(const gen_field *field)
+{
+    return field->extendee != NULL ? field->extendee : field->parent->name;
+}
+
+static bool is_of_map(const gen_field *field)
+{
+    return field->extendee == NULL && field->parent->map_entry;
+}
 
 /* Entries of maps stand nowhere: at the field that is the map. */
 static gen_place place_of(const gen_field *field)
 {
     const gen_message *entry = field->parent;
 
-    for (size_t i = 0; entry->map_entry && entry->parent != NULL && i < entry->parent->n_fields;
+    for (size_t i = 0; is_of_map(field) && entry->parent != NULL && i < entry->parent->n_fields;
          i++) {
         if (entry->parent->fields[i]->message == entry) {
             return entry->parent->fields[i]->place;
@@ -165,7 +180,7 @@ static void compare_cardinality(compat_run *run, const gen_field *before, const 
     cardinality then = cardinality_of(before);
     cardinality here = cardinality_of(now);
 
-    if (before->parent->map_entry && now->parent->map_entry) {
+    if (is_of_map(before) && is_of_map(now)) {
         return;
     }
     if (kinds[then].json != kinds[here].json) {
@@ -343,10 +358,10 @@ void compat_field(compat_run *run, const gen_field *before, const gen_field *now
     compare_defaults(run, before, now);
     if (strcmp(before->name, now->name) != 0) {
         compat_report(run, COMPAT_FIELD_SAME_NAME, place_of(now),
-                      "Field \"%u\" on message \"%s\" changed name from \"%s\" to \"%s\"",
-                      (unsigned)now->number, now->parent->name, before->name, now->name);
+                      "%s \"%u\" on message \"%s\" changed name from \"%s\" to \"%s\"",
+                      what_is(now), (unsigned)now->number, owner_of(now), before->name, now->name);
     }
-    if (strcmp(before->json_name, now->json_name) != 0) {
+    if (now->extendee == NULL && strcmp(before->json_name, now->json_name) != 0) {
         compat_report(run, COMPAT_FIELD_SAME_JSON_NAME, place_of(now),
                       FIELD " changed option \"json_name\" from \"%s\" to \"%s\"", FIELD_OF(now),
                       before->json_name, now->json_name);

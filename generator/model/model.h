@@ -88,7 +88,8 @@ struct gen_field {
     gen_message *message;  /* kind MESSAGE */
     gen_enum *enumeration; /* kind ENUM */
     gen_oneof *oneof;
-    gen_message *parent;
+    gen_message *parent;     /* NULL: an extension */
+    const char *extendee;    /* an extension of this message, and name is a full one; else NULL */
     gen_field *next_of_type; /* resolve.c's: another field of the same message type */
     bool deprecated;
     bool group;                /* a proto2 group: check refuses it */
@@ -218,6 +219,8 @@ struct gen_file {
     size_t n_all_enums;
     gen_service *services;
     size_t n_services;
+    gen_field **extensions; /* every one; no C is made of them: what they are without C names */
+    size_t n_extensions;
     csvc_bytes descriptor; /* the serialized FileDescriptorProto, without source info */
     const struct CsvcPb__FileDescriptorProto *proto;
     gen_place place; /* line 0 */

@@ -425,21 +425,88 @@ static void read_service(gen_builder *b, gen_service *service,
     service->n_rpcs = proto->n_method;
 }
 
-/* How many messages and enums there are, at any depth. */
-static void count(CsvcPb__DescriptorProto **messages, size_t n, size_t *n_messages, size_t *n_enums)
+/* Nothing is made of an extension, so what is odd about one is nobody's trouble: it is left out.
+ * All types it may have are known when they are read. */
+static void read_extension(gen_builder *b, const CsvcPb__FieldDescriptorProto *proto,
+                           const char *scope)
 {
-    *n_messages += n;
+    bool known = proto->name != NULL && proto->extendee != NULL && *proto->extendee == '.' &&
+                 proto->has_type && kind_of(proto->type) != 0 && proto->number >= 1;
+    gen_field *field = known ? gen_take(b, 1, sizeof(*field)) : NULL;
+    const char *type = known && proto->type_name != NULL ? proto->type_name : ".";
+
+    if (field == NULL) {
+        return;
+    }
+    *field = (gen_field){
+        .name = gen_join(b, scope, proto->name),
+        .extendee = proto->extendee + 1,
+        .number = (uint32_t)proto->number,
+        .kind = kind_of(proto->type),
+        .label = proto->label == CSVC_PB__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED
+                     ? CSVC_LABEL_REPEATED
+                     : CSVC_LABEL_OPTIONAL,
+        .group = proto->type == CSVC_PB__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_GROUP,
+        .default_text = proto->default_value,
+        .default_len = proto->default_value != NULL ? strlen(proto->default_value) : 0,
+        .place = gen_place_here(b),
+    };
+    if (field->kind == CSVC_KIND_MESSAGE) {
+        field->message = gen_model_message(b->model, type + 1);
+    } else if (field->kind == CSVC_KIND_ENUM) {
+        field->enumeration = gen_model_enum(b->model, type + 1);
+    }
+    if ((field->kind == CSVC_KIND_MESSAGE) == (field->message != NULL) &&
+        (field->kind == CSVC_KIND_ENUM) == (field->enumeration != NULL)) {
+        b->file->extensions[b->file->n_extensions++] = field;
+    }
+}
+
+static void read_extensions(gen_builder *b, CsvcPb__FieldDescriptorProto **protos, size_t n,
+                            int32_t field, const char *scope)
+{
+    for (size_t i = 0; i < n && !b->no_memory; i++) {
+        enter(b, field, i);
+        read_extension(b, protos[i], scope);
+        leave(b);
+    }
+}
+
+static void read_extensions_within(gen_builder *b, CsvcPb__DescriptorProto **messages, size_t n,
+                                   int32_t field, const char *scope)
+{
+    for (size_t i = 0; i < n && !b->no_memory; i++) {
+        const CsvcPb__DescriptorProto *proto = messages[i];
+        const char *inner = proto->name != NULL ? gen_join(b, scope, proto->name) : NULL;
+
+        if (inner != NULL) {
+            enter(b, field, i);
+            read_extensions(b, proto->extension, proto->n_extension, 6, inner);
+            read_extensions_within(b, proto->nested_type, proto->n_nested_type, 3, inner);
+            leave(b);
+        }
+    }
+}
+
+typedef struct counts {
+    size_t messages, enums, extensions;
+} counts;
+
+/* How many there are, at any depth. */
+static void count(CsvcPb__DescriptorProto **messages, size_t n, counts *all)
+{
+    all->messages += n;
     for (size_t i = 0; i < n; i++) {
-        *n_enums += messages[i]->n_enum_type;
-        count(messages[i]->nested_type, messages[i]->n_nested_type, n_messages, n_enums);
+        all->enums += messages[i]->n_enum_type;
+        all->extensions += messages[i]->n_extension;
+        count(messages[i]->nested_type, messages[i]->n_nested_type, all);
     }
 }
 
 void gen_read_file(gen_builder *b, gen_file *file)
 {
     const CsvcPb__FileDescriptorProto *proto = file->proto;
-    size_t n_messages = 0;
-    size_t n_enums = proto->n_enum_type;
+    counts all = {.enums = proto->n_enum_type, .extensions = proto->n_extension};
 
     b->file = file;
     b->path.n = 0;
@@ -465,9 +532,10 @@ void gen_read_file(gen_builder *b, gen_file *file)
         return;
     }
     gen_read_file_options(b, file);
-    count(proto->message_type, proto->n_message_type, &n_messages, &n_enums);
-    file->all_messages = gen_take(b, n_messages, sizeof(gen_message *));
-    file->all_enums = gen_take(b, n_enums, sizeof(gen_enum *));
+    count(proto->message_type, proto->n_message_type, &all);
+    file->all_messages = gen_take(b, all.messages, sizeof(gen_message *));
+    file->all_enums = gen_take(b, all.enums, sizeof(gen_enum *));
+    file->extensions = gen_take(b, all.extensions, sizeof(gen_field *));
     file->services = gen_take(b, proto->n_service, sizeof(*file->services));
     if (b->no_memory) {
         return;
@@ -484,4 +552,8 @@ void gen_read_file(gen_builder *b, gen_file *file)
         leave(b);
     }
     file->n_services = proto->n_service;
+    if (all.extensions > 0 && !b->no_memory) {
+        read_extensions(b, proto->extension, proto->n_extension, 7, file->package);
+        read_extensions_within(b, proto->message_type, proto->n_message_type, 4, file->package);
+    }
 }

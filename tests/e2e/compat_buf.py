@@ -4,8 +4,7 @@
 The rules are buf's categories WIRE and WIRE_JSON, and two of PACKAGE for what callers see. Where c-svc differs on purpose:
 - of two rules on one thing, one on the wire and one on JSON, only the former is told (ONCE);
 - a service that is gone is told also when nothing is left of its package, and at the one it may have become (GONE);
-- it points at a name, buf at the keyword, the type or the number before or behind it: lines are compared, columns are not;
-- extensions are not compared: to a service of c-svc they are unknown fields (NOT_OURS).
+- it points at a name, buf at the keyword, the type or the number before or behind it: lines are compared, columns are not.
 """
 import json
 import os
@@ -42,6 +41,12 @@ def service(rpcs, more=""):
 
 def typed(one, other):
     return message(f"{one} a = 1;"), message(f"{other} a = 1;")
+
+
+def extension(before, after):
+    """An extension's declaration before and after; it is number 100 of M."""
+    head = "message M { extensions 100 to max; }\nmessage N { optional int32 a = 1; }\nenum E { A = 0; B = 1; }\n"
+    return tuple(f"{head}extend M {{\n  {e}\n}}\n" for e in (before, after))
 
 
 RPC = "rpc Get(In) returns (Out);"
@@ -149,6 +154,30 @@ CASES = {
                          ["MESSAGE_SAME_REQUIRED_FIELDS"]),
     "2:required_gone": (message("optional int32 a = 1; required int32 b = 2;"), message("optional int32 a = 1; reserved 2; reserved \"b\";"),
                         ["MESSAGE_SAME_REQUIRED_FIELDS"]),
+    "2:ext_same": (*extension("optional int32 a = 100;", "optional int32 a = 100;"), []),
+    "2:ext_gone": (*extension("optional int32 a = 100; optional int32 b = 101;", "optional int32 b = 101;"), []),
+    "2:ext_renumbered": (*extension("optional int32 a = 100;", "optional int32 a = 101;"), []),
+    "2:ext_typed": (*extension("optional int32 a = 100;", "optional string a = 100;"), [WIRE_TYPE]),
+    "2:ext_json": (*extension("optional int32 a = 100;", "optional int64 a = 100;"), [JSON_TYPE]),
+    "2:ext_renamed": (*extension("optional int32 a = 100;", "optional int32 b = 100;"), ["FIELD_SAME_NAME"]),
+    "2:ext_json_name": (*extension("optional int32 a_b = 100;", 'optional int32 a_b = 100 [deprecated = true];'), []),
+    "2:ext_repeated": (*extension("optional int32 a = 100;", "repeated int32 a = 100;"), [WIRE_CARD]),
+    "2:ext_packed": (*extension("repeated int32 a = 100;", "repeated int32 a = 100 [packed = true];"), []),
+    "2:ext_default": (*extension("optional int32 a = 100 [default = 1];", "optional int32 a = 100 [default = 2];"), ["FIELD_SAME_DEFAULT"]),
+    "2:ext_enum": (*extension("optional E a = 100;", "optional int32 a = 100;"), [WIRE_TYPE]),
+    "2:ext_message": (*extension("optional N a = 100;", "optional M a = 100;"), [WIRE_TYPE]),
+    "2:ext_nested": ("message M { extensions 100 to max; }\nmessage N { message O {\n  extend M { optional int32 a = 100; } } }\n",
+                     "message M { extensions 100 to max; }\nmessage N { message O {\n  extend M { optional sint32 a = 100; } } }\n", [WIRE_TYPE]),
+    "2:ext_into_message": ("message M { extensions 100 to max; }\nextend M { optional int32 a = 100; }\n",
+                           "message M { extensions 100 to max; }\nmessage N {\n  extend M { optional int32 a = 100; } }\n", ["FIELD_SAME_NAME"]),
+    "2:ext_moved": ("message M { extensions 100 to max; }\nmessage N { extend M { optional int32 a = 100; } }\nmessage O {}\n",
+                    "message M { extensions 100 to max; }\nmessage N {}\nmessage O {\n  extend M { optional string b = 100; } }\n",
+                    [WIRE_TYPE, "FIELD_SAME_NAME"]),
+    "2:ext_range_gone": ("message M { extensions 100 to 200; }\n", "message M { extensions 100 to 150; }\n", []),
+    "3:ext_of_options": ('import "google/protobuf/descriptor.proto";\nextend google.protobuf.FieldOptions { int32 a = 50001; }\n',
+                         'import "google/protobuf/descriptor.proto";\nextend google.protobuf.FieldOptions {\n  string a = 50001; }\n', [WIRE_TYPE]),
+    "3:ext_optional": ('import "google/protobuf/descriptor.proto";\nextend google.protobuf.FieldOptions { int32 a = 50002; }\n',
+                       'import "google/protobuf/descriptor.proto";\nextend google.protobuf.FieldOptions { optional int32 a = 50002; }\n', []),
     "2:required": (message("optional int32 a = 1;"), message("required int32 a = 1;"), ["MESSAGE_SAME_REQUIRED_FIELDS", WIRE_CARD]),
 }
 
@@ -177,8 +206,16 @@ for folder, package in ((before, "p"), (after, "q")):
 (before / "to.proto").write_text('syntax = "proto3";\npackage c.moved;\nmessage Here { int32 a = 1; }\n')
 (after / "from.proto").write_text('syntax = "proto3";\npackage c.moved;\nimport "to.proto";\nmessage Stays { M m = 1; }\n')
 (after / "to.proto").write_text('syntax = "proto3";\npackage c.moved;\nmessage Here { int32 a = 1; }\n' + message("string a = 1;"))
+# An extension that goes to another file.
+EXTENDED = 'syntax = "proto2";\npackage c.ext_moves;\nmessage M { extensions 100 to max; }\n'
+(before / "ext_from.proto").write_text(EXTENDED + "extend M { optional int32 a = 100; }\n")
+(before / "ext_to.proto").write_text('syntax = "proto2";\npackage c.ext_moves;\nmessage Here { optional int32 a = 1; }\n')
+(after / "ext_from.proto").write_text(EXTENDED)
+(after / "ext_to.proto").write_text('syntax = "proto2";\npackage c.ext_moves;\nimport "ext_from.proto";\nmessage Here { optional int32 a = 1; }\n'
+                                    "extend M {\n  optional string a = 100;\n}\n")
 EXPECTED = {f"{bare(name)}.proto": sorted(rules) for name, (_, _, rules) in CASES.items()}
-EXPECTED.update({"package.proto": ["FILE_SAME_PACKAGE", "PACKAGE_SERVICE_NO_DELETE"], "from.proto": [], "to.proto": [WIRE_TYPE]})
+EXPECTED.update({"package.proto": ["FILE_SAME_PACKAGE", "PACKAGE_SERVICE_NO_DELETE"], "from.proto": [], "to.proto": [WIRE_TYPE],
+                 "ext_from.proto": [], "ext_to.proto": [WIRE_TYPE]})
 GONE = {"package.proto": "PACKAGE_SERVICE_NO_DELETE"}  # nothing is left of the package: buf says so only by PACKAGE_NO_DELETE
 
 # ---- buf ----
