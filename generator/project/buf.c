@@ -9,10 +9,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "config.h"
 #include "files.h"
+#include "nodes.h"
 
 #include "base/banned.h"
 
@@ -58,33 +58,14 @@ static void close_document(document *d)
     }
 }
 
-static yaml_node_t *member(document *d, const yaml_node_t *node, const char *name)
-{
-    if (node == NULL || node->type != YAML_MAPPING_NODE) {
-        return NULL;
-    }
-    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *key = yaml_document_get_node(&d->yaml, pair->key);
-
-        if (key != NULL && key->type == YAML_SCALAR_NODE &&
-            strcmp((const char *)key->data.scalar.value, name) == 0) {
-            return yaml_document_get_node(&d->yaml, pair->value);
-        }
-    }
-    return NULL;
-}
-
 /* The text of a member that may stand in a path; NULL: there is none. */
 static const char *word(csvc_arena *a, document *d, const yaml_node_t *node, const char *name)
 {
-    const yaml_node_t *found = member(d, node, name);
-    const char *text = found != NULL && found->type == YAML_SCALAR_NODE
-                           ? (const char *)found->data.scalar.value
-                           : "";
+    const char *text = nodes_text(a, nodes_member(&d->yaml, node, name));
 
-    return text[0] != '\0' && config_path_is_plain(text) && strstr(text, "..") == NULL
-               ? (const char *)cli_must(csvc_arena_strdup(a, text))
+    return text != NULL && text[0] != '\0' && config_path_is_plain(text) &&
+                   strstr(text, "..") == NULL
+               ? text
                : NULL;
 }
 
@@ -100,7 +81,8 @@ static void add(csvc_arena *a, cli_list *folders, const char *folder)
 /* v2 has modules, each in a folder; before, the folder of the buf.yaml was the module. */
 static void add_modules(csvc_arena *a, document *d, const char *folder, cli_list *folders)
 {
-    const yaml_node_t *modules = member(d, yaml_document_get_root_node(&d->yaml), "modules");
+    const yaml_node_t *modules =
+        nodes_member(&d->yaml, yaml_document_get_root_node(&d->yaml), "modules");
 
     if (modules == NULL || modules->type != YAML_SEQUENCE_NODE) {
         add(a, folders, folder[0] != '\0' ? folder : ".");
@@ -170,7 +152,7 @@ static csvc_code add_dependencies(csvc_arena *a, const char *folder, cli_list *f
     document d;
     csvc_code code = open_document(a, files_join(a, folder, BUF_LOCK), &d, err);
 
-    deps = d.there ? member(&d, yaml_document_get_root_node(&d.yaml), "deps") : NULL;
+    deps = d.there ? nodes_member(&d.yaml, yaml_document_get_root_node(&d.yaml), "deps") : NULL;
     if (deps != NULL && deps->type == YAML_SEQUENCE_NODE) {
         for (const yaml_node_item_t *item = deps->data.sequence.items.start;
              item < deps->data.sequence.items.top; item++) {

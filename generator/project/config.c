@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "features.h"
+#include "nodes.h"
 
 #include "base/banned.h"
 
@@ -45,21 +45,6 @@ static csvc_code refuse(const reader *r, yaml_mark_t mark, const char *format, .
                           mark.line + 1, mark.column + 1, text);
 }
 
-/* A scalar's text; NULL when the node is none or carries a NUL. */
-static const char *text_of(const reader *r, const yaml_node_t *node)
-{
-    const char *text;
-
-    if (node == NULL || node->type != YAML_SCALAR_NODE) {
-        return NULL;
-    }
-    text = (const char *)node->data.scalar.value;
-    if (strlen(text) != node->data.scalar.length) {
-        return NULL;
-    }
-    return cli_must(csvc_arena_strdup(r->a, text));
-}
-
 static const char *or_meant(csvc_arena *a, const char *word, const char *const *names, size_t n)
 {
     const char *nearest = cli_nearest(word, names, n);
@@ -82,7 +67,7 @@ static csvc_code read_name(reader *r, const yaml_node_t *node)
     const char *better = NULL;
     const char *problem;
 
-    r->config.name = text_of(r, node);
+    r->config.name = nodes_text(r->a, node);
     if (r->config.name == NULL) {
         return refuse(r, node->start_mark, "name is to be a text: name: user-service");
     }
@@ -131,7 +116,7 @@ static csvc_code read_paths(reader *r, const char *key, yaml_node_t *node, cli_l
     for (; item < end; item++) {
         const yaml_node_t *entry =
             item == &single ? node : yaml_document_get_node(r->document, *item);
-        const char *path = text_of(r, entry);
+        const char *path = nodes_text(r->a, entry);
 
         if (path == NULL || path[0] == '\0') {
             return refuse(r, entry != NULL ? entry->start_mark : node->start_mark,
@@ -159,7 +144,7 @@ static csvc_code read_paths(reader *r, const char *key, yaml_node_t *node, cli_l
 
 static csvc_code read_storage(reader *r, const yaml_node_t *node)
 {
-    const char *word = text_of(r, node);
+    const char *word = nodes_text(r->a, node);
     size_t n = sizeof(storages) / sizeof(storages[0]);
 
     for (size_t i = 0; word != NULL && i < n; i++) {
@@ -201,7 +186,7 @@ static csvc_code read_features(reader *r, yaml_node_t *node)
     }
     for (item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++) {
         const yaml_node_t *entry = yaml_document_get_node(r->document, *item);
-        const char *word = text_of(r, entry);
+        const char *word = nodes_text(r->a, entry);
 
         if (word == NULL) {
             return refuse(r, entry != NULL ? entry->start_mark : node->start_mark,
@@ -225,7 +210,7 @@ static csvc_code read_features(reader *r, yaml_node_t *node)
 
 static csvc_code read_inference(reader *r, const yaml_node_t *node)
 {
-    const char *word = text_of(r, node);
+    const char *word = nodes_text(r->a, node);
 
     if (word == NULL || strcmp(word, "1") != 0) {
         return refuse(r, node->start_mark,
@@ -237,7 +222,7 @@ static csvc_code read_inference(reader *r, const yaml_node_t *node)
 
 static csvc_code read_templates(reader *r, const yaml_node_t *node)
 {
-    const char *path = text_of(r, node);
+    const char *path = nodes_text(r->a, node);
 
     if (path == NULL || !config_path_is_plain(path)) {
         return refuse(r, node->start_mark,
@@ -286,7 +271,7 @@ static csvc_code read_mapping(reader *r, const yaml_node_t *root)
          code == CSVC_OK && pair < root->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key_node = yaml_document_get_node(r->document, pair->key);
         yaml_node_t *value = yaml_document_get_node(r->document, pair->value);
-        const char *key = text_of(r, key_node);
+        const char *key = nodes_text(r->a, key_node);
 
         if (key == NULL || value == NULL) {
             return refuse(r, root->start_mark, "a key is to be a word");

@@ -3,10 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "config.h"
 #include "files.h"
+#include "nodes.h"
 #include "sha256.h"
 
 #include "base/banned.h"
@@ -143,32 +143,6 @@ static csvc_code damaged(const reader *r, yaml_mark_t mark, const char *format, 
                           r->path, mark.line + 1, mark.column + 1, text);
 }
 
-static const char *text_of(const reader *r, const yaml_node_t *node)
-{
-    const char *text = node != NULL && node->type == YAML_SCALAR_NODE
-                           ? (const char *)node->data.scalar.value
-                           : NULL;
-
-    return text != NULL && strlen(text) == node->data.scalar.length
-               ? cli_must(csvc_arena_strdup(r->a, text))
-               : NULL;
-}
-
-/* The member `name` of a mapping; NULL when there is none. */
-static yaml_node_t *member(reader *r, const yaml_node_t *node, const char *name)
-{
-    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *key = yaml_document_get_node(&r->document, pair->key);
-
-        if (key != NULL && key->type == YAML_SCALAR_NODE &&
-            strcmp((const char *)key->data.scalar.value, name) == 0) {
-            return yaml_document_get_node(&r->document, pair->value);
-        }
-    }
-    return NULL;
-}
-
 static bool is_hash(const char *text)
 {
     return text != NULL && strlen(text) == SHA256_HEX - 1 &&
@@ -206,7 +180,7 @@ static bool index_of(const char *text, const char *const *names, size_t n, size_
 
 static csvc_code read_file(reader *r, const yaml_node_t *key, const yaml_node_t *value)
 {
-    lock_record record = {.path = text_of(r, key), .hash = ""};
+    lock_record record = {.path = nodes_text(r->a, key), .hash = ""};
     const yaml_node_t *at;
     const yaml_node_t *state;
     const yaml_node_t *hash;
@@ -216,27 +190,28 @@ static csvc_code read_file(reader *r, const yaml_node_t *key, const yaml_node_t 
         return damaged(r, key != NULL ? key->start_mark : (yaml_mark_t){0},
                        "\"files\" does not name a file of the project here");
     }
-    if (!index_of(text_of(r, member(r, value, "owner")), owners, 3, &index)) {
+    if (!index_of(nodes_text(r->a, nodes_member(&r->document, value, "owner")), owners, 3,
+                  &index)) {
         return damaged(r, value->start_mark, "the \"owner\" of %s is none", record.path);
     }
     record.owner = (gen_owner)index;
-    hash = member(r, value, "hash");
+    hash = nodes_member(&r->document, value, "hash");
     if (hash != NULL) {
-        record.hash = text_of(r, hash);
+        record.hash = nodes_text(r->a, hash);
         if (!is_hash(record.hash)) {
             return damaged(r, hash->start_mark, "the \"hash\" of %s is none", record.path);
         }
     }
-    state = member(r, value, "state");
+    state = nodes_member(&r->document, value, "state");
     if (state != NULL) {
-        if (!index_of(text_of(r, state), states, 4, &index)) {
+        if (!index_of(nodes_text(r->a, state), states, 4, &index)) {
             return damaged(r, state->start_mark, "the \"state\" of %s is none", record.path);
         }
         record.state = (lock_state)index;
     }
-    at = member(r, value, "at");
+    at = nodes_member(&r->document, value, "at");
     if (at != NULL) {
-        record.at = text_of(r, at);
+        record.at = nodes_text(r->a, at);
         if (!is_path(record.at)) {
             return damaged(r, at->start_mark, "\"at\" of %s is no file of the project",
                            record.path);
@@ -281,8 +256,8 @@ static csvc_code read_generated(reader *r, const yaml_node_t *made)
     for (const yaml_node_pair_t *pair = made->data.mapping.pairs.start;
          pair < made->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = yaml_document_get_node(&r->document, pair->key);
-        const char *path = text_of(r, key);
-        const char *hash = text_of(r, yaml_document_get_node(&r->document, pair->value));
+        const char *path = nodes_text(r->a, key);
+        const char *hash = nodes_text(r->a, yaml_document_get_node(&r->document, pair->value));
 
         if (!is_path(path) || strncmp(path, "gen/", 4) != 0 || !is_hash(hash)) {
             return damaged(r, key->start_mark, "\"generated\" does not name a file of gen/ here");
@@ -310,8 +285,8 @@ static csvc_code read_root(reader *r, const yaml_node_t *root)
     if (root == NULL || root->type != YAML_MAPPING_NODE) {
         return damaged(r, (yaml_mark_t){0}, "there is nothing in it");
     }
-    version = member(r, root, "c-svc");
-    r->lock.version = text_of(r, version);
+    version = nodes_member(&r->document, root, "c-svc");
+    r->lock.version = nodes_text(r->a, version);
     if (r->lock.version == NULL || !is_version(r->lock.version)) {
         return damaged(r, version != NULL ? version->start_mark : root->start_mark,
                        "it does not say which c-svc wrote it");
@@ -319,10 +294,10 @@ static csvc_code read_root(reader *r, const yaml_node_t *root)
     if (lock_is_later(CSVC_VERSION, r->lock.version)) {
         return newer(r, r->lock.version);
     }
-    format = member(r, root, "format");
+    format = nodes_member(&r->document, root, "format");
     r->lock.format = 1;
     if (format != NULL) {
-        const char *number = text_of(r, format);
+        const char *number = nodes_text(r->a, format);
         char *end = NULL;
 
         r->lock.format = number != NULL ? (unsigned)strtoul(number, &end, 10) : 0;
@@ -333,12 +308,11 @@ static csvc_code read_root(reader *r, const yaml_node_t *root)
             return newer(r, cli_printf(r->a, "%s (format %u)", r->lock.version, r->lock.format));
         }
     }
-    inputs = member(r, root, "inputs");
-    r->lock.has_contract = inputs != NULL && inputs->type == YAML_MAPPING_NODE &&
-                           member(r, inputs, CONTRACT_FILE) != NULL;
-    code = read_generated(r, member(r, root, "generated"));
+    inputs = nodes_member(&r->document, root, "inputs");
+    r->lock.has_contract = nodes_member(&r->document, inputs, CONTRACT_FILE) != NULL;
+    code = read_generated(r, nodes_member(&r->document, root, "generated"));
     if (code == CSVC_OK && r->lock.format > 1) {
-        code = read_files(r, member(r, root, "files"));
+        code = read_files(r, nodes_member(&r->document, root, "files"));
     }
     return code;
 }
