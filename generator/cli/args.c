@@ -66,6 +66,23 @@ static int add_option(csvc_arena *a, const cli_option *option, const char *value
     return CLI_OK;
 }
 
+/* --option, --option=VALUE, -I, -IDIR; NULL when there is none of that name. */
+static const cli_option *named_option(const cli_command *command, const char *word,
+                                      const char **ret_value)
+{
+    const cli_option *option;
+    size_t len;
+
+    if (word[1] != '-') {
+        *ret_value = word[2] != '\0' ? word + 2 : NULL;
+        return find_option(command, word + 1, 1);
+    }
+    len = strcspn(word + 2, "=");
+    *ret_value = word[2 + len] == '=' ? word + 2 + len + 1 : NULL;
+    option = find_option(command, word + 2, len);
+    return option != NULL && strlen(option->name) > 1 ? option : NULL;
+}
+
 int cli_args_parse(csvc_arena *a, const cli_command *command, int argc, char **argv,
                    cli_args *ret_args)
 {
@@ -93,16 +110,7 @@ int cli_args_parse(csvc_arena *a, const cli_command *command, int argc, char **a
             args.help = true;
             continue;
         }
-        if (word[1] == '-') {
-            size_t len = strcspn(word + 2, "=");
-
-            option = find_option(command, word + 2, len);
-            option = option != NULL && strlen(option->name) > 1 ? option : NULL;
-            value = word[2 + len] == '=' ? word + 2 + len + 1 : NULL;
-        } else {
-            option = find_option(command, word + 1, 1);
-            value = word[2] != '\0' ? word + 2 : NULL;
-        }
+        option = named_option(command, word, &value);
         if (option == NULL) {
             return unknown_option(a, command, word);
         }

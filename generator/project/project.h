@@ -17,7 +17,7 @@ typedef struct project {
     pipeline *pipeline;
     const char *root; /* its folder; NULL: not on disk yet, all there is stands in the plan */
     gen_templates templates;  /* config.templates, where it lies */
-    gen_plan plan;            /* what project_plan_... came to, rendered */
+    gen_plan plan;            /* what compose.c came to, rendered */
     cli_list inputs;          /* paths of what gen/ is made from */
     lock lock;                /* what was recorded, and will be */
     cli_list moved, moved_to; /* files that do not lie where c-svc would put them */

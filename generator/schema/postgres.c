@@ -106,6 +106,16 @@ static const char *converted(lines *l, const schema_change *c)
     return cli_printf(l->a, "\"%s\"::%s", name, schema_sql_type(SCHEMA_POSTGRES, type));
 }
 
+static void change_type(lines *l, const schema_change *c)
+{
+    if (c->there->numbered) {
+        alter_column(l, c->column->name, "DROP IDENTITY IF EXISTS");
+    }
+    alter_column(l, c->column->name,
+                 cli_printf(l->a, "TYPE %s USING %s",
+                            schema_sql_type(SCHEMA_POSTGRES, c->column->type), converted(l, c)));
+}
+
 static void change_nullable(lines *l, const schema_change *c)
 {
     if (c->there->key && c->there->numbered) {
@@ -180,13 +190,7 @@ static void add_change(lines *l, const schema_step *step, const schema_change *c
         add_column(l, c);
         break;
     case SCHEMA_RETYPE:
-        if (c->there->numbered) {
-            alter_column(l, c->column->name, "DROP IDENTITY IF EXISTS");
-        }
-        alter_column(l, c->column->name,
-                     cli_printf(l->a, "TYPE %s USING %s",
-                                schema_sql_type(SCHEMA_POSTGRES, c->column->type),
-                                converted(l, c)));
+        change_type(l, c);
         break;
     case SCHEMA_NULLABLE:
         change_nullable(l, c);

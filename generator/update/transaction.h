@@ -13,8 +13,7 @@
  * What somebody else (an editor) changes meanwhile is never overwritten: the change as a whole is
  * taken back, and the file is named.
  *
- *     code = update_recover(a, root, &what, &err);
- *     code = update_txn_begin(a, root, &txn, &err);
+ *     code = update_start(a, root, &txn, &err);            recovers, and locks
  *     update_txn_write(txn, "gen/user.csvc.h", content, 0);
  *     update_txn_remove(txn, "gen/old.csvc.h");
  *     code = update_txn_commit(txn, &err);
