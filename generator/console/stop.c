@@ -4,11 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/banned.h"
 
-static const char *unfinished_file;
 static stop_abandon_fn *unfinished_abandon;
 static void *unfinished_self;
 static volatile sig_atomic_t signal_seen;
@@ -22,10 +20,6 @@ static void clean_up(void)
 {
     stop_abandon_fn *abandon = unfinished_abandon;
 
-    if (unfinished_file != NULL) {
-        (void)unlink(unfinished_file);
-        unfinished_file = NULL;
-    }
     if (abandon != NULL) {
         unfinished_abandon = NULL;
         abandon(unfinished_self);
@@ -64,11 +58,6 @@ int stop_end(int rc)
         (void)raise(number);
     }
     return rc;
-}
-
-void stop_unfinished_file(const char *path)
-{
-    unfinished_file = path;
 }
 
 void stop_unfinished(stop_abandon_fn *abandon, void *self)

@@ -15,10 +15,8 @@ bool stop_asked(void);
 /* At the end of main: dies of the signal that came, if one did; else returns rc. */
 int stop_end(int rc);
 
-/* The file, and the larger thing, to be removed when the program ends meanwhile; NULL: nothing is.
- * One of each at a time. */
+/* What is to be removed when the program ends meanwhile; NULL: nothing is. One thing at a time. */
 typedef void stop_abandon_fn(void *self);
-void stop_unfinished_file(const char *path);
 void stop_unfinished(stop_abandon_fn *abandon, void *self);
 
 #endif /* CONSOLE_STOP_H */

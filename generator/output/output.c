@@ -85,19 +85,3 @@ csvc_code gen_output_render(csvc_arena *a, gen_output *output, const gen_templat
                ? CSVC_OK
                : csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "%s: out of memory", output->path);
 }
-
-csvc_code gen_plan_render(csvc_arena *a, gen_plan *plan, const gen_templates *templates,
-                          csvc_error *err)
-{
-    csvc_code code = gen_plan_check(a, plan, err);
-    csvc__buffer text;
-
-    csvc__buffer_init(&text, GEN_MAX_OUTPUT);
-    for (size_t i = 0; i < plan->n_outputs && code == CSVC_OK; i++) {
-        if (plan->outputs[i].template != NULL) {
-            code = gen_output_render(a, &plan->outputs[i], templates, &text, err);
-        }
-    }
-    csvc__buffer_release(&text);
-    return code;
-}

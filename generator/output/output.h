@@ -53,10 +53,6 @@ csvc_code gen_plan_check(csvc_arena *a, const gen_plan *plan, csvc_error *err);
 csvc_code gen_output_render(csvc_arena *a, gen_output *output, const gen_templates *templates,
                             csvc__buffer *text, csvc_error *err);
 
-/* The same for every output that has a template, once the paths have been checked. */
-csvc_code gen_plan_render(csvc_arena *a, gen_plan *plan, const gen_templates *templates,
-                          csvc_error *err);
-
 enum {
     GEN_MAX_OUTPUT = 256 << 20 /* bytes of one output */
 };

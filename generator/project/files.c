@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "console/stop.h"
-
 #include "base/banned.h"
 
 csvc_code files_failed(csvc_error *err, const char *verb, const char *path)
@@ -245,59 +243,4 @@ csvc_code files_write_all(int fd, const char *path, csvc_bytes content, csvc_err
         len += n > 0 ? (size_t)n : 0;
     }
     return CSVC_OK;
-}
-
-csvc_code files_write(csvc_arena *a, const char *path, csvc_bytes content, files_change *ret_change,
-                      csvc_error *err)
-{
-    files_change change = FILES_SAME;
-    csvc_code code = files_compare(path, content, &change, err);
-    char *temporary;
-    struct stat st;
-    mode_t mode = 0666;
-    mode_t mask;
-    int fd;
-
-    if (code != CSVC_OK || change == FILES_SAME) {
-        if (code == CSVC_OK) {
-            *ret_change = change;
-        }
-        return code;
-    }
-    code = files_make_folders(a, files_folder(a, path), NULL, err);
-    if (code != CSVC_OK) {
-        return code;
-    }
-    temporary = cli_printf(a, "%s.new-XXXXXX", path);
-    fd = mkstemp(temporary);
-    if (fd < 0) {
-        return files_failed(err, "write", path);
-    }
-    stop_unfinished_file(temporary);
-    code = files_write_all(fd, path, content, err);
-    mask = umask(0);
-    (void)umask(mask);
-    if (change == FILES_UPDATED && stat(path, &st) == 0) {
-        mode = st.st_mode & 07777;
-        mask = 0;
-    }
-    if (code == CSVC_OK && fchmod(fd, mode & ~mask) != 0) {
-        code = files_failed(err, "write", path);
-    }
-    if (close(fd) != 0 && code == CSVC_OK) {
-        code = files_failed(err, "write", path);
-    }
-    if (code == CSVC_OK && stop_asked()) {
-        code = csvc_error_set(err, CSVC_CANCELLED, "%s: told to stop", path);
-    }
-    if (code == CSVC_OK && rename(temporary, path) != 0) {
-        code = files_failed(err, "write", path);
-    }
-    if (code != CSVC_OK) {
-        (void)unlink(temporary);
-    } else {
-        *ret_change = change;
-    }
-    stop_unfinished_file(NULL);
-    return code;
 }

@@ -1,10 +1,10 @@
 /*
- * files.h: files on disk, so that nothing is ever seen half-written.
+ * files.h: files on disk: reading, what writing takes, and new trees.
  *
- * A single file is written beside its place and renamed onto it, and only when its content differs,
- * so dates tell what changed. A new tree is made in a hidden folder beside its place and moved
- * there at the very end; when the program fails, exits or is told to stop before that (SIGINT,
- * SIGTERM, SIGHUP), what was made is removed again, folders above it included.
+ * A new tree is made in a hidden folder beside its place and moved there at the very end; when the
+ * program fails, exits or is told to stop before that (SIGINT, SIGTERM, SIGHUP), what was made is
+ * removed again, folders above it included. What is there already changes by
+ * update/transaction.h.
  *
  * One tree at a time, one thread. Errors say which file and why.
  */
@@ -53,21 +53,15 @@ csvc_code files_write_all(int fd, const char *path, csvc_bytes content, csvc_err
 /* A file, or a folder with all below it, as far as that is allowed; follows no links. */
 void files_remove_all(const char *path);
 
-/* ---- writing one file ---- */
-
+/* What writing a file would do. */
 typedef enum files_change {
-    FILES_SAME = 0, /* the content was there already: not touched */
+    FILES_SAME = 0, /* the content is there already */
     FILES_CREATED,
     FILES_UPDATED,
 } files_change;
 
-/* What files_write would do. */
 csvc_code files_compare(const char *path, csvc_bytes content, files_change *ret_change,
                         csvc_error *err);
-
-/* Writes a file, folders above it included. */
-csvc_code files_write(csvc_arena *a, const char *path, csvc_bytes content, files_change *ret_change,
-                      csvc_error *err);
 
 /* ---- writing a tree ---- */
 
