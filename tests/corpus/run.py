@@ -181,6 +181,7 @@ def main():
     for p in protos:
         groups.setdefault(p.group, []).append(p)
     generated = []
+    print(f"{len(protos)} .proto files: generating", flush=True)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for outcome in pool.map(group, groups.values()):
             for proto, word, said in outcome:
@@ -195,6 +196,7 @@ def main():
                     tally.fail(f"{proto.label}: {word}", said)
         generated.sort(key=lambda p: p.order)
         serving = [p for p in generated if p.has_services]
+        print(f"{len(serving)} with services: explaining", flush=True)
         for proto, complaint in zip(serving, pool.map(explain, serving)):
             tally.counts["explained"] += 1
             if complaint:
@@ -207,12 +209,14 @@ def main():
                 seen[p.package.name] += 1
                 if seen[p.package.name] == nth + 1 and len(sample) < arguments.compile:
                     sample.append(p)
+        print(f"{len(sample)} samples: compiling", flush=True)
         for proto, (n, complaint) in zip(sample, pool.map(compile_one, sample)):
             tally.counts["compiled samples"] += n > 0
             tally.counts["compiled files"] += n
             if complaint:
                 tally.fail(f"{proto.label}: compiling", complaint)
         some = serving[:arguments.projects]
+        print(f"{len(some)} projects: making", flush=True)
         for proto, (word, complaint) in zip(some, pool.map(project, some)):
             tally.counts[f"projects {word}"] += 1
             if complaint:
