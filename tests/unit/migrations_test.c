@@ -359,6 +359,22 @@ static void keys_that_were_broken_before_do_not_stop_a_step(void **state)
     assert_int_equal(1, number("SELECT count(*) FROM c"));
 }
 
+/* A key that refers to columns without a unique index makes SQLite refuse to look at any. */
+static void keys_that_cannot_be_looked_at(void **state)
+{
+    const csvc_migration steps[] = {
+        {1, "0001_a", "CREATE TABLE p (x TEXT); CREATE TABLE c (p TEXT REFERENCES p (x));", 0},
+        {2, "0002_b", "PRAGMA foreign_keys = OFF; CREATE TABLE d (x TEXT);", 0},
+        {3, "0003_c", "PRAGMA foreign_keys = OFF; CREATE UNIQUE INDEX p_x ON p (x);", 0},
+        {4, "0004_d", "PRAGMA foreign_keys = OFF; DROP INDEX p_x;", 0},
+    };
+
+    (void)state;
+    migrate_ok(steps, 3);
+    assert_int_equal(CSVC_FAILED_PRECONDITION, migrate(steps, 4));
+    assert_int_equal(1, number("SELECT count(*) FROM sqlite_schema WHERE name = 'p_x'"));
+}
+
 /* ---- tables that fit ---- */
 
 static void run_sql(const char *sql)
@@ -435,6 +451,7 @@ int main(void)
         TEST(a_todo_keeps_a_step_from_running),
         TEST(foreign_keys_wait_for_the_end_of_a_step_that_says_so),
         TEST(keys_that_were_broken_before_do_not_stop_a_step),
+        TEST(keys_that_cannot_be_looked_at),
         TEST(tables_are_compared_with_the_entities),
     };
 

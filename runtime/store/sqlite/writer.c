@@ -164,7 +164,8 @@ static bool leaves_key_open(csvc__sqlite_conn *conn)
     return now != 0;
 }
 
-/* How many rows refer to others that are not there; -1: it cannot be told. */
+/* How many rows refer to others that are not there; -1: it cannot be told, as of keys that refer to
+ * no unique columns. */
 static int count_broken_keys(csvc__sqlite_conn *conn)
 {
     sqlite3_stmt *stmt = NULL;
@@ -178,6 +179,14 @@ static int count_broken_keys(csvc__sqlite_conn *conn)
     }
     (void)sqlite3_finalize(stmt);
     return rc == SQLITE_ROW ? n : -1;
+}
+
+/* Whether there are more of them than before; nobody can say so of what was wrong itself before. */
+static bool has_broken_keys(csvc__sqlite_conn *conn, int before)
+{
+    const int now = before >= 0 ? count_broken_keys(conn) : 0;
+
+    return now < 0 || (before >= 0 && now > before);
 }
 
 /* Whether SQLite looks at foreign keys: a setting of the connection, outside of transactions. */
@@ -257,7 +266,7 @@ static bool run_request(csvc__writer *w, request *req)
             lose(conn, req->code);
         }
     }
-    if (req->code == CSVC_OK && !conn->lost && conn->untied && count_broken_keys(conn) > broken) {
+    if (req->code == CSVC_OK && !conn->lost && conn->untied && has_broken_keys(conn, broken)) {
         fail(req, CSVC_FAILED_PRECONDITION,
              "rows are left that refer to rows that are not there: see PRAGMA foreign_key_check");
     }
