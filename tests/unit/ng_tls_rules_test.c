@@ -87,7 +87,16 @@ static void no_handshake_at_all(void **state)
         }
         tls_pair_hang_up(&p);
     }
-    /* who says nothing is nobody's worry; who goes in the midst is told of */
+    csvc__ng_tls_free(tls);
+}
+
+/* Who says nothing is nobody's worry; who goes in the midst is told of. */
+static void who_leaves_early(void **state)
+{
+    ng_tls *tls = tls_pair_server("server", NULL);
+    tls_pair p;
+
+    (void)state;
     tls_pair_connect(tls, &p);
     drink_up(&p);
     assert_int_equal(NG_IO_AGAIN_READ, p.last);
@@ -112,14 +121,22 @@ static void no_handshake_at_all(void **state)
         assert_says(&p, "the peer closed in the midst of the handshake");
         tls_pair_hang_up(&p);
     }
-    /* who looked for somebody else leaves without a word */
-    for (int known = 0; known < 2; known++) {
-        char name[32];
+    csvc__ng_tls_free(tls);
+}
 
-        (void)snprintf(name, sizeof(name), "%s", known ? "localhost" : "elsewhere.example");
+/* Who looked for somebody else leaves without a word. */
+static void who_calls_another(void **state)
+{
+    char names[2][32] = {"elsewhere.example", "localhost"};
+    ng_tls *tls = tls_pair_server("server", NULL);
+
+    (void)state;
+    for (int known = 0; known < 2; known++) {
+        tls_pair p;
+
         tls_pair_connect(tls, &p);
         tls_pair_call_by(&p, &tls_caller_plain);
-        SSL_set_tlsext_host_name(p.ssl, name);
+        SSL_set_tlsext_host_name(p.ssl, names[known]);
         tls_pair_shake_hands(&p);
         assert_true(csvc__ng_tls_established(p.session));
         shutdown(p.far_fd, SHUT_WR);
@@ -348,9 +365,14 @@ static void an_idle_connection_is_small(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_handshake_at_all),          cmocka_unit_test(slow_callers_are_served),
-        cmocka_unit_test(fast_callers_wait_their_turn), cmocka_unit_test(answers_wait_their_turn),
-        cmocka_unit_test(records_stay_in_their_room),   cmocka_unit_test(idle_records_are_counted),
+        cmocka_unit_test(no_handshake_at_all),
+        cmocka_unit_test(who_leaves_early),
+        cmocka_unit_test(who_calls_another),
+        cmocka_unit_test(slow_callers_are_served),
+        cmocka_unit_test(fast_callers_wait_their_turn),
+        cmocka_unit_test(answers_wait_their_turn),
+        cmocka_unit_test(records_stay_in_their_room),
+        cmocka_unit_test(idle_records_are_counted),
         cmocka_unit_test(an_idle_connection_is_small),
     };
 
