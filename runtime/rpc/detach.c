@@ -137,7 +137,7 @@ static void pack_here(csvc_stream *out, csvc_payload **payload)
 {
     csvc_payload *packed = NULL;
 
-    if ((*payload)->len > out->max_send_bytes || !csvc__stream_packs(out, (*payload)->len)) {
+    if ((*payload)->len > out->max_send_bytes || !csvc__stream_packs(out, *payload)) {
         return;
     }
     packed = csvc__served_pack(of_ctx(out->ctx), (*payload)->pieces, (*payload)->n_pieces);
@@ -250,6 +250,7 @@ static csvc_code pack_reply(served *s, csvc_payload **ret_payload)
                          "the reply has %zu bytes, this server sends %u at most", len,
                          (unsigned)s->srv->o.max_reply_bytes);
     }
+    pack_here(&s->l.stream, ret_payload);
     return CSVC_OK;
 }
 
@@ -287,8 +288,8 @@ csvc_code csvc_finish(csvc_ctx *ctx, csvc_code code)
         st->shut = true;
         s->code = code;
         if (reply != NULL) {
-            s->reply = csvc__stream_outgoing(
-                st, (csvc__queued){reply, csvc__stream_packs(st, reply->len)});
+            s->reply =
+                csvc__stream_outgoing(st, (csvc__queued){reply, csvc__stream_packs(st, reply)});
             s->has_reply = true;
             reply = NULL;
         }

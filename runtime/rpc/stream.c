@@ -129,9 +129,9 @@ static csvc_compression packing_of(const csvc_stream *st)
                : (csvc_compression)atomic_load_explicit(&st->packing, memory_order_relaxed);
 }
 
-bool csvc__stream_packs(const csvc_stream *st, size_t len)
+bool csvc__stream_packs(const csvc_stream *st, const csvc_payload *payload)
 {
-    return csvc__packs(packing_of(st), len, st->compress_bytes);
+    return !payload->compressed && csvc__packs(packing_of(st), payload->len, st->compress_bytes);
 }
 
 bool csvc__stream_announces(const csvc_stream *st)
@@ -201,7 +201,7 @@ static csvc__pushed push(csvc_stream *st, csvc_payload *payload, bool wait)
     }
     csvc__payload_ref(payload);
     st->queue[(st->queue_first + st->n_queued) % st->queue_size] =
-        (csvc__queued){payload, !payload->compressed && csvc__stream_packs(st, payload->len)};
+        (csvc__queued){payload, csvc__stream_packs(st, payload)};
     st->n_queued++;
     st->queued_bytes += payload->len;
     return CSVC__PUSHED;

@@ -103,8 +103,8 @@ typedef enum csvc__pushed {
     CSVC__PUSH_NO_MEMORY,
 } csvc__pushed;
 
-/* Whether a message of so many bytes, sent now, is packed. */
-bool csvc__stream_packs(const csvc_stream *st, size_t len);
+/* Whether a message that is sent now is to be packed; not one that is. */
+bool csvc__stream_packs(const csvc_stream *st, const csvc_payload *payload);
 
 /* Whether the headers are to say that messages may be packed. */
 bool csvc__stream_announces(const csvc_stream *st);

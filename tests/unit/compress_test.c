@@ -167,22 +167,33 @@ static void assert_sent(const fake_call *call, bool packed, bool compress)
     assert_int_equal(Z_OK, inflateEnd(&z));
 }
 
-/* Where its handler runs, for a transport that sends it so. */
+static csvc_code says_much_and_detaches(echo_peer *peer, csvc_ctx *ctx, const Codec3__Inner *req,
+                                        Codec3__Inner *rsp)
+{
+    const csvc_code code = says_much(peer, ctx, req, rsp);
+    csvc_ctx *kept = csvc_detach(ctx, NULL);
+
+    (void)csvc_finish(kept, code);
+    (void)csvc_ctx_unref(kept);
+    return CSVC_OK;
+}
+
+/* Where its handler runs, or where a detached call is finished, for a transport that sends it so.
+ */
 static void a_reply_is_packed_before_the_transport(void **state)
 {
     (void)state;
-    for (int i = 0; i < 8; i++) {
-        const bool takes = i % 2 == 1, by_size = i / 2 % 2 == 1;
+    for (int i = 0; i < 16; i++) {
+        const bool takes = i % 2 == 1, by_size = i / 2 % 2 == 1, pool = i / 4 % 2 == 1;
         words s = {.n = !by_size, .on = {true}};
         scene sc;
         fake_call *call;
 
         scene_start_with(&sc, (csvc_server_options){.compress_bytes = by_size ? LONG : 0});
-        atomic_store(&sc.peer.handle, says_much);
+        atomic_store(&sc.peer.handle, i < 8 ? says_much : says_much_and_detaches);
         atomic_store(&sc.peer.data, &s);
-        call =
-            scene_finished(scene_arrive_with(&sc, i < 4 ? "/test.Echo/Pool" : "/test.Echo/Inline",
-                                             (fake_arrival){.takes_packed = takes}));
+        call = scene_finished(scene_arrive_with(&sc, pool ? "/test.Echo/Pool" : "/test.Echo/Inline",
+                                                (fake_arrival){.takes_packed = takes}));
         assert_sent(call, takes, !takes);
         assert_answer(call, CSVC_OK, "");
         scene_end(&sc);
