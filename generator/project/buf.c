@@ -58,15 +58,20 @@ static void close_document(document *d)
     }
 }
 
-/* The text of a member that may stand in a path; NULL: there is none. */
-static const char *word(csvc_arena *a, document *d, const yaml_node_t *node, const char *name)
+/* The text of a node that may stand in a path; NULL: it is none. */
+static const char *plain(csvc_arena *a, const yaml_node_t *node)
 {
-    const char *text = nodes_text(a, nodes_member(&d->yaml, node, name));
+    const char *text = nodes_text(a, node);
 
     return text != NULL && text[0] != '\0' && config_path_is_plain(text) &&
                    strstr(text, "..") == NULL
                ? text
                : NULL;
+}
+
+static const char *word(csvc_arena *a, document *d, const yaml_node_t *node, const char *name)
+{
+    return plain(a, nodes_member(&d->yaml, node, name));
 }
 
 static void add(csvc_arena *a, cli_list *folders, const char *folder)
@@ -165,8 +170,8 @@ static csvc_code add_dependencies(csvc_arena *a, const char *folder, cli_list *f
 
 /* ---- both ---- */
 
-csvc_code buf_folders(csvc_arena *a, const char *folder, cli_list *folders, cli_list *missing,
-                      csvc_error *err)
+static csvc_code add_folder(csvc_arena *a, const char *folder, cli_list *folders, cli_list *missing,
+                            csvc_error *err)
 {
     document d;
     csvc_code code = open_document(a, files_join(a, folder, BUF_FILE), &d, err);
@@ -177,6 +182,41 @@ csvc_code buf_folders(csvc_arena *a, const char *folder, cli_list *folders, cli_
     }
     close_document(&d);
     return code;
+}
+
+/* ---- buf.work.yaml ---- */
+
+/* Modules of version 1, side by side; each may have a buf.yaml and a buf.lock of its own. */
+static csvc_code add_workspace(csvc_arena *a, const char *folder, cli_list *folders,
+                               cli_list *missing, csvc_error *err)
+{
+    const yaml_node_t *list;
+    document d;
+    csvc_code code = open_document(a, files_join(a, folder, BUF_WORKSPACE), &d, err);
+
+    list =
+        d.there ? nodes_member(&d.yaml, yaml_document_get_root_node(&d.yaml), "directories") : NULL;
+    if (list != NULL && list->type == YAML_SEQUENCE_NODE) {
+        for (const yaml_node_item_t *item = list->data.sequence.items.start;
+             code == CSVC_OK && item < list->data.sequence.items.top; item++) {
+            const char *path = plain(a, yaml_document_get_node(&d.yaml, *item));
+
+            if (path != NULL) {
+                add(a, folders, files_join(a, folder, path));
+                code = add_folder(a, files_join(a, folder, path), folders, missing, err);
+            }
+        }
+    }
+    close_document(&d);
+    return code;
+}
+
+csvc_code buf_folders(csvc_arena *a, const char *folder, cli_list *folders, cli_list *missing,
+                      csvc_error *err)
+{
+    csvc_code code = add_folder(a, folder, folders, missing, err);
+
+    return code == CSVC_OK ? add_workspace(a, folder, folders, missing, err) : code;
 }
 
 csvc_code buf_folders_of_import(csvc_arena *a, const char *folder, cli_list *folders,

@@ -204,6 +204,28 @@ e2e.run("c-svc", "new-service", "copied", "--without", "all", "--proto", "tree/a
 e2e.equal(generated(pathlib.Path("copied")), wanted, "what is generated of a copy")
 has(e2e.run("c-svc", "update", cwd="copied").stdout, "up to date")
 
+# A workspace of version 1: modules side by side, each with what it depends on.
+work = pathlib.Path("work")
+for name in ("api", "more"):
+    (work / name).mkdir(parents=True)
+(work / "more/more.proto").write_text((tree / "more/more.proto").read_text())
+(work / "api/bank.proto").write_text((tree / "api/bank.proto").read_text().replace('import "acme/rate.proto";\n', "").replace("acme.Rate rate", "int64 rate"))
+(work / "buf.work.yaml").write_text("version: v1\ndirectories:\n  - api\n  - more\n")
+(work / "api/buf.yaml").write_text("version: v1\n")
+e2e.run(BUF, "build", "-o", "/dev/null", cwd=work, env=env)  # it is as buf has it
+e2e.run("c-svc", "new-service", "worked", "--in-place", "--without", "all", "--proto", "work/api/bank.proto", env=env)
+worked = pathlib.Path.cwd() / "worked"
+has((worked / "c-svc.yaml").read_text(), "include: [../work/api]")
+e2e.equal(generated(worked), ["gen/bank.pb-c.h", "gen/more.pb-c.h"], "what is generated of a workspace")
+(work / "api/bank.proto").write_text((tree / "api/bank.proto").read_text())
+done = e2e.run("c-svc", "update", "--allow-breaking", cwd=worked, env=env, check=1)
+has(done.stderr, "acme/rate.proto")
+(work / "api/buf.lock").write_text(f"version: v1\ndeps:\n  - remote: buf.build\n    owner: acme\n    repository: money\n    commit: {COMMIT}\n")
+e2e.run("c-svc", "update", "--allow-breaking", cwd=worked, env=env)
+e2e.equal(generated(worked), wanted, "what is generated of a workspace with a dependency")
+(work / "buf.work.yaml").write_text("directories: [")
+has(e2e.run("c-svc", "update", cwd=worked, env=env, check=1).stderr, "buf.work.yaml:2:1: error: ")
+
 # A project with a buf.yaml of its own, and a lock as buf wrote it once.
 own = pathlib.Path.cwd() / "own"
 shutil.copytree("copied", own)
