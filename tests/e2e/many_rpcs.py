@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A project of many rpcs: what all handlers include is compiled once where there are enough of them, all that tests link is linked once,
+"""A project of many rpcs: where there are enough of them, what all handlers include is compiled once, all that tests link is linked once,
 and neither is ever older than what it was made of."""
 import os
 import pathlib
@@ -27,14 +27,14 @@ def born(name, rpcs):
 
 many, few = born("many", 200), born("few", 199)
 handler = "build/obj/server/many/do7.o"
-for home, arguments, wanted in ((many, [], True), (many, ["PCH="], False), (many, ["CC=clang-14"], False), (few, [], False), (few, ["PCH=1"], True)):
+for home, arguments, wanted in ((many, [], True), (many, ["MANY="], False), (many, ["CC=clang-14"], False), (few, [], False), (few, ["MANY=1"], True)):
     text = make(home, "-n", handler, *arguments).stdout
     e2e.equal(("services.h.gch" in text, "-Ibuild/obj/pch" in text), (wanted, wanted), f"{home.name} {arguments}: what all include first, compiled once")
 
 # ---- it is taken, by handlers and tests; no file is said to be included that was not read ----
 
 home = born("user", 3)
-done = make(home, "PCH=1", "all", "test")
+done = make(home, "MANY=1", "all", "test")
 for line in ("todo: server/many/do0.c", "user: all 4 test programs passed."):
     if line not in done.stdout:
         e2e.fail(f"{line!r} is missing in\n{done.stdout}")
@@ -43,7 +43,7 @@ for path in PCH:
     e2e.equal((home / path).exists(), True, path)
 for of in ("server/many/do0", "tests/many/do0_test"):
     e2e.equal((home / f"build/obj/{of}.d").read_text().replace("\\\n", "").split(), [f"build/obj/{of}.o:", f"{of}.c"], f"what {of}.c read")
-e2e.equal(make(home, "PCH=1", "all").stdout.count("  cc "), 0, "compiled though nothing changed")
+e2e.equal(make(home, "MANY=1", "all").stdout.count("  cc "), 0, "compiled though nothing changed")
 
 # A test is small, whatever is tested: that is linked once.
 size = os.path.getsize
@@ -57,26 +57,26 @@ handler.write_text(handler.read_text().replace("(void)svc;", '(void)svc;\n    (v
 service = home / "server/service.h"
 text = service.read_text()
 service.write_text(text.replace("struct service {", "#define SHARED 1\nstruct service {"))
-compiled = re.findall(r"  cc +(\S+)", make(home, "PCH=1", "all", "test").stdout)
+compiled = re.findall(r"  cc +(\S+)", make(home, "MANY=1", "all", "test").stdout)
 for wanted in ("gen/services.h", "tests/service_testing.h", "server/many/do0.c", "server/many/do1.c", "tests/many/do0_test.c", "server/main.c"):
     if wanted not in compiled:
         e2e.fail(f"{wanted} was not compiled after server/service.h changed: {compiled}")
 proto = home / "proto/user.proto"
 proto.write_text(proto.read_text().replace("string text", "string words"))
-done = make(home, "PCH=1", check=2)
+done = make(home, "MANY=1", check=2)
 if not re.search(r"server/many/do1\.c:\d+:\d+: error: .*text", done.stderr):
     e2e.fail(f"a field that is gone:\n{done.stderr}")
 handler.write_text(handler.read_text().replace("rsp->text", "rsp->words"))
-make(home, "PCH=1", "all", "test")
+make(home, "MANY=1", "all", "test")
 
 # what was linked for the tests is what is tested: a handler that is written makes its test fail
 handler.write_text(re.sub(r"return csvc_unimplemented\(ctx\);.*", "(void)ctx;\n    return CSVC_OK;", handler.read_text()))
-done = make(home, "PCH=1", "test", check=2)
+done = make(home, "MANY=1", "test", check=2)
 if "FAILED  build/tests/many/do1_test" not in done.stdout or "of 4 test programs failed: build/tests/many/do1_test" not in done.stdout:
     e2e.fail(done.stdout)
 
 # Other flags than those it was compiled with: it is not taken, and all is well.
-make(home, "PCH=1", "CFLAGS=-O0 -DOTHER=1", "-W", "server/many/do2.c")
+make(home, "MANY=1", "CFLAGS=-O0 -DOTHER=1", "-W", "server/many/do2.c")
 if "gen/services.h" not in (home / "build/obj/server/many/do2.d").read_text():
     e2e.fail("taken with other flags")
-make(home, "B=build/clang", "PCH=", "CC=clang-14", "all")
+make(home, "B=build/clang", "MANY=1", "CC=clang-14", "all", "build/clang/tests/many/do2_test")
