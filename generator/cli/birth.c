@@ -493,6 +493,9 @@ void birth_print_summary(const birth *r, project *pr)
         printf("%zu handler%s to write; make lists %s as `todo:`.\n", stubs,
                stubs == 1 ? " is yours" : "s are yours", stubs == 1 ? "it" : "them");
     }
+    if (r->no_next) {
+        return;
+    }
     printf("Next:  ");
     if (export != NULL) {
         printf("%s\n       ", export);

@@ -22,6 +22,7 @@ typedef struct birth {
     cli_list features;
     bool dry_run;
     bool in_place; /* protos stay where they are */
+    bool no_next;  /* there is no `make run` to go on with */
 } birth;
 
 /* The options that birth_read reads, of both commands. */

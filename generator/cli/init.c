@@ -17,6 +17,7 @@ typedef struct init {
     cli_list in_the_way; /* differ from what would be written */
     cli_list same;       /* do not */
     cli_list kept;       /* left to the user, paths in the project */
+    cli_list protos;     /* that lie there, and that nobody named */
 } init;
 
 static const char *shown(const init *in, const char *path)
@@ -77,6 +78,28 @@ static csvc_code look_at(init *in, const gen_output *output, bool *ret_differs, 
     *ret_differs = change == FILES_UPDATED;
     if (code == CSVC_OK && change == FILES_SAME) {
         cli_list_add(in->birth.a, &in->same, output->path);
+    }
+    return code;
+}
+
+/* Without --proto a new one is written; whoever has some may have meant those. */
+static csvc_code find_protos(init *in, csvc_error *err)
+{
+    static const char *const folders[] = {".", "proto", "protos", "api"};
+    csvc_code code = CSVC_OK;
+
+    for (size_t i = 0; code == CSVC_OK && i < sizeof(folders) / sizeof(folders[0]); i++) {
+        cli_list names = {0};
+
+        code = files_list(in->birth.a, shown(in, folders[i]), &names, err);
+        for (size_t k = 0; k < names.len; k++) {
+            const size_t len = strlen(names.items[k]);
+
+            if (len > 6 && strcmp(names.items[k] + len - 6, ".proto") == 0) {
+                cli_list_add(in->birth.a, &in->protos,
+                             files_join(in->birth.a, folders[i], names.items[k]));
+            }
+        }
     }
     return code;
 }
@@ -160,8 +183,9 @@ static csvc_code check_target(const init *in, csvc_error *err)
 
 static csvc_code plan(init *in, csvc_error *err)
 {
-    csvc_code code = birth_plan_own(&in->birth, &in->pipeline, &in->project, err);
+    csvc_code code = in->birth.n_protos == 0 ? find_protos(in, err) : CSVC_OK;
 
+    code = code == CSVC_OK ? birth_plan_own(&in->birth, &in->pipeline, &in->project, err) : code;
     code = code == CSVC_OK ? leave_theirs(in, err) : code;
     code = code == CSVC_OK && in->in_the_way.len == 0 ? birth_plan_gen(&in->project, err) : code;
     code = code == CSVC_OK ? look_at_ours(in, err) : code;
@@ -183,6 +207,7 @@ static csvc_code write_all(const init *in, update_txn *txn, csvc_error *err)
 
 static void tell(init *in)
 {
+    in->birth.no_next = cli_list_has(&in->kept, "Makefile");
     birth_print_files(&in->birth, &in->project, &in->same);
     for (size_t i = 0; i < in->kept.len; i++) {
         cli_status("kept", shown(in, in->kept.items[i]));
@@ -192,10 +217,16 @@ static void tell(init *in)
                in->project.plan.n_outputs - in->same.len);
     } else {
         birth_print_summary(&in->birth, &in->project);
-        if (cli_list_has(&in->kept, "Makefile")) {
-            printf("The Makefile is yours: gen/project.mk lists what to compile, and\n"
-                   "`c-svc template show project/Makefile.tmpl` is what it would have been.\n");
+        if (in->birth.no_next) {
+            printf(
+                "The Makefile is yours: gen/project.mk lists what to compile. Or move yours away:\n"
+                "`c-svc update` then writes the one that has `make run` and `make test`.\n");
         }
+    }
+    if (in->protos.len > 0) {
+        printf("No part of it %s %s: --proto would have named %s, protos: in %s still can.\n",
+               in->protos.len == 1 ? "is" : "are", cli_list_join(in->birth.a, &in->protos, ", "),
+               in->protos.len == 1 ? "it" : "them", shown(in, CONFIG_FILE));
     }
 }
 

@@ -117,8 +117,28 @@ e2e.run("make", "-C", home, "-j2", *e2e.make_args(), "test")
 
 begin(Makefile="all:\n")
 done = init("--keep", "--proto", "../user.proto")
-if "The Makefile is yours" not in done.stdout or "project.mk" not in e2e.run("c-svc", "template", "show", "project/Makefile.tmpl", cwd=home).stdout:
+if "The Makefile is yours" not in done.stdout or "make run\n" in done.stdout or "Next:" in done.stdout:
     e2e.fail(done.stdout)
+# which is true: moved away, an update brings the one with `make run`
+(home / "Makefile").rename(home / "old.mk")
+e2e.equal(e2e.run("c-svc", "update", cwd=home).stdout.splitlines()[0], "  create    Makefile", "the Makefile, once there is none")
+e2e.run("make", "-n", "run", cwd=home)
+e2e.equal((home / "old.mk").read_text(), "all:\n", "theirs")
+
+# ---- protos that lie there, and are not named ----
+
+begin(**{"audit.proto": 'syntax = "proto3";\npackage audit;\nservice Audit { rpc Do(Ask) returns (Ask); }\nmessage Ask { string word = 1; }\n',
+         "api__more.proto": "x", "proto__notes.txt": "x"})
+done = init()
+if "No part of it are audit.proto, api/more.proto: --proto would have named them, protos: in c-svc.yaml still can.\n" not in done.stdout:
+    e2e.fail(done.stdout)
+if "No part of it" in e2e.run("c-svc", "init", "--dir", here / "templates", "other-service").stdout:
+    e2e.fail("told of protos that c-svc wrote")
+config = (home / "c-svc.yaml").read_text()
+own = next(iter((home / "proto").glob("*.proto"))).name
+(home / "c-svc.yaml").write_text(config.replace(f"[proto/{own}]", f"[proto/{own}, audit.proto]").replace("include: [proto]", "include: [proto, .]"))
+if "  create    server/audit/do.c" not in e2e.run("c-svc", "update", cwd=home).stdout:
+    e2e.fail("a proto that was there, named later")
 
 # ---- killed ----
 
