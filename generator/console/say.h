@@ -31,7 +31,7 @@ void cli_hint(const char *format, ...) CSVC_PRINTF(1, 2);
 void cli_status(const char *word, const char *path);
 
 /* What is returned must be there: says `out of memory` and exits with 1 when it is NULL. Only for
- * places where nothing has to be undone: files.c registers its own clean-up. */
+ * places where nothing has to be undone: files_tree.c registers its own clean-up. */
 void *cli_must(const void *memory);
 
 /* printf into the arena, never NULL. */
