@@ -1,8 +1,8 @@
 /* birth.c: what a new project is to be: the questions, and the plan of its files. */
 #include "birth.h"
 
+#include "first_proto.h"
 #include "project/files.h"
-#include "names/names.h"
 #include "project/compose.h"
 #include "project/example.h"
 #include "project/features.h"
@@ -151,117 +151,6 @@ static csvc_code check_import_names(const pipeline *p, csvc_error *err)
     return CSVC_OK;
 }
 
-/* ---- the proto to begin with ---- */
-
-/* user-service, users -> user: what the service is about. */
-static const char *subject(csvc_arena *a, const char *name)
-{
-    static const char *const endings[] = {"-service", "-svc", "-server", "-api", "-grpc"};
-    char *word = cli_must(csvc_arena_strdup(a, name));
-    size_t len = strlen(word);
-
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        size_t ending = strlen(endings[i]);
-
-        if (len > ending && strcmp(word + len - ending, endings[i]) == 0) {
-            len -= ending;
-            word[len] = '\0';
-            break;
-        }
-    }
-    if (len > 4 && strcmp(word + len - 3, "ies") == 0) {
-        word[len - 3] = 'y';
-        word[len - 2] = '\0';
-    } else if (len > 3 && word[len - 1] == 's' && strchr("siu", word[len - 2]) == NULL) {
-        word[len - 1] = '\0';
-    }
-    for (char *c = word; *c != '\0'; c++) {
-        *c = *c == '-' ? '_' : *c;
-    }
-    return strcmp(word, "service") == 0 || strcmp(word, "api") == 0 || gen_name_reserved(word) ||
-                   gen_name_macro(word)
-               ? "item"
-               : word;
-}
-
-/* order_line -> OrderLine. */
-static const char *camel(csvc_arena *a, const char *snake)
-{
-    char *word = cli_must(csvc_arena_strdup(a, snake));
-    char *to = word;
-    bool upper = true;
-
-    for (const char *c = snake; *c != '\0'; c++) {
-        if (*c == '_') {
-            upper = true;
-            continue;
-        }
-        *to++ = upper && *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
-        upper = false;
-    }
-    *to = '\0';
-    return word;
-}
-
-static const char *spaced(csvc_arena *a, const char *snake)
-{
-    char *words = cli_must(csvc_arena_strdup(a, snake));
-
-    for (char *c = words; *c != '\0'; c++) {
-        *c = *c == '_' ? ' ' : *c;
-    }
-    return words;
-}
-
-/* Renders it into a folder of its own, which goes again: protoc reads files. */
-static csvc_code compile_first_proto(const birth *r, pipeline *p, const gen_templates *templates,
-                                     csvc_bytes *ret_text, csvc_error *err)
-{
-    csvc_arena *a = r->a;
-    const char *word = subject(a, r->name);
-    const char *plural = cli_must(gen_plural(a, word));
-    const char *file = cli_printf(a, "%s.proto", word);
-    gen_value *proto = gen_object(a);
-    gen_value *scope = gen_object(a);
-    files_tree *tree = NULL;
-    csvc__buffer text;
-    csvc_code code;
-
-    gen_set_text(a, proto, "package", word);
-    gen_set_text(a, proto, "service", cli_printf(a, "%sService", camel(a, word)));
-    gen_set_text(a, proto, "message", camel(a, word));
-    gen_set_text(a, proto, "messages", camel(a, plural));
-    gen_set_text(a, proto, "field", word);
-    gen_set_text(a, proto, "fields", plural);
-    gen_set_text(a, proto, "words", spaced(a, word));
-    gen_set_text(a, proto, "plural_words", spaced(a, plural));
-    gen_set(a, scope, "proto", proto);
-    csvc__buffer_init(&text, 1 << 20);
-    code = gen_render(templates, "project/proto/entity.proto.tmpl", scope, &text, err);
-    if (code == CSVC_OK) {
-        code = files_tree_scratch(a, &tree, err);
-    }
-    if (code == CSVC_OK) {
-        code = files_tree_add(
-            tree, file, (csvc_bytes){.len = text.len, .data = (const uint8_t *)text.data}, err);
-    }
-    if (code == CSVC_OK) {
-        p->files = cli_must(csvc_arena_calloc(a, 1, sizeof(*p->files)));
-        p->files[0] =
-            (protoc_file){.path = files_join(a, files_tree_folder(tree), file), .name = file};
-        p->n_files = 1;
-        cli_list_add(a, &p->folders, files_tree_folder(tree));
-        code = pipeline_compile(p, false, err);
-    }
-    if (code == CSVC_OK) {
-        *ret_text = (csvc_bytes){.len = text.len,
-                                 .data = cli_must(csvc_arena_strndup(a, text.data, text.len))};
-    }
-    files_tree_abandon(tree);
-    csvc__buffer_release(&text);
-    return code;
-}
-
 /* ---- the project ---- */
 
 /* Where a folder is, seen from the project, which is yet to be made. */
@@ -358,7 +247,7 @@ csvc_code birth_plan_own(const birth *r, pipeline *p, project *pr, csvc_error *e
     }
     code = r->n_protos > 0
                ? protos_compile(p, r->protos, r->n_protos, r->folders, r->n_folders, err)
-               : compile_first_proto(r, p, &pr->templates, &first_proto, err);
+               : first_proto_compile(r->name, p, &pr->templates, &first_proto, err);
     code = code == CSVC_OK ? pipeline_build(p, err) : code;
     code = code == CSVC_OK ? check_import_names(p, err) : code;
     if (code != CSVC_OK) {

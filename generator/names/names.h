@@ -37,6 +37,9 @@ const char *gen_upper(csvc_arena *a, const char *text);
 /* get_user -> get-user. */
 const char *gen_kebab(csvc_arena *a, const char *text);
 
+/* order_line, order-line -> OrderLine. */
+const char *gen_camel(csvc_arena *a, const char *text);
+
 /* user -> users, category -> categories, box -> boxes, person -> people. */
 const char *gen_plural(csvc_arena *a, const char *text);
 

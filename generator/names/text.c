@@ -27,6 +27,11 @@ static char lower(char c)
     return is_upper(c) ? (char)(c - 'A' + 'a') : c;
 }
 
+static char upper(char c)
+{
+    return is_lower(c) ? (char)(c - 'a' + 'A') : c;
+}
+
 bool gen_name_identifier(const char *name)
 {
     if (is_digit(*name) || *name == '\0') {
@@ -106,12 +111,12 @@ const char *gen_snake(csvc_arena *a, const char *text)
 
 const char *gen_upper(csvc_arena *a, const char *text)
 {
-    char *upper = csvc_arena_strdup(a, text);
+    char *copy = csvc_arena_strdup(a, text);
 
-    for (char *c = upper; c != NULL && *c != '\0'; c++) {
-        *c = is_lower(*c) ? (char)(*c - 'a' + 'A') : *c;
+    for (char *c = copy; c != NULL && *c != '\0'; c++) {
+        *c = upper(*c);
     }
-    return upper;
+    return copy;
 }
 
 const char *gen_kebab(csvc_arena *a, const char *text)
@@ -122,6 +127,26 @@ const char *gen_kebab(csvc_arena *a, const char *text)
         *c = *c == '_' ? '-' : *c;
     }
     return kebab;
+}
+
+const char *gen_camel(csvc_arena *a, const char *text)
+{
+    char *camel = csvc_arena_strdup(a, text);
+    bool begins = true;
+    size_t at = 0;
+
+    for (size_t i = 0; camel != NULL && text[i] != '\0'; i++) {
+        const bool separates = text[i] == '_' || text[i] == '-';
+
+        if (!separates) {
+            camel[at++] = begins ? upper(text[i]) : text[i];
+        }
+        begins = separates;
+    }
+    if (camel != NULL) {
+        camel[at] = '\0';
+    }
+    return camel;
 }
 
 /* ---- plurals ---- */

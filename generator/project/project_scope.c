@@ -259,23 +259,6 @@ static gen_value *features(const project *p)
     return object;
 }
 
-/* user-service -> UserService. */
-static const char *camel(csvc_arena *a, const char *name)
-{
-    char *word = cli_must(csvc_arena_strdup(a, name));
-    char *to = word;
-
-    for (const char *c = name; *c != '\0'; c++) {
-        if (*c != '-') {
-            bool begins = c == name || c[-1] == '-';
-
-            *to++ = begins && *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
-        }
-    }
-    *to = '\0';
-    return word;
-}
-
 /* A server beside the service, which has the name when the service leaves it. */
 static const char *host_beside(project *p, const char *host)
 {
@@ -307,7 +290,7 @@ gen_value *project_scope(project *p)
     gen_set_text(a, scope, "name", p->config.name);
     gen_set_text(a, scope, "c_name", c_name);
     gen_set_text(a, scope, "c_upper", gen_upper(a, c_name));
-    gen_set_text(a, scope, "camel", camel(a, p->config.name));
+    gen_set_text(a, scope, "camel", gen_camel(a, p->config.name));
     gen_set_text(a, scope, "prometheus_host", host_beside(p, "prometheus"));
     gen_set_text(a, scope, "grafana_host", host_beside(p, "grafana"));
     gen_set_text(a, scope, "dashboard_uid", dashboard_uid(p));

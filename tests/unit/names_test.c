@@ -70,6 +70,8 @@ static void snake_splits_where_people_do(void **state)
     }
     assert_string_equal(gen_kebab(*state, "get_user_v2"), "get-user-v2");
     assert_string_equal(gen_upper(*state, "get_user_v2"), "GET_USER_V2");
+    assert_string_equal(gen_camel(*state, "get_user_v2"), "GetUserV2");
+    assert_string_equal(gen_camel(*state, "-user--x-service"), "UserXService");
 }
 
 static void plurals(void **state)
