@@ -12,6 +12,7 @@
 typedef struct choice {
     const char *words; /* with a blank between them; "" for none */
     bool files, folders;
+    bool several; /* words with commas between them */
 } choice;
 
 /* "bash|zsh|fish" to "bash zsh fish", "list|show [NAME]..." to "list show". */
@@ -54,6 +55,18 @@ static choice choices_of(csvc_arena *a, const char *form)
     return c;
 }
 
+/* Of an option: --with takes several features, and `all`. */
+static choice choices_of_value(csvc_arena *a, const cli_option *o)
+{
+    choice c = choices_of(a, o->value);
+
+    if (strcmp(o->value, "FEATURE") == 0) {
+        c.words = cli_printf(a, "all %s", c.words);
+        c.several = true;
+    }
+    return c;
+}
+
 static const char *dashes(const cli_option *o)
 {
     return strlen(o->name) == 1 ? "-" : "--";
@@ -66,7 +79,7 @@ static void print_kind(const choice *c)
     if (c->files || c->folders) {
         printf("kind=%s;;\n", c->files ? "f" : "d");
     } else {
-        printf("kind=w words='%s';;\n", c->words);
+        printf("kind=%s words='%s';;\n", c->several ? "l" : "w", c->words);
     }
 }
 
@@ -84,7 +97,7 @@ static void print_bash(csvc_arena *a)
     for (const cli_command *const *c = cli_commands; *c != NULL; c++) {
         for (const cli_option *o = (*c)->options; o != NULL && o->name != NULL; o++) {
             if (o->value != NULL) {
-                const choice value = choices_of(a, o->value);
+                const choice value = choices_of_value(a, o);
 
                 printf("    %s:%s%s) ", (*c)->name, dashes(o), o->name);
                 print_kind(&value);
@@ -107,6 +120,9 @@ static void print_bash(csvc_arena *a)
            "    case $kind in\n"
            "    f|d) compopt -o filenames 2> /dev/null; mapfile -t COMPREPLY < <(compgen -$kind -- "
            "\"$cur\");;\n"
+           "    l) prev=; [[ $cur == *,* ]] && prev=${cur%%,*},\n"
+           "        mapfile -t COMPREPLY < <(compgen -P \"$prev\" -W \"$words\" -- "
+           "\"${cur##*,}\");;\n"
            "    *) mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\");;\n"
            "    esac\n"
            "}\n"
@@ -129,11 +145,13 @@ static void print_action(const char *name, const choice *c)
 {
     putchar(':');
     print_plain(name);
-    printf(":%s%s%s",
-           c->files     ? "_files"
-           : c->folders ? "_files -/"
-                        : "(",
-           c->words, c->files || c->folders ? "" : ")");
+    if (c->files || c->folders) {
+        printf(":_files%s", c->files ? "" : " -/");
+    } else if (c->several) {
+        printf(":_values -s , word %s", c->words);
+    } else {
+        printf(":(%s)", c->words);
+    }
 }
 
 static void print_zsh(csvc_arena *a)
@@ -160,8 +178,9 @@ static void print_zsh(csvc_arena *a)
         for (const cli_option *o = (*c)->options; o != NULL && o->name != NULL; o++) {
             printf(" '%s%s%s", o->many ? "*" : "", dashes(o), o->name);
             if (o->value != NULL) {
-                const choice value = choices_of(a, o->value);
+                const choice value = choices_of_value(a, o);
 
+                printf("%s", strlen(o->name) == 1 ? "+" : "="); /* also in the same word */
                 print_action(o->value, &value);
             }
             putchar('\'');
@@ -187,6 +206,8 @@ static void print_fish_choice(const choice *c)
         printf(" -x -a '(__fish_complete_directories)'");
     } else if (c->files) {
         printf(" -r -F");
+    } else if (c->several) {
+        printf(" -x -a '(__fish_append , %s)'", c->words);
     } else {
         printf(" -x -a '%s'", c->words);
     }
@@ -209,7 +230,7 @@ static void print_fish(csvc_arena *a)
         for (const cli_option *o = (*c)->options; o != NULL && o->name != NULL; o++) {
             printf("%s -%s %s", within, strlen(o->name) == 1 ? "s" : "l", o->name);
             if (o->value != NULL) {
-                const choice value = choices_of(a, o->value);
+                const choice value = choices_of_value(a, o);
 
                 print_fish_choice(&value);
             }

@@ -34,7 +34,10 @@ EXPECTED = {
     "new-s": ["new-service"],
     "new-service --st": ["--storage"],
     "new-service --storage ": ["none", "sqlite"],
-    "new-service x --with ": sorted(features),
+    "new-service x --with ": sorted([*features, "all"]),
+    "new-service x --without ci,grap": [],
+    "new-service x --without ci,graf": ["ci,grafana"],
+    "new-service -I p": ["protos/"],
     "new-service --proto u": ["user.proto"],
     "new-service --dir p": ["protos/"],
     "completion ": ["bash", "fish", "zsh"],
@@ -100,6 +103,8 @@ def typed(command, setup, line, wanted):
         os.close(fd)
 
 
+for line, wanted in (("c-svc new-service x --with=ci,graf", "--with=ci,grafana "), ("c-svc add bench graf", "bench grafana ")):
+    typed(["bash", "--norc", "-i"], ". ./c-svc.bash; echo ready-$((1))now | tr -d 1", line, wanted)
 typed(["bash", "--norc", "-i"], ". ./c-svc.bash; echo ready-$((1))now | tr -d 1", "c-svc explain protos/u", r"user\\ service\.proto")
 if shutil.which("zsh") is None:
     e2e.not_tried("zsh's completion", "there is no zsh")
@@ -107,7 +112,9 @@ else:
     setup = "autoload -U compinit && compinit -D -u; . ./c-svc.zsh; echo ready-$((1))now | tr -d 1"
     for line, wanted in (("c-svc new-s", "new-service "), ("c-svc new-service --storage sq", "--storage sqlite"),
                          ("c-svc new-service x --without graf", "--without grafana"), ("c-svc explain protos/u", r"user\\ service\.proto"),
-                         ("c-svc completion f", "completion fish")):
+                         ("c-svc new-service x --storage=sq", "--storage=sqlite"), ("c-svc new-service x --with ci,graf", "--with ci,grafana"),
+                         ("c-svc new-service x --with=ci,graf", "--with=ci,grafana"), ("c-svc new-service x -I pro", "-I protos/"),
+                         ("c-svc new-service x -Ipro", "-Iprotos/"), ("c-svc completion f", "completion fish")):
         typed(["zsh", "-f", "-i"], setup, line, wanted)
 
 # ---- fish says what it would offer ----
