@@ -386,7 +386,7 @@ csvc_code csvc__gc_server_start(csvc_tserver *ts, csvc_error *err)
             (void)strerror_r(rc, reason, sizeof(reason));
             end_threads(ts, i);
             for (uint32_t j = 0; j < i; j++) {
-                ts->loops[j].loop.ending = false; /* start may be tried again */
+                ts->loops[j].loop.ending = ts->loops[j].ended = false; /* it may be tried again */
             }
             return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED,
                                   "cannot start poller thread %" PRIu32 " of %" PRIu32 ": %s",
