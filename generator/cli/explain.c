@@ -117,6 +117,30 @@ static void explain_entity(csvc_arena *a, const gen_entity *entity)
     printf("\n");
 }
 
+/* What somebody might have expected in a table, with what is in its way. */
+static void explain_others(const pipeline *p)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < p->model->n_files; i++) {
+        const gen_file *file = p->model->files[i];
+
+        for (size_t k = 0; !p->no_storage && file->generate && k < file->n_messages; k++) {
+            const gen_message *message = file->messages[k];
+            const gen_place *place = &message->entity_reason_place;
+
+            if (message->entity == NULL && message->entity_reason != NULL) {
+                printf("%s:%u:%u: %s\n", pipeline_shown(p, place->file), (unsigned)place->line,
+                       (unsigned)place->column, message->entity_reason);
+                any = true;
+            }
+        }
+    }
+    if (any) {
+        printf("\n");
+    }
+}
+
 /* ---- services ---- */
 
 static const char *names_of(csvc_arena *a, gen_field *const *fields, size_t n)
@@ -225,6 +249,7 @@ static int run_explain(csvc_arena *a, const cli_args *args)
     for (size_t i = 0; i < p.model->n_entities; i++) {
         explain_entity(a, p.model->entities[i]);
     }
+    explain_others(&p);
     for (size_t i = 0; i < p.model->n_files; i++) {
         const gen_file *file = p.model->files[i];
 

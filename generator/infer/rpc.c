@@ -133,6 +133,7 @@ typedef struct shape {
     gen_entity *entity;
     gen_crud *crud;
     const char *reason; /* why not; NULL: so far so good */
+    gen_place place;    /* of what it is about */
 } shape;
 
 static void not_so(shape *s, const char *reason)
@@ -316,6 +317,7 @@ static void require_columns(shape *s)
             given = s->crud->assigns[j].to == column;
         }
         if (!given) {
+            s->place = s->reason == NULL ? s->rpc->request->place : s->place;
             not_so(s, gen_infer_printf(s->in, "%s does not carry `%s`, which is required",
                                        s->rpc->request->name, column->field->name));
         }
@@ -489,11 +491,12 @@ static void sort_rest(shape *s)
 }
 
 gen_crud *gen_infer_crud(gen_inference *in, const gen_rpc *rpc, gen_crud_role role,
-                         gen_entity *entity, const char **ret_reason)
+                         gen_entity *entity, const char **ret_reason, gen_place *ret_place)
 {
     gen_crud *crud = gen_infer_calloc(in, 1, sizeof(*crud));
-    shape s = {.in = in, .rpc = rpc, .entity = entity, .crud = crud};
+    shape s = {.in = in, .rpc = rpc, .entity = entity, .crud = crud, .place = rpc->place};
 
+    *ret_place = rpc->place;
     if (crud == NULL) {
         return NULL;
     }
@@ -536,6 +539,7 @@ gen_crud *gen_infer_crud(gen_inference *in, const gen_rpc *rpc, gen_crud_role ro
     }
     if (s.reason != NULL) {
         *ret_reason = s.reason;
+        *ret_place = s.place;
         return NULL;
     }
     sort_rest(&s);

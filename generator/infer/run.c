@@ -29,7 +29,8 @@ static bool is_envelope(const gen_message *message)
  * Does a service of the message's own file create it, and get or list it? The names come first, so
  * that a reason is only given where somebody might have expected an entity.
  */
-static bool used_as_entity(gen_inference *in, gen_entity *entity, const char **ret_reason)
+static bool used_as_entity(gen_inference *in, gen_entity *entity, const char **ret_reason,
+                           gen_place *ret_place)
 {
     const gen_rpc *create = NULL, *read = NULL;
     const gen_infer_use *use;
@@ -37,13 +38,15 @@ static bool used_as_entity(gen_inference *in, gen_entity *entity, const char **r
 
     for (use = in->uses; use != NULL; use = use->next) {
         const char *reason = NULL;
+        gen_place place;
 
         if (use->rpc->service->file != entity->message->file ||
             (use->role != GEN_CRUD_CREATE && use->role != GEN_CRUD_GET &&
              use->role != GEN_CRUD_LIST)) {
             continue;
         }
-        if (gen_infer_crud(in, use->rpc, use->role, entity, &reason) == NULL) {
+        if (gen_infer_crud(in, use->rpc, use->role, entity, &reason, &place) == NULL) {
+            *ret_place = why != NULL ? *ret_place : place;
             why = why != NULL ? why : gen_infer_printf(in, "%s: %s", use->rpc->name, reason);
         } else if (use->role == GEN_CRUD_CREATE) {
             create = create == NULL ? use->rpc : create;
@@ -85,6 +88,7 @@ static bool wants_entity(const gen_inference *in, const gen_message *message)
 static bool consider(gen_inference *in, gen_message *message)
 {
     const char *reason = NULL;
+    gen_place place = message->place;
     gen_entity *entity;
 
     in->uses = gen_infer_uses(in, message);
@@ -99,7 +103,7 @@ static bool consider(gen_inference *in, gen_message *message)
     entity = gen_infer_entity(in, message, &reason);
     if (entity != NULL && message->has_entity_option) {
         entity->reason = "the option (c_svc.message).entity says so";
-    } else if (entity != NULL && !used_as_entity(in, entity, &reason)) {
+    } else if (entity != NULL && !used_as_entity(in, entity, &reason, &place)) {
         entity = NULL;
     }
     if (in->failed) {
@@ -115,6 +119,7 @@ static bool consider(gen_inference *in, gen_message *message)
     } else {
         message->entity_reason =
             gen_infer_printf(in, "%s is not kept in a table: %s", message->name, reason);
+        message->entity_reason_place = place;
     }
     return !in->failed;
 }
@@ -179,6 +184,7 @@ static void give_role(gen_inference *in, gen_rpc *rpc, const about *found)
     gen_crud_role role = found != NULL ? found->role : GEN_CRUD_CREATE;
     const gen_message *message = found != NULL ? found->message : NULL;
     const char *reason = NULL;
+    gen_place place;
     size_t i;
 
     if ((rpc->kind & CSVC_RPC_CLIENT_STREAM) != 0) {
@@ -199,7 +205,7 @@ static void give_role(gen_inference *in, gen_rpc *rpc, const about *found)
     if (role == GEN_CRUD_LIST && rpc->kind == CSVC_RPC_SERVER_STREAM) {
         role = GEN_CRUD_STREAM; /* here, where the entity is known: a stream makes no message one */
     }
-    rpc->crud = gen_infer_crud(in, rpc, role, message->entity, &reason);
+    rpc->crud = gen_infer_crud(in, rpc, role, message->entity, &reason, &place);
     rpc->crud_reason = rpc->crud != NULL ? "by its name and the fields of its messages" : reason;
     if (rpc->crud == NULL) {
         return;

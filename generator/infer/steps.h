@@ -72,9 +72,9 @@ const gen_infer_use *gen_infer_uses(gen_inference *in, const gen_message *messag
 /* ---- rpc.c ---- */
 
 /* How it would do it, by the shapes of request and reply. NULL, and why in *ret_reason, when it
- * cannot. */
+ * cannot; *ret_place is what that is about. */
 gen_crud *gen_infer_crud(gen_inference *in, const gen_rpc *rpc, gen_crud_role role,
-                         gen_entity *entity, const char **ret_reason);
+                         gen_entity *entity, const char **ret_reason, gen_place *ret_place);
 
 /* The request's field that carries the key of `message`; NULL: none. */
 gen_field *gen_infer_key_field(gen_inference *in, const gen_message *request,

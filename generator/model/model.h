@@ -142,9 +142,10 @@ struct gen_message {
     const char *entity_name; /* the option's name; NULL: not given */
     const char *table;       /* NULL: not given */
     bool has_entity_option, entity_option;
-    gen_entity *entity;        /* NULL: it is none */
-    const char *entity_reason; /* infer.h: why it is none; NULL: nobody would expect one */
-    const char *base_option;   /* (pb_c_msg).base_field_name; NULL: not given */
+    gen_entity *entity;            /* NULL: it is none */
+    const char *entity_reason;     /* infer.h: why it is none; NULL: nobody would expect one */
+    gen_place entity_reason_place; /* of what that is about */
+    const char *base_option;       /* (pb_c_msg).base_field_name; NULL: not given */
     const struct CsvcPb__DescriptorProto *proto;
     gen_place place;
     gen_comments comments;

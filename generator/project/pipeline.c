@@ -37,7 +37,7 @@ bool pipeline_is_provided(const char *name)
 }
 
 /* Problems know files by the names they are imported by; a reader wants their paths. */
-static const char *shown_path(const pipeline *p, const char *name)
+const char *pipeline_shown(const pipeline *p, const char *name)
 {
     const char *path;
 
@@ -58,7 +58,7 @@ void pipeline_print_problems(pipeline *p)
     csvc__buffer text;
 
     for (size_t i = 0; i < p->diag.n_problems; i++) {
-        p->diag.problems[i].place.file = shown_path(p, p->diag.problems[i].place.file);
+        p->diag.problems[i].place.file = pipeline_shown(p, p->diag.problems[i].place.file);
     }
     csvc__buffer_init(&text, 16 << 20);
     gen_diag_print(&p->diag, GEN_NOTE, &text);

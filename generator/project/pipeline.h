@@ -44,6 +44,9 @@ csvc_code pipeline_build(pipeline *p, csvc_error *err);
 /* Problems reported since, by who works with the model afterwards. */
 void pipeline_print_problems(pipeline *p);
 
+/* Where the proto that is imported by this name lies, as it is shown. */
+const char *pipeline_shown(const pipeline *p, const char *name);
+
 /* google/protobuf/timestamp.proto and its siblings: their C comes with libcsvc-wkt. */
 bool pipeline_is_well_known(const char *name);
 

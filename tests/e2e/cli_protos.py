@@ -181,6 +181,29 @@ for line in page.splitlines():
         e2e.fail(f"blanks at the end of {line!r}")
 alone = e2e.run("c-svc", "explain", "-I", "api", "api/shop/order/v1/order.proto").stdout
 has(alone, "Entity shop.order.v1.Order, table orders")
+# What is in the way of a table, and where: in what would have to carry the field, at the rpc, or at the message.
+ways = here / "shapes/ways.proto"
+ways.write_text('''syntax = "proto3";
+package ways;
+import "c_svc/options.proto";
+message Item { int64 id = 1; string name = 2; string code = 3 [(c_svc.field).required = true]; }
+message CreateItemRequest { string name = 1; }
+message Note { int64 id = 1; string text = 2; }
+message CreateNoteRequest { string text = 1; }
+message CreateNoteReply { string other = 1; }
+message Point { int32 x = 1; }
+service WayService {
+  rpc CreateItem(CreateItemRequest) returns (Item);
+  rpc GetItem(Item) returns (Item);
+  rpc CreateNote(CreateNoteRequest) returns (CreateNoteReply);
+  rpc GetNote(Note) returns (Note);
+  rpc CreatePoint(Point) returns (Point);
+}
+''')
+page = e2e.run("c-svc", "explain", "shapes/ways.proto").stdout
+has(page, "shapes/ways.proto:5:9: Item is not kept in a table: CreateItem: CreateItemRequest does not carry `code`, which is required\n",
+    "shapes/ways.proto:13:7: Note is not kept in a table: CreateNote: its reply CreateNoteReply holds neither a Note nor whether it worked\n",
+    "shapes/ways.proto:9:9: Point is not kept in a table: it has no key: no field `id` or `point_id`\n")
 before = sorted(here.rglob("*"))
 has(e2e.run("c-svc", "explain", "shapes/streams.proto").stdout, "streams")
 has(e2e.run("c-svc", "explain", check=1).stderr, "c-svc.yaml")
