@@ -181,6 +181,10 @@ csvc_code compose_own(project *p, csvc_error *err)
 
 /* ---- what is ours ---- */
 
+/* Hashes are of bytes; and half of one description with half of another is none. */
+static const char git_attributes[] = "* -text\n"
+                                     "descriptors.pb -diff -merge\n";
+
 /* A handler lies in a folder and a file called after it, and so does its test. */
 static void check_file_names(project *p, const gen_rpc *rpc)
 {
@@ -343,6 +347,9 @@ csvc_code compose_gen(project *p, csvc_error *err)
         code = lock_text(p, &text, err);
     }
     if (code == CSVC_OK) {
+        project_add(p, LOCK_GIT, GEN_MACHINE,
+                    (csvc_bytes){.len = sizeof(git_attributes) - 1,
+                                 .data = (const uint8_t *)git_attributes});
         project_add(p, LOCK_FILE, GEN_MACHINE, text);
     }
     return code;

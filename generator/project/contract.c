@@ -33,7 +33,8 @@ static csvc_code damaged(const project *p, const char *why, csvc_error *err)
     return csvc_error_set(err, CSVC_FAILED_PRECONDITION,
                           "%s" CONTRACT_FILE ": error: %s; it should hold the protos that the "
                           "project was last updated to. Take it from the repository again (git "
-                          "checkout " CONTRACT_FILE "), or start from those of now: c-svc update "
+                          "checkout HEAD -- " CONTRACT_FILE
+                          "), or start from those of now: c-svc update "
                           "--rebase-from-current",
                           p->root != NULL ? p->root : "", why);
 }

@@ -330,17 +330,13 @@ static bool has_markers(csvc_bytes text)
     return false;
 }
 
-csvc_code lock_parse(csvc_arena *a, const char *path, csvc_bytes text, lock *ret_lock,
-                     csvc_error *err)
+static csvc_code parse(csvc_arena *a, const char *path, csvc_bytes text, lock *ret_lock,
+                       csvc_error *err)
 {
     reader r = {.a = a, .path = path, .err = err};
     yaml_parser_t parser;
     csvc_code code;
 
-    if (has_markers(text)) {
-        return damaged(&r, (yaml_mark_t){0},
-                       "there are git's conflict markers in it: take either side's file");
-    }
     if (!yaml_parser_initialize(&parser)) {
         return csvc_error_set(err, CSVC_RESOURCE_EXHAUSTED, "%s: out of memory", path);
     }
@@ -360,6 +356,47 @@ csvc_code lock_parse(csvc_arena *a, const char *path, csvc_bytes text, lock *ret
         *ret_lock = r.lock;
     }
     return code;
+}
+
+static csvc_bytes bytes_of(const char *text)
+{
+    return (csvc_bytes){.len = strlen(text), .data = (const uint8_t *)text};
+}
+
+static csvc_code parse_merge(csvc_arena *a, const char *path, csvc_bytes text, lock *ret_lock,
+                             csvc_error *err)
+{
+    const char *whole = cli_must(csvc_arena_strndup(a, (const char *)text.data, text.len));
+    lock sides[2] = {{0}, {0}};
+    lock both = {0};
+    csvc_code code = CSVC_OK;
+
+    for (int i = 0; code == CSVC_OK && i < 2; i++) {
+        const char *side = strlen(whole) == text.len ? lock_side(a, whole, i == 1) : NULL;
+
+        code = side != NULL ? parse(a, path, bytes_of(lock_commas(a, side)), &sides[i], err)
+                            : CSVC_DATA_LOSS;
+    }
+    if (code == CSVC_OK) {
+        both = lock_together(a, &sides[0], &sides[1]);
+        code = both.n_files <= LOCK_MAX_FILES ? CSVC_OK : CSVC_DATA_LOSS;
+    }
+    if (code == CSVC_DATA_LOSS) {
+        return damaged(&(reader){.a = a, .path = path, .err = err}, (yaml_mark_t){0},
+                       "there are git's conflict markers in it: take either side's file (git "
+                       "checkout HEAD -- .c-svc)");
+    }
+    if (code == CSVC_OK) {
+        *ret_lock = both;
+    }
+    return code;
+}
+
+csvc_code lock_parse(csvc_arena *a, const char *path, csvc_bytes text, lock *ret_lock,
+                     csvc_error *err)
+{
+    return has_markers(text) ? parse_merge(a, path, text, ret_lock, err)
+                             : parse(a, path, text, ret_lock, err);
 }
 
 csvc_code lock_read(csvc_arena *a, const char *root, lock *ret_lock, csvc_error *err)

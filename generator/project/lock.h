@@ -27,6 +27,7 @@
 #define LOCK_HOME     ".c-svc/"
 #define LOCK_FILE     ".c-svc/lock.json"
 #define CONTRACT_FILE ".c-svc/descriptors.pb" /* what contract.h is about */
+#define LOCK_GIT      ".c-svc/.gitattributes" /* how git merges all this */
 #define LOCK_BASE     ".c-svc/base/"          /* and the path of a merged file: its last render */
 
 enum {
@@ -65,6 +66,7 @@ typedef struct lock {
     bool has_contract; /* the protos of the last update were recorded */
     lock_hash *generated;
     size_t n_generated, max_generated;
+    bool is_merge; /* of two, with markers around where they differ */
 } lock;
 
 /*
@@ -73,7 +75,7 @@ typedef struct lock {
  */
 csvc_code lock_read(csvc_arena *a, const char *root, lock *ret_lock, csvc_error *err);
 
-/* Its text; `path` is for messages. */
+/* Its text; `path` is for messages. One with the markers of a merge is read as both its sides. */
 csvc_code lock_parse(csvc_arena *a, const char *path, csvc_bytes text, lock *ret_lock,
                      csvc_error *err);
 
@@ -89,6 +91,16 @@ bool lock_is_record(const char *path);
 
 const char *lock_owner_name(gen_owner owner);
 const char *lock_state_name(lock_state state);
+
+/* ---- two of them (lock_merge.c) ---- */
+
+/* One side of a text with git's conflict markers; NULL when they are not whole. */
+const char *lock_side(csvc_arena *a, const char *text, bool of_theirs);
+
+/* Of such a side the last member of an object, on a line of its own, may have lost its comma. */
+const char *lock_commas(csvc_arena *a, const char *text);
+
+lock lock_together(csvc_arena *a, const lock *ours, const lock *theirs);
 
 /* Whether b is a later version than a: "0.10.0" than "0.9.1". */
 bool lock_is_later(const char *a, const char *b);

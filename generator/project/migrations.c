@@ -44,9 +44,11 @@ static csvc_code check_steps(const char *folder, const cli_list *names, csvc_err
                                   folder, names->items[i]);
         }
         if (number <= i) {
-            return csvc_error_set(err, CSVC_INVALID_ARGUMENT,
-                                  "%s%s: error: step %u is there twice: see %s", folder,
-                                  names->items[i], (unsigned)number, names->items[i - 1]);
+            return csvc_error_set(
+                err, CSVC_INVALID_ARGUMENT,
+                "%s%s: error: step %u is there twice: see %s. Where two branches made "
+                "one each, the one that has run nowhere yet gets the next number",
+                folder, names->items[i], (unsigned)number, names->items[i - 1]);
         }
         if (number > i + 1) {
             return csvc_error_set(err, CSVC_INVALID_ARGUMENT,

@@ -64,6 +64,16 @@ static csvc_code read_at(const update *u, const char *path, csvc_bytes *ret_cont
     return files_read(u->a, update_shown(u, path), PROJECT_MAX_FILE, ret_content, err);
 }
 
+/* Two bases merged are the base of two files merged. Where they could not be, either is: what the
+ * other branch took from c-svc is then in the file as it is in today's render. */
+static csvc_bytes base_of_merge(const update *u, csvc_bytes base)
+{
+    const char *ours =
+        update_marker_line(base) > 0 ? lock_side(u->a, (const char *)base.data, false) : NULL;
+
+    return ours != NULL ? (csvc_bytes){.len = strlen(ours), .data = (const uint8_t *)ours} : base;
+}
+
 /* Finds the file, and reads it and its base. */
 static csvc_code look_at(update *u, update_file *f, csvc_error *err)
 {
@@ -97,6 +107,7 @@ static csvc_code look_at(update *u, update_file *f, csvc_error *err)
     }
     if (code == CSVC_OK && f->owner == GEN_MERGED && files_exists(update_shown(u, base))) {
         code = read_at(u, base, &f->base, err);
+        f->base = u->is_merge && code == CSVC_OK ? base_of_merge(u, f->base) : f->base;
     }
     return code;
 }
@@ -158,8 +169,8 @@ static size_t has_marker(const update *u, const char *at, csvc_bytes text)
     size_t line = update_marker_line(text);
 
     if (line > 0) {
-        fprintf(stderr, "%s:%zu: error: a conflict of the last update is still marked here\n",
-                update_shown(u, at), line);
+        fprintf(stderr, "%s:%zu: error: a conflict of the %s is still marked here\n",
+                update_shown(u, at), line, u->is_merge ? "merge" : "last update");
     }
     return line > 0 ? 1 : 0;
 }
@@ -179,7 +190,9 @@ static csvc_code refuse_moved_markers(const update *u, csvc_error *err)
     for (size_t i = 0; i < u->n_files; i++) {
         const update_file *f = &u->files[i];
 
-        if (f->record != NULL && f->record->state == LOCK_CONFLICT && f->at != NULL) {
+        bool may = u->is_merge || (f->record != NULL && f->record->state == LOCK_CONFLICT);
+
+        if (may && f->at != NULL) {
             left += has_marker(u, f->at, f->disk);
         }
     }
@@ -504,6 +517,17 @@ static csvc_code read_lock(update *u, lock *ret_lock, csvc_error *err)
         *ret_lock = (lock){.format = LOCK_FORMAT, .version = CSVC_VERSION};
         u->how.lost = true;
         return CSVC_OK;
+    }
+    if (code == CSVC_OK && ret_lock->is_merge && u->gen_only) {
+        code = csvc_error_set(&why, CSVC_FAILED_PRECONDITION,
+                              "%s: error: two branches were merged here; `c-svc update` puts their "
+                              "records together",
+                              update_shown(u, LOCK_FILE));
+    }
+    if (code == CSVC_OK && ret_lock->is_merge) {
+        u->is_merge = true;
+        cli_list_add(u->a, &u->project.notes,
+                     "two branches were merged: " LOCK_HOME " has the records of both now");
     }
     if (code != CSVC_OK && err != NULL) {
         *err = why;

@@ -39,6 +39,7 @@ typedef struct update {
     size_t n_files, max_files;
     update_renames renamed;
     size_t counts[UPDATE_N_STATUS];
+    bool is_merge;  /* of two branches: the lock was in conflict */
     size_t changes; /* files that are written or removed, records included */
 } update;
 

@@ -17,6 +17,8 @@ sys.path.insert(0, os.environ["CSVC_SOURCE"] + "/tests/e2e/support")
 import e2e
 
 PAGES = ("tutorial.md", "metrics.md", "streaming.md", "limits.md", "deploy.md", "migrations.md", "evolution.md")
+READER = {"GIT_CONFIG_GLOBAL": "/dev/null", **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
+                                                for what, value in (("NAME", "ada"), ("EMAIL", "ada@example.org"))}}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 SHAPE = "2026-01-01T00:00:00Z"
 UNCHANGED = re.compile(r"\d+ (identical|kept)")  # files: more with every feature
@@ -36,7 +38,7 @@ class Shell:
     """The reader's terminal: remembers the folder and the variables between commands."""
 
     def __init__(self):
-        self.env = {**e2e.environment(), "GRPC_ADDR": f"127.0.0.1:{free_port()}", "ADMIN_ADDR": f"127.0.0.1:{free_port()}", **({"SAN": e2e.SAN} if e2e.SAN else {})}
+        self.env = {**e2e.environment(), **READER, "GRPC_ADDR": f"127.0.0.1:{free_port()}", "ADMIN_ADDR": f"127.0.0.1:{free_port()}", **({"SAN": e2e.SAN} if e2e.SAN else {})}
         self.cwd = os.getcwd()
         self.server = None
         self.commands = 0

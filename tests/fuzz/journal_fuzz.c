@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "console/say.h"
 #include "project/files.h"
 #include "update/steps.h"
 #include "update/transaction.h"
@@ -200,7 +201,7 @@ static void list(csvc_arena *a, const char *root, const char *below, things *all
         assert(lstat(files_join(a, root, one.path), &st) == 0);
         one.folder = S_ISDIR(st.st_mode);
         assert(update__hash_at(root, one.path, one.hash, &err) == CSVC_OK);
-        all->items = update__grown(a, all->items, all->len, &all->max, sizeof(*all->items));
+        all->items = cli_grown(a, all->items, all->len, &all->max, sizeof(*all->items));
         all->items[all->len++] = one;
         if (one.folder) {
             list(a, root, one.path, all);
