@@ -64,6 +64,10 @@ csvc_code compat_match(csvc_arena *a, const gen_model *before, const gen_model *
                        compat_rename *renames, size_t n_renames, compat_services *ret,
                        csvc_error *err);
 
+/* Whether callers and handlers of one can be those of the other: a package that moved with the
+ * service makes no difference. */
+bool compat_same_signature(const gen_rpc *before, const gen_rpc *now);
+
 /* Of what is gone and called so nothing is offered any more: it has no new name. Whether there is
  * any. */
 bool compat_keep(compat_services *matched, const char *name);

@@ -74,7 +74,7 @@ static bool same_type(const gen_message *before, const gen_message *now, const g
             strcmp(within_package(before), within_package(now)) == 0);
 }
 
-static bool same_signature(const gen_rpc *before, const gen_rpc *now)
+bool compat_same_signature(const gen_rpc *before, const gen_rpc *now)
 {
     return before->kind == now->kind &&
            same_type(before->request, now->request, before->service, now->service) &&
@@ -169,7 +169,7 @@ static const gen_service *likely_service(const matching *m, const gen_service *g
         for (size_t k = 0; k < gone->n_rpcs; k++) {
             const gen_rpc *rpc = rpc_of(service, gone->rpcs[k].name);
 
-            shared += rpc != NULL && same_signature(&gone->rpcs[k], rpc) ? 1 : 0;
+            shared += rpc != NULL && compat_same_signature(&gone->rpcs[k], rpc) ? 1 : 0;
         }
         most = gone->n_rpcs > service->n_rpcs ? gone->n_rpcs : service->n_rpcs;
         if (shared > best_shared && 2 * shared >= most) {
@@ -225,10 +225,10 @@ static csvc_code rename_service(matching *m, compat_rename *rename, csvc_error *
 
 static compat_fate fate_of(const gen_rpc *before, const gen_rpc *now)
 {
-    return before == NULL                ? COMPAT_ADDED
-           : now == NULL                 ? COMPAT_REMOVED
-           : same_signature(before, now) ? COMPAT_SAME
-                                         : COMPAT_RETYPED;
+    return before == NULL                       ? COMPAT_ADDED
+           : now == NULL                        ? COMPAT_REMOVED
+           : compat_same_signature(before, now) ? COMPAT_SAME
+                                                : COMPAT_RETYPED;
 }
 
 static void list_rpcs(matching *m, compat_service *service)
@@ -356,7 +356,7 @@ static void find_likely(matching *m, compat_service *service)
             const gen_rpc *added = service->rpcs[k].now;
 
             if (service->rpcs[k].fate != COMPAT_ADDED || now[added->index].taken ||
-                !same_signature(gone->before, added)) {
+                !compat_same_signature(gone->before, added)) {
                 continue;
             }
             only = added;

@@ -30,6 +30,25 @@ static bool read_rename(csvc_arena *a, const char *text, schema_rename *ret_rena
            strchr(r.from, '.') == NULL;
 }
 
+/* A service's full name can be no column's, and is a name. */
+static bool has_two_names(const char *text)
+{
+    const char *equals = strchr(text, '=');
+
+    return equals != NULL && equals > text && *text != '.' && equals[-1] != '.' &&
+           equals[1] != '.' && equals[1] != '\0' && text[strlen(text) - 1] != '.';
+}
+
+static const char *lost_by_nobody(csvc_arena *a, const char *text)
+{
+    const char *equals = strchr(text, '=');
+
+    return cli_printf(a,
+                      "--rename %s: no field, entity, rpc or service lost the name %.*s while %s "
+                      "came to be",
+                      text, (int)(equals - text), text, equals + 1);
+}
+
 void schema_answers_read(schema_answered *s, schema_difference *d)
 {
     const cli_list *renames = &s->answers->renames;
@@ -39,6 +58,8 @@ void schema_answers_read(schema_answered *s, schema_difference *d)
     for (size_t i = 0; i < renames->len; i++) {
         if (read_rename(s->a, renames->items[i], &s->renames[s->n_renames])) {
             s->n_renames++;
+        } else if (has_two_names(renames->items[i])) {
+            cli_list_add(s->a, &d->useless, lost_by_nobody(s->a, renames->items[i]));
         } else {
             cli_list_add(s->a, &d->useless,
                          cli_printf(s->a,
@@ -106,11 +127,7 @@ void schema_answers_finish(schema_answered *s, schema_difference *d)
         const schema_rename *r = &s->renames[i];
 
         if (r->n_used == 0) {
-            cli_list_add(s->a, &d->useless,
-                         cli_printf(s->a,
-                                    "--rename %s: no field, entity, rpc or service lost the name "
-                                    "%s while %s came to be",
-                                    r->text, r->from, r->to));
+            cli_list_add(s->a, &d->useless, lost_by_nobody(s->a, r->text));
         } else if (r->n_used > 1) {
             cli_list_add(s->a, &d->useless,
                          cli_printf(s->a, "--rename %s: there are %zu of them; write TABLE.%s",

@@ -144,8 +144,9 @@ csvc_code update_check_protos(update *u, csvc_error *err)
         ask_for_names(u, &matched);
     }
     code = code == CSVC_OK ? update_renames_find(&u->project, &matched, &u->renamed, err) : code;
-    code =
-        code == CSVC_OK ? update_note_retyped(&u->project, &matched, &u->project.notes, err) : code;
+    code = code == CSVC_OK
+               ? update_note_retyped(&u->project, &matched, &u->renamed, &u->project.notes, err)
+               : code;
     code = code == CSVC_OK ? contract_recorded(&u->project, &before, err) : code;
     if (code == CSVC_OK) {
         update_note_absent(&u->project, before, &u->project.notes);

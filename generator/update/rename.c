@@ -312,39 +312,57 @@ static const char *streamed(const gen_rpc *rpc, bool reply)
     return streams ? "stream " : "";
 }
 
-csvc_code update_note_retyped(project *p, const compat_services *matched, cli_list *notes,
-                              csvc_error *err)
+/* The handler as it will be, and where; *ret_path is NULL when there is none. */
+static csvc_code read_handler(project *p, const gen_rpc *rpc, const update_renames *renames,
+                              const char **ret_path, csvc_bytes *ret_text, csvc_error *err)
+{
+    const char *path = project_handler_path(p->a, rpc);
+    const update_rename *renamed = update_renamed_to(renames, path);
+    csvc_code code;
+
+    if (renamed != NULL && renamed->from != NULL) {
+        *ret_path = renamed->to;
+        *ret_text = renamed->becomes;
+        return CSVC_OK;
+    }
+    code = update_place_of(p, path, handlers_function(p->a, rpc), ret_path, err);
+    if (code == CSVC_OK && *ret_path != NULL) {
+        code = files_read(p->a, files_join(p->a, p->root, *ret_path), PROJECT_MAX_SOURCE, ret_text,
+                          err);
+    }
+    return code;
+}
+
+csvc_code update_note_retyped(project *p, const compat_services *matched,
+                              const update_renames *renames, cli_list *notes, csvc_error *err)
 {
     csvc_code code = CSVC_OK;
 
     for (size_t i = 0; i < matched->n_services; i++) {
         for (size_t k = 0; code == CSVC_OK && k < matched->services[i].n_rpcs; k++) {
-            const compat_rpc *rpc = &matched->services[i].rpcs[k];
-            const char *function;
+            const gen_rpc *before = matched->services[i].rpcs[k].before;
+            const gen_rpc *now = matched->services[i].rpcs[k].now;
             const char *path = NULL;
             csvc_bytes text;
             size_t line;
 
-            if (rpc->fate != COMPAT_RETYPED) {
+            if (before == NULL || now == NULL || compat_same_signature(before, now)) {
                 continue;
             }
-            function = handlers_function(p->a, rpc->now);
-            code = update_place_of(p, project_handler_path(p->a, rpc->now), function, &path, err);
+            code = read_handler(p, now, renames, &path, &text, err);
             if (code != CSVC_OK || path == NULL) {
                 continue;
             }
-            code =
-                files_read(p->a, files_join(p->a, p->root, path), PROJECT_MAX_SOURCE, &text, err);
-            line = code == CSVC_OK ? handlers_line((const char *)text.data, function) : 0;
+            line = handlers_line((const char *)text.data, handlers_function(p->a, now));
             if (line > 0) {
                 cli_list_add(p->a, notes,
                              cli_printf(p->a,
                                         "%s:%zu: note: %s is (%s%s) returns (%s%s) now; the "
                                         "compiler will point here, and gen/services.h has the "
                                         "prototype",
-                                        files_join(p->a, p->root, path), line, rpc->now->name,
-                                        streamed(rpc->now, false), rpc->now->request->full_name,
-                                        streamed(rpc->now, true), rpc->now->reply->full_name));
+                                        files_join(p->a, p->root, path), line, now->name,
+                                        streamed(now, false), now->request->full_name,
+                                        streamed(now, true), now->reply->full_name));
             }
         }
     }

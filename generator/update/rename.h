@@ -42,8 +42,9 @@ csvc_code update_place_of(project *p, const char *path, const char *function,
 /* The one that c-svc calls so now; NULL: none. */
 const update_rename *update_renamed_to(const update_renames *renames, const char *path);
 
-/* The lines where the compiler will find handlers whose types are others now, a note each. */
-csvc_code update_note_retyped(project *p, const compat_services *matched, cli_list *notes,
-                              csvc_error *err);
+/* The lines where the compiler will find handlers whose types are others now, a note each; in those
+ * of `renames` as they will be. */
+csvc_code update_note_retyped(project *p, const compat_services *matched,
+                              const update_renames *renames, cli_list *notes, csvc_error *err);
 
 #endif /* UPDATE_RENAME_H */

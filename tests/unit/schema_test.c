@@ -146,9 +146,10 @@ static void answers_that_fit_nothing_are_told(void **state)
         "--rename a: write TABLE.OLD=NEW for a column, OLD=NEW for a table, an rpc or a service",
         "--rename =b: write TABLE.OLD=NEW for a column, OLD=NEW for a table, an rpc or a service",
         "--rename a.=b: write TABLE.OLD=NEW for a column, OLD=NEW for a table, an rpc or a service",
-        "--rename a.b=c.d.e: write TABLE.OLD=NEW for a column, OLD=NEW for a table, an rpc or a "
-        "service",
-        "--rename a.b=c: no field, entity, rpc or service lost the name b while c came to be",
+        "--rename a.b=c.d.e: no field, entity, rpc or service lost the name a.b while c.d.e came "
+        "to "
+        "be",
+        "--rename a.b=c: no field, entity, rpc or service lost the name a.b while c came to be",
         "--keep z: nothing of that name has lost its field",
     };
     schema_answers answers = {0};
