@@ -27,16 +27,6 @@ typedef struct watch {
 
 /* ---- which fields ---- */
 
-static const gen_field *field_of(const gen_message *message, uint32_t number)
-{
-    for (size_t i = 0; i < message->n_fields; i++) {
-        if (message->fields[i]->number == number) {
-            return message->fields[i];
-        }
-    }
-    return NULL;
-}
-
 static bool has_counter(const gen_field *field)
 {
     return field->label == CSVC_LABEL_OPTIONAL && field->case_constant == NULL &&
@@ -150,12 +140,16 @@ static void note_uses(void *self, const update_source *source)
 
 static void watch_message(watch *all, const gen_message *before, const gen_message *now)
 {
-    for (size_t i = 0; i < before->n_fields; i++) {
-        const gen_field *field = field_of(now, before->fields[i]->number);
-        watched w = {.field = field};
+    for (size_t i = 0, k = 0; i < before->n_fields; i++) {
+        const gen_field *was = before->by_number[i];
+        watched w = {0};
 
-        if (field != NULL) {
-            w.member = new_member(all->p->a, before->fields[i], field, &w.set);
+        while (k < now->n_fields && now->by_number[k]->number < was->number) {
+            k++;
+        }
+        if (k < now->n_fields && now->by_number[k]->number == was->number) {
+            w.field = now->by_number[k];
+            w.member = new_member(all->p->a, was, w.field, &w.set);
         }
         if (w.member != NULL) {
             gen_index_init(&w.types, all->p->a);
