@@ -69,7 +69,15 @@ static bool is_gone(const comparison *c, size_t i)
     return !c->matched[i] && (column->ours || is_demanded(column));
 }
 
-/* The new columns that it could be by another name: "--rename users.phone=cell", with commas. */
+/* What callers see of a field is its number: one that kept it has another name, whatever else is
+ * new. */
+static bool kept_number(const schema_column *gone, const schema_column *column)
+{
+    return gone->of != NULL && column->of != NULL &&
+           gone->of->field->number == column->of->field->number;
+}
+
+/* The new columns that it could be by another name, "--rename users.phone=cell or --rename ...". */
 static const char *new_names(comparison *c, const schema_column *gone,
                              const schema_column **ret_new)
 {
@@ -79,6 +87,11 @@ static const char *new_names(comparison *c, const schema_column *gone,
         const schema_column *column = &c->wanted->columns[i];
 
         if (c->match[i] == NULL && strcmp(column->type, gone->type) == 0) {
+            if (kept_number(gone, column)) {
+                *ret_new = column;
+                return cli_printf(c->a, "--rename %s.%s=%s", c->there->name, gone->name,
+                                  column->name);
+            }
             text = cli_printf(c->a, "%s%s--rename %s.%s=%s", text != NULL ? text : "",
                               text != NULL ? " or " : "", c->there->name, gone->name, column->name);
             *ret_new = column;

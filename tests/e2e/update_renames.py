@@ -109,6 +109,16 @@ if handler_of(home, "count_items").exists():
     e2e.fail("the handler is at its old place, too")
 current(home)
 
+# Two new fields of its type: the one that kept the number is offered, whichever comes first; where none did, both are.
+TWO = PROTO.replace("string colour = 3;", "string shade = 8; string color = 3;")
+home = project("numbers", TWO)
+done = update(home, check=1)
+has(done.stderr, "and color is new and of the same type", "where it is as it looks: c-svc update --rename items.colour=color, with")
+if "items.colour=shade" in done.stderr:
+    e2e.fail(f"a field of another number is offered beside the one that kept it:\n{done.stderr}")
+(home / "proto/shop.proto").write_text(TWO.replace("string color = 3;", "string color = 9; reserved 3;"))
+has(update(home, check=1).stderr, "--rename items.colour=shade or --rename items.colour=color keeps", "c-svc update --rename items.colour=..., with")
+
 # One that has no new name.
 home = project("kept", RENAMED.replace("colour", "color"))
 has(update(home, "--keep", "CountItems", check=1).stderr, "c-svc update --keep CountItems --rename items.colour=color, with")
