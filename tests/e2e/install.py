@@ -19,7 +19,7 @@ shutil.move(dest / "opt/x y", prefix)
 for name in ("bin/c-svc", "bin/protoc-gen-c-svc", "lib/libcsvc.a", "lib/libcsvc.so.0", "lib/pkgconfig/libcsvc.pc",
              "include/csvc/app.h", "include/csvc-wkt/google/protobuf/timestamp.pb-c.h",
              "share/doc/c-svc/inference.md", "share/doc/c-svc/limits.md", "share/doc/c-svc/internals/store.md",
-             "share/c-svc/proto/c_svc/options.proto", "share/man/man1/c-svc.1", "share/man/man1/protoc-gen-c-svc.1"):
+             "share/c-svc/proto/c_svc/options.proto", "share/man/man1/c-svc.1", "share/man/man1/c-svc-update.1", "share/man/man1/protoc-gen-c-svc.1"):
     if not (prefix / name).exists():
         e2e.fail(f"{name} was not installed")
 for page in (prefix / "share/man/man1").glob("*.1"):
