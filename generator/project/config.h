@@ -63,7 +63,7 @@ bool config_has(const config *c, const char *name);
 /* ---- names ---- */
 
 /*
- * Whether a service may be called so: [a-z][a-z0-9-]*, at most 64, no dash at the end, no two in a
+ * Whether a service may be called so: [a-z][a-z0-9-]*, at most 63, no dash at the end, no two in a
  * row, and its C name (dashes as underscores) is free. NULL when it may; else why not, and in
  * *ret_better a name that would do or NULL.
  */

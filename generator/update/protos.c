@@ -5,6 +5,7 @@
 
 #include "absent.h"
 #include "late.h"
+#include "unlisted.h"
 #include "project/contract.h"
 
 #include "base/banned.h"
@@ -150,6 +151,7 @@ csvc_code update_check_protos(update *u, csvc_error *err)
     code = code == CSVC_OK ? contract_recorded(&u->project, &before, err) : code;
     if (code == CSVC_OK) {
         update_note_absent(&u->project, before, &u->project.notes);
+        update_note_unlisted(&u->project, &u->project.notes);
     }
     for (size_t i = 0; i < u->renamed.notes.len; i++) {
         cli_list_add(u->a, &u->project.notes, u->renamed.notes.items[i]);

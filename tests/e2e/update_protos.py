@@ -161,9 +161,12 @@ import "shop.proto";
 message Entry { shop.Item item = 1; }
 service AuditService { rpc Note(Entry) returns (Entry); }
 ''')
+FORGOTTEN = "proto/audit.proto:5: note: this service is not served: no entry of protos: in c-svc.yaml names proto/audit.proto"
+has(update("--dry-run").stdout, FORGOTTEN)
 edit("c-svc.yaml", "[proto/shop.proto]", "[proto/shop.proto, proto/audit.proto]")
 done = update()
 lacks(done.stderr, "warning", "error")
+lacks(done.stdout, "not served")
 new = [f"{top}/{name}{end}.c" for top, end in (("server", ""), ("tests", "_test"))
        for name in ("audit_service/note", "shop_admin_service/sweep", "shop_item_service/greet")]
 e2e.equal(changed(before), new, "the user's files after additions")
