@@ -112,6 +112,6 @@ void update_warn_of_git(const update *u)
                                : cli_printf(u->a, ", %zu of which this writes", d.written));
     cli_hint(
         "to undo it: git checkout FILE, which goes back to the last commit, your changes to FILE "
-        "included");
+        "included; `git clean -n` lists what is new, which stays");
     cli_hint("next time, `git add -A` or `git stash` first: then what c-svc changes stands alone");
 }
