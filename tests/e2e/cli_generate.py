@@ -30,17 +30,11 @@ def make(*arguments, check=0, env=None):
     return e2e.run("make", "-C", home, "-j2", *e2e.make_args(), *arguments, check=check, env=env)
 
 
-def has(text, *words):
-    for word in words:
-        if word not in text:
-            e2e.fail(f"{word!r} is missing in:\n{text}")
-
-
 # ---- nothing changed: nothing is written ----
 
 before = state()
-has(e2e.run("c-svc", "generate", cwd=home).stdout, "gen/ is up to date")
-has(e2e.run("c-svc", "generate", cwd=home / "server/user_service").stdout, "gen/ is up to date")
+e2e.has(e2e.run("c-svc", "generate", cwd=home).stdout, "gen/ is up to date")
+e2e.has(e2e.run("c-svc", "generate", cwd=home / "server/user_service").stdout, "gen/ is up to date")
 e2e.equal(changed(before), [], "written though nothing changed")
 make()
 
@@ -56,7 +50,7 @@ if "  update  " in done.stdout or state(clone) != before:
     e2e.fail(f"a clone is regenerated:\n{done.stdout}")
 make()
 os.utime(proto)
-has(make().stdout, "Nothing to be done")
+e2e.has(make().stdout, "Nothing to be done")
 
 # ---- the contract changes: so does gen/, and nothing else ----
 
@@ -65,10 +59,10 @@ before = state()
 proto.write_text(text.replace("  rpc DeleteUser", "  rpc Greet(GreetRequest) returns (GreetReply);\n  rpc DeleteUser") +
                  "message GreetRequest { string name = 1; }\nmessage GreetReply { string text = 1; }\n")
 done = make(check=2, env=without)
-has(done.stderr, "c-svc", "not")
+e2e.has(done.stderr, "c-svc", "not")
 e2e.equal(changed(before), ["proto/user.proto"], "written without c-svc")
 done = make()
-has(done.stdout, "  update  gen/user.csvc.h", "  update  gen/services.c", "todo: server/user_service/greet.c: ")
+e2e.has(done.stdout, "  update  gen/user.csvc.h", "  update  gen/services.c", "todo: server/user_service/greet.c: ")
 if done.stdout.count("todo: ") != 1:
     e2e.fail(f"not one todo line:\n{done.stdout}")
 outside = [p for p in changed(before) if not p.startswith(("gen/", ".c-svc/"))]
@@ -76,10 +70,10 @@ e2e.equal(outside, ["proto/user.proto"], "written outside gen/")
 for same in ("gen/user.store.c", "gen/user.store.h", "gen/client.c", "gen/migrations.c"):
     if same in changed(before):
         e2e.fail(f"{same} was written, though it is the same")
-has(make().stdout, "Nothing to be done")
+e2e.has(make().stdout, "Nothing to be done")
 with e2e.Server(home / "build/user-service", cwd=home) as server:
     client = [home / "build/user-service-client", "--addr", server.address]
-    has(e2e.run(*client, "greet", "--name", "ada", check=64 + 12).stderr, "UNIMPLEMENTED")
+    e2e.has(e2e.run(*client, "greet", "--name", "ada", check=64 + 12).stderr, "UNIMPLEMENTED")
 
 # A handler that comes is compiled, without a word to anybody.
 handler = home / "server/user_service/greet.c"
@@ -127,10 +121,10 @@ e2e.equal((home / "gen/services.c").read_bytes(), before["gen/services.c"][0], "
 before = state()
 proto.write_text(text.replace("string email = 2;", "strin email = 2;", 1))
 done = make(check=2)
-has(done.stderr, "proto/user.proto:", ": error: ", "strin")
+e2e.has(done.stderr, "proto/user.proto:", ": error: ", "strin")
 e2e.equal(changed(before), ["proto/user.proto"], "written from a wrong proto")
 done = e2e.run("c-svc", "generate", cwd=home / "tests", check=1)
-has(done.stderr, "../proto/user.proto:")
+e2e.has(done.stderr, "../proto/user.proto:")
 proto.write_text(text)
 make()
 
@@ -139,7 +133,7 @@ make()
 config = home / "c-svc.yaml"
 lines = config.read_text()
 config.write_text(lines.replace("storage: sqlite", "storag: sqlite"))
-has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, "c-svc.yaml:5:1: error: ", 'did you mean "storage"?')
+e2e.has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, "c-svc.yaml:5:1: error: ", 'did you mean "storage"?')
 # each value that the disk does not bear out, at its place
 (home / "notes.txt").write_text("x")
 shutil.copytree(home / "proto", home / "more")
@@ -164,17 +158,17 @@ e2e.equal(e2e.run("c-svc", "explain", cwd=home).stderr, "c-svc.yaml:4:20: warnin
 config.write_text(lines)
 shutil.rmtree(home / "more")
 (home / "notes.txt").unlink()
-has(e2e.run("c-svc", "generate", cwd=here, check=1).stderr, "c-svc.yaml", "c-svc new-service")
+e2e.has(e2e.run("c-svc", "generate", cwd=here, check=1).stderr, "c-svc.yaml", "c-svc new-service")
 
 # ---- files of ours that are edited, gone or stale; files that are not ours ----
 
 header = home / "gen/user.csvc.h"
 good = header.read_bytes()
 header.write_bytes(good + b"/* mine */\n")
-has(e2e.run("c-svc", "generate", cwd=home).stdout, "update  gen/user.csvc.h")
+e2e.has(e2e.run("c-svc", "generate", cwd=home).stdout, "update  gen/user.csvc.h")
 e2e.equal(header.read_bytes(), good, "an edited file of ours")
 header.unlink()
-has(make().stdout, "create  gen/user.csvc.h")
+e2e.has(make().stdout, "create  gen/user.csvc.h")
 shutil.rmtree(home / "gen")
 done = make()
 e2e.equal(done.stderr, "", "standard error of make when gen/ is gone")
@@ -184,11 +178,11 @@ e2e.equal(header.read_bytes(), good, "gen/, made again")
 (home / "proto/more/note.proto").write_text(
     'syntax = "proto3";\npackage more;\nmessage Note { string text = 1; }\n')
 config.write_text(lines.replace("[proto/user.proto]", "[proto/user.proto, proto/more/note.proto]"))
-has(make().stdout, "create  gen/more/note.csvc.c", "create  gen/more/note.pb-c.h")
+e2e.has(make().stdout, "create  gen/more/note.csvc.c", "create  gen/more/note.pb-c.h")
 (home / "gen/more/note.pb-c.h").write_text("/* edited */\n")
 config.write_text(lines)
 done = make()
-has(done.stdout, "remove  gen/more/note.csvc.c")
+e2e.has(done.stdout, "remove  gen/more/note.csvc.c")
 e2e.equal(sorted(p.name for p in (home / "gen/more").iterdir()), ["note.pb-c.h"], "a stale file that somebody edited")
 e2e.equal((home / "gen/mine.txt").read_text(), "mine", "a file that is not ours")
 
@@ -200,31 +194,31 @@ add_phone = 'ALTER TABLE "users" ADD COLUMN "phone" TEXT NOT NULL DEFAULT \'\';'
 warning = (f"proto/user.proto:{line}:10: warning: table users has no column phone, which User needs",
            f"proto/user.proto:{line}:10: note: c-svc update writes the step\n")
 for _ in range(2):  # at each run
-    has(e2e.run("c-svc", "generate", cwd=home).stderr, *warning)
-    has(make().stdout, *warning)
+    e2e.has(e2e.run("c-svc", "generate", cwd=home).stderr, *warning)
+    e2e.has(make().stdout, *warning)
 refused = e2e.run(home / "build/user-service", "--grpc-addr=127.0.0.1:0", "--database-url=sqlite::memory:",
                   cwd=home, check=1)
-has(refused.stderr, "does not fit this program: table users lacks the column phone; write a migration")
+e2e.has(refused.stderr, "does not fit this program: table users lacks the column phone; write a migration")
 step = home / "migrations/sqlite/0002_users.sql"
 step.write_text("SELECT 1;\n")  # a step alone does not help
-has(make().stdout, *warning)
+e2e.has(make().stdout, *warning)
 step.write_text("-- one\n" + add_phone.replace("TABLE", "TABEL") + "\n")
-has(make(check=2).stderr, 'migrations/sqlite/0002_users.sql:2: error: ', 'near "TABEL": syntax error')
+e2e.has(make(check=2).stderr, 'migrations/sqlite/0002_users.sql:2: error: ', 'near "TABEL": syntax error')
 step.write_text(add_phone + "\n" + "-- long\n" * 600)
 done = make()
 if "warning" in done.stderr + done.stdout:
     e2e.fail(f"warned though there is a step:\n{done.stdout}{done.stderr}")
-has((home / "gen/migrations.c").read_text(), "0002_users")
+e2e.has((home / "gen/migrations.c").read_text(), "0002_users")
 e2e.equal(e2e.run("c-svc", "generate", cwd=home).stderr, "", "warnings afterwards")
 # Where unique is not required, many rows may be without.
 kept_proto = proto.read_text()
 proto.write_text(kept_proto.replace("string phone = 7;", "string phone = 7;\n  string badge = 8 [(c_svc.field) = "
                  "{unique: true, required: false}];\n  int64 pin = 9 [(c_svc.field) = {unique: true, required: false}];", 1)
                  .replace("package user;", 'package user;\nimport "c_svc/options.proto";', 1))
-has(e2e.run("c-svc", "explain", cwd=home).stdout, "unique, by its options")
+e2e.has(e2e.run("c-svc", "explain", cwd=home).stdout, "unique, by its options")
 said = make().stdout
-has(said, "warning: table users has no column badge, which User needs", "no column pin,",
-    "warning: table users is not as User needs it: no step makes badge unique")
+e2e.has(said, "warning: table users has no column badge, which User needs", "no column pin,",
+        "warning: table users is not as User needs it: no step makes badge unique")
 badge = home / "migrations/sqlite/0003_users.sql"
 badge.write_text('''ALTER TABLE "users" ADD COLUMN "badge" TEXT NOT NULL DEFAULT '';
 CREATE UNIQUE INDEX "users_badge_key" ON "users" ("badge") WHERE "badge" <> '';
@@ -243,21 +237,21 @@ if "warning" in make().stdout:
 more.write_text('ALTER TABLE "users" DROP COLUMN "phone";\nCREATE TABLE "u" AS SELECT * FROM "users";\n'
                 'DROP TABLE "users";\nCREATE TABLE "users" ("id" INTEGER PRIMARY KEY, "username" TEXT, "email" TEXT, '
                 '"full_name" TEXT, "created_at" TEXT, "updated_at" TEXT, "Cell" TEXT NOT NULL);\n')
-has(make().stdout, "users has no column phone", "warning: no field of User fills the column Cell any more, and phone is new",
-    "c-svc update --rename users.Cell=phone keeps what is in it")
+e2e.has(make().stdout, "users has no column phone", "warning: no field of User fills the column Cell any more, and phone is new",
+        "c-svc update --rename users.Cell=phone keeps what is in it")
 more.write_text('ALTER TABLE "users" ADD COLUMN "size" INTEGER;\nCREATE TABLE "u" AS SELECT * FROM "users";\n'
                 'DROP TABLE "users";\nCREATE TABLE "users" ("id" INTEGER PRIMARY KEY, "username" TEXT, "email" TEXT, '
                 '"full_name" TEXT, "created_at" TEXT, "updated_at" TEXT, "phone" TEXT, "size" INTEGER NOT NULL);\n')
-has(make().stdout, "table users has a column size, NOT NULL and without a default, that no field of User fills: no row could be added")
+e2e.has(make().stdout, "table users has a column size, NOT NULL and without a default, that no field of User fills: no row could be added")
 more.write_text('DROP TABLE "users";\n')
-has(make().stdout, "warning: no step makes the table users, where User is kept")
+e2e.has(make().stdout, "warning: no step makes the table users, where User is kept")
 more.unlink()
 make()
 make("test")
 for name, word in (("0004_x.sql", "step 3 is missing"), ("0002_y.sql", "twice"), ("next.sql", "NNNN_WORD.sql")):
     wrong = home / "migrations/sqlite" / name
     wrong.write_text("SELECT 1;\n")
-    has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, f"migrations/sqlite/{name}", word)
+    e2e.has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, f"migrations/sqlite/{name}", word)
     wrong.unlink()
 make()
 
@@ -278,10 +272,10 @@ int main(void)
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 ''')
-has(make("test").stdout, "all 7 test programs passed")
+e2e.has(make("test").stdout, "all 7 test programs passed")
 (home / "server/helper.c").write_text('#include "helper.h"\nint helper(void) { return 41; }\n')
 done = make("test", check=2)
-has(done.stdout, "FAILED  build/tests/helper_test", "of 7 test programs failed: build/tests/helper_test")
+e2e.has(done.stdout, "FAILED  build/tests/helper_test", "of 7 test programs failed: build/tests/helper_test")
 
 # ---- the rest of the Makefile ----
 
@@ -291,9 +285,9 @@ e2e.equal(sorted(p.name for p in (here / "root/usr/bin").iterdir()), ["user-serv
 e2e.run(here / "root/usr/bin/user-service", "--version")
 make("uninstall", f"DESTDIR={here}/root", "PREFIX=/usr")
 e2e.equal(list((here / "root/usr/bin").iterdir()), [], "uninstalled")
-has(make("help").stdout, "make run", "make test")
+e2e.has(make("help").stdout, "make run", "make test")
 done = e2e.run("make", "-C", home, "B=other", env={**e2e.environment(), "PKG_CONFIG_PATH": "/nowhere"}, check=2)
-has(done.stderr, "libcsvc-sqlite", "c-svc doctor")
+e2e.has(done.stderr, "libcsvc-sqlite", "c-svc doctor")
 make("clean", env=without)
 if (home / "build").exists():
     e2e.fail("make clean leaves build/")

@@ -16,12 +16,6 @@ def write(path, text):
     path.write_text(text)
 
 
-def has(text, *words):
-    for word in words:
-        if word not in text:
-            e2e.fail(f"{word!r} is missing in:\n{text}")
-
-
 def protos(project):
     return sorted(str(p.relative_to(project / "proto")) for p in (project / "proto").rglob("*.proto"))
 
@@ -31,11 +25,11 @@ def works(project, *say):
     done = e2e.run("make", "-C", project, "-j2", *e2e.make_args())
     if "warning" in done.stdout + done.stderr:
         e2e.fail(f"make warns:\n{done.stdout}{done.stderr}")
-    has(done.stdout, *say)
+    e2e.has(done.stdout, *say)
     done = e2e.run("make", "-C", project, "-j2", "test", *e2e.make_args())
     if "warning" in done.stdout + done.stderr:
         e2e.fail(f"make test warns:\n{done.stdout}{done.stderr}")
-    has(e2e.run("c-svc", "generate", cwd=project).stdout, "gen/ is up to date")
+    e2e.has(e2e.run("c-svc", "generate", cwd=project).stdout, "gen/ is up to date")
 
 
 # ---- a tree of protos: imports of all kinds, some of them for options only ----
@@ -88,7 +82,7 @@ message PayReply { bool paid = 1; }
 ''')
 done = e2e.run("c-svc", "new-service", "shop-service", "-I", "api", "--proto", "api/shop/order/v1/order.proto",
                "--proto", "api/shop/pay/v1/pay.proto")
-has(done.stdout, "shop-service: 3 services, 6 rpcs, entity Order on SQLite.", "3 handlers are yours to write")
+e2e.has(done.stdout, "shop-service: 3 services, 6 rpcs, entity Order on SQLite.", "3 handlers are yours to write")
 shop = here / "shop-service"
 e2e.equal(protos(shop), ["google/api/annotations.proto", "google/api/http.proto", "shop/common/v1/money.proto",
                          "shop/order/v1/order.proto", "shop/pay/v1/pay.proto"], "protos copied")
@@ -98,13 +92,13 @@ for name in ("shop/common/v1/money.pb-c.h", "shop/order/v1/order.store.c", "shop
         e2e.fail(f"{name} is not in gen/: {sorted(made)}")
 if any(name.startswith(("google/", "c_svc/")) for name in made):
     e2e.fail(f"code for what only options use: {sorted(made)}")
-has((shop / "gen/project.mk").read_text(), "libcsvc-wkt")
+e2e.has((shop / "gen/project.mk").read_text(), "libcsvc-wkt")
 works(shop, "todo: server/shop_pay_v1_payment_service/pay.c: ", "todo: server/shop_pay_v1_refund_service/pay.c: ")
 with e2e.Server(shop / "build/shop-service", cwd=shop) as server:
     client = [shop / "build/shop-service-client", "--addr", server.address]
-    has(e2e.run(*client, "create-order", "--order.customer", "ada").stdout, '"id": "1"', '"customer": "ada"')
-    has(e2e.run(*client, "create-order", "--order.note", "x", check=64 + 3).stderr, "customer")
-    has(e2e.run(*client, "get-order", "--id", "1").stdout, '"createTime": "20')
+    e2e.has(e2e.run(*client, "create-order", "--order.customer", "ada").stdout, '"id": "1"', '"customer": "ada"')
+    e2e.has(e2e.run(*client, "create-order", "--order.note", "x", check=64 + 3).stderr, "customer")
+    e2e.has(e2e.run(*client, "get-order", "--id", "1").stdout, '"createTime": "20')
 
 # The same without -I: the folder is found, from here and from within.
 for cwd, proto in ((here, "api/shop/pay/v1/pay.proto"), (here / "api", "shop/pay/v1/pay.proto"),
@@ -166,8 +160,8 @@ for name in ("nothing", "streams", "words", "old", "types"):
 # ---- explain ----
 
 page = e2e.run("c-svc", "explain", cwd=shop).stdout
-has(page, "Entity shop.order.v1.Order, table orders", "customer", "at most 40", "Service shop.pay.v1.RefundService",
-    "server/shop_order_v1_order_service/ping.c", "inline", "create order", "yours to write", "rule set 1")
+e2e.has(page, "Entity shop.order.v1.Order, table orders", "customer", "at most 40", "Service shop.pay.v1.RefundService",
+        "server/shop_order_v1_order_service/ping.c", "inline", "create order", "yours to write", "rule set 1")
 # Columns stand below each other, however long what is in them.
 table = page[page.index("Service shop.order.v1.OrderService"):].split("\n\n")[1].splitlines()
 starts = [m.start() for m in re.finditer(r"(?<=  )\S", table[0])][1:]
@@ -180,7 +174,7 @@ for line in page.splitlines():
     if line != line.rstrip():
         e2e.fail(f"blanks at the end of {line!r}")
 alone = e2e.run("c-svc", "explain", "-I", "api", "api/shop/order/v1/order.proto").stdout
-has(alone, "Entity shop.order.v1.Order, table orders")
+e2e.has(alone, "Entity shop.order.v1.Order, table orders")
 # What is in the way of a table, and where: in what would have to carry the field, at the rpc, or at the message.
 ways = here / "shapes/ways.proto"
 ways.write_text('''syntax = "proto3";
@@ -201,40 +195,40 @@ service WayService {
 }
 ''')
 page = e2e.run("c-svc", "explain", "shapes/ways.proto").stdout
-has(page, "shapes/ways.proto:5:9: Item is not kept in a table: CreateItem: CreateItemRequest does not carry `code`, which is required\n",
-    "shapes/ways.proto:13:7: Note is not kept in a table: CreateNote: its reply CreateNoteReply holds neither a Note nor whether it worked\n",
-    "shapes/ways.proto:9:9: Point is not kept in a table: it has no key: no field `id` or `point_id`\n")
+e2e.has(page, "shapes/ways.proto:5:9: Item is not kept in a table: CreateItem: CreateItemRequest does not carry `code`, which is required\n",
+        "shapes/ways.proto:13:7: Note is not kept in a table: CreateNote: its reply CreateNoteReply holds neither a Note nor whether it worked\n",
+        "shapes/ways.proto:9:9: Point is not kept in a table: it has no key: no field `id` or `point_id`\n")
 before = sorted(here.rglob("*"))
-has(e2e.run("c-svc", "explain", "shapes/streams.proto").stdout, "streams")
-has(e2e.run("c-svc", "explain", check=1).stderr, "c-svc.yaml")
-has(e2e.run("c-svc", "explain", "absent.proto", check=1).stderr, "absent.proto")
+e2e.has(e2e.run("c-svc", "explain", "shapes/streams.proto").stdout, "streams")
+e2e.has(e2e.run("c-svc", "explain", check=1).stderr, "c-svc.yaml")
+e2e.has(e2e.run("c-svc", "explain", "absent.proto", check=1).stderr, "absent.proto")
 e2e.equal(sorted(here.rglob("*")), before, "what explain leaves")
 
 # ---- doctor ----
 
 page = e2e.run("c-svc", "doctor").stdout
-has(page, "protoc ", "grpc", "libcsvc-sqlite", "Everything is there.")
+e2e.has(page, "protoc ", "grpc", "libcsvc-sqlite", "Everything is there.")
 if "MISSING" in page:
     e2e.fail(page)
 hidden = {**e2e.environment(), "PKG_CONFIG_PATH": "/nowhere"}
 page = e2e.run("c-svc", "doctor", env=hidden, check=1).stdout
-has(page, "MISSING  libcsvc ", f"export PKG_CONFIG_PATH={e2e.STAGE}/lib/pkgconfig")
+e2e.has(page, "MISSING  libcsvc ", f"export PKG_CONFIG_PATH={e2e.STAGE}/lib/pkgconfig")
 tools = here / "tools"
 tools.mkdir()
 (tools / "c-svc").symlink_to(e2e.STAGE / "bin/c-svc")
 page = e2e.run("c-svc", "doctor", env={**e2e.environment(), "PATH": str(tools)}, check=1).stdout
-has(page, "MISSING  protoc ", "MISSING  protoc-gen-c ", "MISSING  make ", "MISSING  pkg-config ", "MISSING  libcsvc ",
-    "apt-get install -y", " protobuf-compiler", "protobuf-c-compiler", "pkg-config")
+e2e.has(page, "MISSING  protoc ", "MISSING  protoc-gen-c ", "MISSING  make ", "MISSING  pkg-config ", "MISSING  libcsvc ",
+        "apt-get install -y", " protobuf-compiler", "protobuf-c-compiler", "pkg-config")
 for program, prints in (("protoc", "libprotoc 3.0.0"), ("make", "make 1.0 of somebody else's")):
     fake = tools / program
     fake.write_text(f"#!/bin/sh\necho '{prints}'\n")
     fake.chmod(0o755)
     page = e2e.run("c-svc", "doctor", env={**e2e.environment(), "PATH": f"{tools}:{e2e.environment()['PATH']}"}, check=1).stdout
-    has(page, f"MISSING  {program} ", "1 missing or too old")
+    e2e.has(page, f"MISSING  {program} ", "1 missing or too old")
     fake.unlink()
 # Its summary tells what `Next:` needs when pkg-config does not find us.
 done = e2e.run("c-svc", "new-service", "hidden", env=hidden)
-has(done.stdout, f"Next:  export PKG_CONFIG_PATH={e2e.STAGE}/lib/pkgconfig")
+e2e.has(done.stdout, f"Next:  export PKG_CONFIG_PATH={e2e.STAGE}/lib/pkgconfig")
 
 # ---- templates of one's own ----
 
@@ -242,13 +236,13 @@ write("our/templates/gen/client.h.tmpl", pathlib.Path(e2e.SOURCE / "templates/ge
 write("our/templates/project/README.md.tmpl", "# @name@ of ours\n")
 e2e.run("c-svc", "new-service", "ours-service", "--templates", "our/templates", "--dir", "our/ours")
 ours = here / "our/ours"
-has((ours / "c-svc.yaml").read_text(), "templates: ../templates\n")
+e2e.has((ours / "c-svc.yaml").read_text(), "templates: ../templates\n")
 e2e.equal((ours / "README.md").read_text(), "# ours-service of ours\n", "our own README")
-has((ours / "gen/client.h").read_text(), "/* ours */")
+e2e.has((ours / "gen/client.h").read_text(), "/* ours */")
 works(ours)
 write("our/templates/gen/client.h.tmpl", pathlib.Path(e2e.SOURCE / "templates/gen/client.h.tmpl").read_text())
 done = e2e.run("make", "-C", ours, *e2e.make_args())
-has(done.stdout, "update  gen/client.h")
+e2e.has(done.stdout, "update  gen/client.h")
 write("our/templates/gen/client.h.tmpl", "one\n@nothing@\n")
-has(e2e.run("make", "-C", ours, *e2e.make_args(), check=2).stderr, "gen/client.h.tmpl:2: ")
+e2e.has(e2e.run("make", "-C", ours, *e2e.make_args(), check=2).stderr, "gen/client.h.tmpl:2: ")
 e2e.run("c-svc", "new-service", "x", "--templates", "absent", check=1)

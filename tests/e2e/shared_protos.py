@@ -47,12 +47,6 @@ pathlib.Path("services").mkdir()
 without = {**e2e.environment(), "PATH": os.environ["PATH"].replace(f"{e2e.STAGE}/bin:", "")}
 
 
-def has(text, *words):
-    for word in words:
-        if word not in text:
-            e2e.fail(f"{word!r} is missing in:\n{text}")
-
-
 def make(home, *arguments, check=0, env=None):
     return e2e.run("make", "-C", home, "-j2", "CFLAGS=-O0", *e2e.make_args(), *arguments, check=check, env=env)
 
@@ -63,25 +57,25 @@ def new(name, *protos, folders=("-I", "api")):
     home = pathlib.Path.cwd() / "services" / name
     if (home / "proto").exists():
         e2e.fail(f"{name}: protos were copied")
-    has((home / "c-svc.yaml").read_text(), "include: [../../api]")
+    e2e.has((home / "c-svc.yaml").read_text(), "include: [../../api]")
     return home
 
 
 # Two projects, one of them with three services out of two files; the other one finds the folder by itself.
 both = new("front", "acme/user/v1/user.proto", "acme/order/v1/order.proto")
 order = new("order", "acme/order/v1/order.proto", folders=())
-has((both / "c-svc.yaml").read_text(), "protos: [../../api/acme/user/v1/user.proto, ../../api/acme/order/v1/order.proto]")
+e2e.has((both / "c-svc.yaml").read_text(), "protos: [../../api/acme/user/v1/user.proto, ../../api/acme/order/v1/order.proto]")
 e2e.equal(sorted(p.name for p in (both / "server").iterdir() if p.is_dir()),
           ["acme_order_v1_order_service", "acme_user_v1_admin_service", "acme_user_v1_user_service"], "a folder a service")
 make(both)
 make(both, "test")
 make(order)
 for home in (both, order):
-    has(make(home, env=without).stdout, "Nothing to be done")
-    has(e2e.run("c-svc", "update", cwd=home).stdout, "up to date")
+    e2e.has(make(home, env=without).stdout, "Nothing to be done")
+    e2e.has(e2e.run("c-svc", "update", cwd=home).stdout, "up to date")
 with e2e.Server(both / "build/front", cwd=both) as server:
     for rpc in ("get-user", "ban", "pay"):
-        has(e2e.run(both / "build/front-client", "--addr", server.address, rpc, check=64 + 12).stderr, "UNIMPLEMENTED")
+        e2e.has(e2e.run(both / "build/front-client", "--addr", server.address, rpc, check=64 + 12).stderr, "UNIMPLEMENTED")
 
 # What is only imported is not served: that is another project's. Its messages and clients are there; naming the file serves it.
 mail = new("mail", "acme/mail/v1/mail.proto")
@@ -96,8 +90,8 @@ make(mail)
 make(mail, "test")
 with e2e.Server(mail / "build/mail", cwd=mail) as server:
     client = [mail / "build/mail-client", "--addr", server.address]
-    has(e2e.run(*client, "send", check=64 + 12).stderr, "UNIMPLEMENTED")
-    has(e2e.run(*client, "get-user", check=2).stderr, "get-user")
+    e2e.has(e2e.run(*client, "send", check=64 + 12).stderr, "UNIMPLEMENTED")
+    e2e.has(e2e.run(*client, "get-user", check=2).stderr, "get-user")
 if not (mail / "gen/acme/user/v1/user.csvc.h").exists():
     e2e.fail("no C of the imported proto")
 config = mail / "c-svc.yaml"
@@ -106,7 +100,7 @@ config.write_text(text.replace("mail.proto]", "mail.proto, ../../api/acme/user/v
 e2e.run("c-svc", "update", cwd=mail)
 e2e.equal(served(), ["acme_mail_v1_mail_service", "acme_user_v1_admin_service", "acme_user_v1_user_service"], "after it was named")
 config.write_text(text)
-has(e2e.run("c-svc", "update", "--prune", cwd=mail).stdout, "remove    server/acme_user_v1_user_service/get_user.c")
+e2e.has(e2e.run("c-svc", "update", "--prune", cwd=mail).stdout, "remove    server/acme_user_v1_user_service/get_user.c")
 e2e.run("c-svc", "update", "--check", cwd=mail)
 make(mail)
 
@@ -115,7 +109,7 @@ user = api / "acme/user/v1/user.proto"
 text = user.read_text()
 user.write_text(text.replace("rpc Ban", "rpc Bar").replace("UserService", "PeopleService"))
 done = e2e.run("c-svc", "update", cwd=mail)
-has(done.stderr, "[RPC_NO_DELETE]")
+e2e.has(done.stderr, "[RPC_NO_DELETE]")
 if "--rename" in done.stderr + done.stdout:
     e2e.fail(f"asked about names that are another project's:\n{done.stdout}{done.stderr}")
 e2e.equal(served(), ["acme_mail_v1_mail_service"], "after names of others changed")
@@ -125,29 +119,29 @@ e2e.run("c-svc", "update", cwd=mail)
 # What both import changes: both follow, each at its next make or update.
 money = api / "acme/common/money.proto"
 money.write_text(money.read_text().replace("currency = 2;", "currency = 2; int32 nanos = 3;"))
-has(make(order).stdout, "  update  gen/acme/common/money.pb-c.h")
-has(e2e.run("c-svc", "update", cwd=both).stdout, "update    gen/acme/common/money.pb-c.h")
+e2e.has(make(order).stdout, "  update  gen/acme/common/money.pb-c.h")
+e2e.has(e2e.run("c-svc", "update", cwd=both).stdout, "update    gen/acme/common/money.pb-c.h")
 make(both)
 money.write_text(money.read_text().replace("int64 units", "string units"))
 for home in (both, order):
     done = e2e.run("c-svc", "update", cwd=home, check=1)
-    has(done.stderr, 'api/acme/common/money.proto:3:24: error: Field "1" with name "units" on message "Money" changed type from "int64" to '
-        '"string" [FIELD_WIRE_COMPATIBLE_TYPE]')
+    e2e.has(done.stderr, 'api/acme/common/money.proto:3:24: error: Field "1" with name "units" on message "Money" changed type from "int64" to '
+            '"string" [FIELD_WIRE_COMPATIBLE_TYPE]')
 money.write_text(money.read_text().replace("string units", "int64 units"))
 
 # The project alone, as in an image that is built of its folder: gen/ is taken as it is.
 shutil.copytree(order, "alone", ignore=shutil.ignore_patterns("build"))
 make("alone", env=without)
 done = e2e.run("c-svc", "update", cwd="alone", check=1)
-has(done.stderr, "../../api/acme/order/v1/order.proto is not there")
+e2e.has(done.stderr, "../../api/acme/order/v1/order.proto is not there")
 
 # What cannot be.
 for words, text in ((["--in-place"], "--in-place is about protos that are there: name them with --proto"),):
-    has(e2e.run("c-svc", "new-service", "none", *words, check=2).stderr, text)
+    e2e.has(e2e.run("c-svc", "new-service", "none", *words, check=2).stderr, text)
 pathlib.Path("a b").mkdir()
 shutil.copy(money, "a b/money.proto")
 pathlib.Path("a b/x.proto").write_text('syntax = "proto3";\npackage x;\nimport "money.proto";\nservice X { rpc Y(acme.common.Money) returns (acme.common.Money); }\n')
-has(e2e.run("c-svc", "new-service", "odd", "--in-place", "--proto", "a b/x.proto", check=1).stderr, "only letters, digits", "nothing was written")
+e2e.has(e2e.run("c-svc", "new-service", "odd", "--in-place", "--proto", "a b/x.proto", check=1).stderr, "only letters, digits", "nothing was written")
 if pathlib.Path("odd").exists():
     e2e.fail("a project was made all the same")
 
@@ -194,15 +188,15 @@ def generated(home):
 wanted = ["gen/acme/rate.pb-c.h", "gen/bank.pb-c.h", "gen/more.pb-c.h"]
 e2e.run("c-svc", "new-service", "bank", "--in-place", "--without", "all", "--proto", "tree/api/bank.proto", env=env)
 bank = pathlib.Path.cwd() / "bank"
-has((bank / "c-svc.yaml").read_text(), "include: [../tree/api]")
+e2e.has((bank / "c-svc.yaml").read_text(), "include: [../tree/api]")
 e2e.equal(generated(bank), wanted, "what is generated of modules and dependencies")
 make(bank, env=env)
-has(e2e.run("c-svc", "update", cwd=bank, env=env).stdout, "up to date")
+e2e.has(e2e.run("c-svc", "update", cwd=bank, env=env).stdout, "up to date")
 
 # Copied, a project is complete without buf.
 e2e.run("c-svc", "new-service", "copied", "--without", "all", "--proto", "tree/api/bank.proto", "-I", "tree/api", env=env)
 e2e.equal(generated(pathlib.Path("copied")), wanted, "what is generated of a copy")
-has(e2e.run("c-svc", "update", cwd="copied").stdout, "up to date")
+e2e.has(e2e.run("c-svc", "update", cwd="copied").stdout, "up to date")
 
 # A workspace of version 1: modules side by side, each with what it depends on.
 work = pathlib.Path("work")
@@ -215,16 +209,16 @@ for name in ("api", "more"):
 e2e.run(BUF, "build", "-o", "/dev/null", cwd=work, env=env)  # it is as buf has it
 e2e.run("c-svc", "new-service", "worked", "--in-place", "--without", "all", "--proto", "work/api/bank.proto", env=env)
 worked = pathlib.Path.cwd() / "worked"
-has((worked / "c-svc.yaml").read_text(), "include: [../work/api]")
+e2e.has((worked / "c-svc.yaml").read_text(), "include: [../work/api]")
 e2e.equal(generated(worked), ["gen/bank.pb-c.h", "gen/more.pb-c.h"], "what is generated of a workspace")
 (work / "api/bank.proto").write_text((tree / "api/bank.proto").read_text())
 done = e2e.run("c-svc", "update", "--allow-breaking", cwd=worked, env=env, check=1)
-has(done.stderr, "acme/rate.proto")
+e2e.has(done.stderr, "acme/rate.proto")
 (work / "api/buf.lock").write_text(f"version: v1\ndeps:\n  - remote: buf.build\n    owner: acme\n    repository: money\n    commit: {COMMIT}\n")
 e2e.run("c-svc", "update", "--allow-breaking", cwd=worked, env=env)
 e2e.equal(generated(worked), wanted, "what is generated of a workspace with a dependency")
 (work / "buf.work.yaml").write_text("directories: [")
-has(e2e.run("c-svc", "update", cwd=worked, env=env, check=1).stderr, "buf.work.yaml:2:1: error: ")
+e2e.has(e2e.run("c-svc", "update", cwd=worked, env=env, check=1).stderr, "buf.work.yaml:2:1: error: ")
 
 # A project with a buf.yaml of its own, and a lock as buf wrote it once.
 own = pathlib.Path.cwd() / "own"
@@ -235,11 +229,11 @@ old = f"version: v1\ndeps:\n  - remote: buf.build\n    owner: acme\n    reposito
 for text in (lock, old):
     (own / "buf.lock").write_text(text)
     done = e2e.run("c-svc", "update", cwd=own, env=env)
-    has((own / "gen/project.mk").read_text(), "    buf.lock \\")
-has(make(own, env={**without, "BUF_CACHE_DIR": str(cache)}).stdout, "link")
+    e2e.has((own / "gen/project.mk").read_text(), "    buf.lock \\")
+e2e.has(make(own, env={**without, "BUF_CACHE_DIR": str(cache)}).stdout, "link")
 
 # What is not there, or not to be read.
 done = e2e.run("c-svc", "update", cwd=own, env={**env, "BUF_CACHE_DIR": "/nowhere"}, check=1)
-has(done.stderr, "acme/rate.proto", "buf.build/acme/money is in buf.lock, but not on this machine: `buf build` fetches it")
+e2e.has(done.stderr, "acme/rate.proto", "buf.build/acme/money is in buf.lock, but not on this machine: `buf build` fetches it")
 (own / "buf.lock").write_text("deps: [")
-has(e2e.run("c-svc", "update", cwd=own, env=env, check=1).stderr, "buf.lock:2:1: error: ")
+e2e.has(e2e.run("c-svc", "update", cwd=own, env=env, check=1).stderr, "buf.lock:2:1: error: ")

@@ -31,12 +31,6 @@ def edit(path, old, new):
     (home / path).write_text(text.replace(old, new, 1))
 
 
-def has(text, *parts):
-    for part in parts:
-        if part not in text:
-            e2e.fail(f"{part!r} is missing in:\n{text}")
-
-
 def commit(what):
     update()
     git("add", "-A")
@@ -56,8 +50,8 @@ def current():
     """Said to be, by all commands, and the records are whole."""
     no_markers()
     json.loads((home / ".c-svc/lock.json").read_text())
-    has(update().stdout, "up to date")
-    has(e2e.run("c-svc", "generate", cwd=home).stdout, "up to date")
+    e2e.has(update().stdout, "up to date")
+    e2e.has(e2e.run("c-svc", "generate", cwd=home).stdout, "up to date")
     update("--check")
 
 
@@ -93,17 +87,17 @@ done = git("merge", "one", check=1)
 both = in_conflict()
 if not {".c-svc/lock.json", ".c-svc/descriptors.pb"} <= both or any(not p.startswith(("gen/", ".c-svc/")) for p in both):
     e2e.fail(f"in conflict: {both}")
-has((home / ".c-svc/lock.json").read_text(), "<<<<<<< ", ">>>>>>> ")
+e2e.has((home / ".c-svc/lock.json").read_text(), "<<<<<<< ", ">>>>>>> ")
 
 # ---- one update ----
 
-has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, ".c-svc/lock.json: error: two branches were merged here; `c-svc update`")
-has(update(check=1).stderr, "0002_add_team_to_users.sql: error: step 2 is there twice: see 0002_add_phone_to_users.sql", "next number")
+e2e.has(e2e.run("c-svc", "generate", cwd=home, check=1).stderr, ".c-svc/lock.json: error: two branches were merged here; `c-svc update`")
+e2e.has(update(check=1).stderr, "0002_add_team_to_users.sql: error: step 2 is there twice: see 0002_add_phone_to_users.sql", "next number")
 for folder in ("sqlite", "postgres"):
     (home / f"migrations/{folder}/0002_add_team_to_users.sql").rename(home / f"migrations/{folder}/0003_add_team_to_users.sql")
-has(update("--dry-run").stdout, "two branches were merged")
+e2e.has(update("--dry-run").stdout, "two branches were merged")
 done = update()
-has(done.stdout, "two branches were merged: .c-svc/ has the records of both now")
+e2e.has(done.stdout, "two branches were merged: .c-svc/ has the records of both now")
 for line in done.stdout.splitlines():
     if line.startswith("  ") and not line.split()[1].startswith("gen/"):
         e2e.fail(f"more than gen/ changed by a merge:\n{done.stdout}")
@@ -112,8 +106,8 @@ e2e.equal((files()[".clang-format"].get("state"), files()["server/user_service/g
 for name in ("count_users", "block_user"):
     if "hash" not in files()[f"server/user_service/{name}.c"]:
         e2e.fail(f"the record of {name}.c is not what it was: {files()[f'server/user_service/{name}.c']}")
-has((home / "README.md").read_text(), "Ask Ada.")
-has((home / "Makefile").read_text(), "-O3 -g")
+e2e.has((home / "README.md").read_text(), "Ask Ada.")
+e2e.has((home / "Makefile").read_text(), "-O3 -g")
 commit("merged")
 e2e.run("make", "-C", home, "-j2", *e2e.make_args(), "all")
 
@@ -133,21 +127,21 @@ for path in ("README.md", template, ".c-svc/base/README.md", "proto/user.proto")
 proto = (home / "proto/user.proto").read_text()
 (home / "proto/user.proto").write_text("".join(l for l in proto.splitlines(True) if not l.startswith(("<<<<<<<", "|||||||", "=======", ">>>>>>>"))))
 before = {p: p.read_bytes() for p in home.rglob("*") if p.is_file() and ".git" not in p.parts}
-has(update(check=1).stderr, "README.md:", "error: a conflict of the merge is still marked here")
+e2e.has(update(check=1).stderr, "README.md:", "error: a conflict of the merge is still marked here")
 e2e.equal([p for p in before if p.read_bytes() != before[p]], [], "written over a conflict")
 for path in ("README.md", template):
     (home / path).write_text(re.sub(r"<<<<<<< .*\n((?:.*\n)*?)\|{7} (?:.*\n)*?>>>>>>> .*\n", r"\1", (home / path).read_text()))  # ours
 update()
 current()
-has((home / ".c-svc/base/README.md").read_text(), "A fine service in C")
+e2e.has((home / ".c-svc/base/README.md").read_text(), "A fine service in C")
 git("add", "-A")
 git("commit", "-qm", "merged again")
 
 # ---- and the bases are right: what comes next is merged as ever ----
 
 edit(template, "A fine service in C", "The service in C")
-has(update().stdout, "  merge     README.md\n")
-has((home / "README.md").read_text(), "The service in C", "Ask Ada.")
+e2e.has(update().stdout, "  merge     README.md\n")
+e2e.has((home / "README.md").read_text(), "The service in C", "Ask Ada.")
 current()
 
 # ---- markers that are not whole ----
@@ -156,6 +150,6 @@ lock = home / ".c-svc/lock.json"
 good = lock.read_text()
 for name, text in (("cut", "<<<<<<< HEAD\n" + good), ("upside down", "=======\n<<<<<<< HEAD\n>>>>>>> a\n" + good), ("one side is none", "<<<<<<< HEAD\n=======\nx\n>>>>>>> a\n" + good)):
     lock.write_text(text)
-    has(update(check=1).stderr, ".c-svc/lock.json", "git checkout HEAD -- .c-svc")
+    e2e.has(update(check=1).stderr, ".c-svc/lock.json", "git checkout HEAD -- .c-svc")
 lock.write_text(good)
 current()

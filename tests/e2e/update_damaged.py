@@ -44,12 +44,6 @@ def project(name, **files):
     return home
 
 
-def has(text, *parts):
-    for part in parts:
-        if part not in text:
-            e2e.fail(f"{part!r} is missing in:\n{text}")
-
-
 def words(done):
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith("  ")]
     return {line[1]: line[0] for line in lines}
@@ -61,7 +55,7 @@ def refused(home, *said, commands=("update", "generate", "diff", "update --dry-r
         done = e2e.run("c-svc", *command.split(), cwd=home, check=None)
         if done.returncode not in (1, 2):
             e2e.fail(f"{command}: exit code {done.returncode}")
-        has(done.stderr, *said)
+        e2e.has(done.stderr, *said)
     e2e.equal(e2e.run("c-svc", "update", "--check", cwd=home, check=None).returncode, 2, "exit code of --check")
     e2e.equal(state(home), before, f"{home.name}: changed though it was refused")
 
@@ -69,10 +63,10 @@ def refused(home, *said, commands=("update", "generate", "diff", "update --dry-r
 def mended(home):
     """By the command that was named; twice is as once."""
     done = e2e.run("c-svc", "update", "--rebase-from-current", cwd=home)
-    has((home / "README.md").read_text(), "Ask Ada.")
+    e2e.has((home / "README.md").read_text(), "Ask Ada.")
     for command in (["update", "--check"], ["generate"], ["update"]):
         said = e2e.run("c-svc", *command, cwd=home)
-        has(said.stdout, "up to date")
+        e2e.has(said.stdout, "up to date")
     json.loads((home / ".c-svc/lock.json").read_text())
     return words(done)
 
@@ -118,11 +112,11 @@ e2e.equal(mended(home).get("tests/user_service/get_user_test.c"), "deleted", "wh
 home = project("base-gone", **{".c-svc/base/README.md": None, ".c-svc/base/Makefile": None})
 refused(home, ".c-svc/base/README.md: error: is gone", MENDS, commands=("update", "diff"))
 e2e.equal(mended(home), {}, "without a base the file stays as it is")
-has((home / ".c-svc/base/README.md").read_text(), "One gRPC service")
+e2e.has((home / ".c-svc/base/README.md").read_text(), "One gRPC service")
 e2e.equal((home / ".c-svc/base/Makefile").read_text(), (home / "Makefile").read_text(), "a base that was as the file is")
 newer.write_text(newer.read_text().replace("## Settings", "## All settings"))
 e2e.run("c-svc", "update", cwd=home)
-has((home / "README.md").read_text(), "Ask Ada.", "A gRPC service in C", "## All settings")  # from there on it is merged
+e2e.has((home / "README.md").read_text(), "Ask Ada.", "A gRPC service in C", "## All settings")  # from there on it is merged
 
 home = project("base-edited", **{".c-svc/base/README.md": "something\n"})
 refused(home, ".c-svc/base/README.md: error: is not what c-svc wrote", MENDS, commands=("update", "diff"))
@@ -175,7 +169,7 @@ home = project("interrupted")
 (home / ".c-svc/update").mkdir()
 (home / ".c-svc/update/journal").write_text("")
 done = e2e.run("make", "-C", home, *e2e.make_args(), check=2)
-has(done.stderr, "interrupted", "c-svc update")
+e2e.has(done.stderr, "interrupted", "c-svc update")
 e2e.run("make", "-C", home, *e2e.make_args(), "help")
 for command in (["diff"], ["update", "--check"]):
-    has(e2e.run("c-svc", *command, cwd=home, check=2).stderr, "was interrupted", "`c-svc update`")
+    e2e.has(e2e.run("c-svc", *command, cwd=home, check=2).stderr, "was interrupted", "`c-svc update`")

@@ -53,12 +53,6 @@ def edit(path, old, new, folder=home):
     (folder / path).write_text(text.replace(old, new, 1))
 
 
-def has(text, *parts):
-    for part in parts:
-        if part not in text:
-            e2e.fail(f"{part!r} is missing in:\n{text}")
-
-
 (here / "user.proto").write_text(e2e.USER_PROTO.read_text())
 for name in ("Makefile", "README.md", "server/main.c", "server/PREFIX/RPC.c"):
     (templates / name).parent.mkdir(parents=True, exist_ok=True)
@@ -78,14 +72,14 @@ edit("server/PREFIX/RPC.c.tmpl", "#include", "/* only for handlers to come */\n#
 before = state()
 dry = update("--dry-run")
 e2e.equal(words(dry), {"Makefile": "merge", "server/main.c": "update"}, "what --dry-run says")
-has(dry.stdout, "--dry-run writes nothing")
+e2e.has(dry.stdout, "--dry-run writes nothing")
 update("--check", check=1)
 e2e.equal(changed(before, records=True), [], "written by --dry-run and --check")
 
 diff = e2e.run("c-svc", "diff", "--exit-code", cwd=home, check=1).stdout
-has(diff, "--- a/Makefile\n+++ b/Makefile\n", "-# ---- running", "+# ---- run it", "+/* Ours, later. */")
+e2e.has(diff, "--- a/Makefile\n+++ b/Makefile\n", "-# ---- running", "+# ---- run it", "+/* Ours, later. */")
 e2e.run("c-svc", "diff", cwd=home)
-has(e2e.run("c-svc", "diff", "--stat", cwd=home).stdout, " Makefile ", "2 files changed")
+e2e.has(e2e.run("c-svc", "diff", "--stat", cwd=home).stdout, " Makefile ", "2 files changed")
 if "\033" in diff or "\033[32m+/* Ours" not in e2e.run("c-svc", "diff", "--color=always", cwd=home).stdout:
     e2e.fail("colour where there is no terminal, or none where it was asked for")
 applied = here / "applied"
@@ -94,7 +88,7 @@ subprocess.run(["git", "apply", "-"], input=diff, text=True, cwd=applied, check=
 
 e2e.equal(words(update()), {"Makefile": "merge", "server/main.c": "update"}, "what update says")
 e2e.equal(changed(before), ["Makefile", "server/main.c"], "what update wrote")
-has((home / "Makefile").read_text(), "\n# mine\n", "# ---- run it")
+e2e.has((home / "Makefile").read_text(), "\n# mine\n", "# ---- run it")
 for path in ("Makefile", "server/main.c"):
     e2e.equal((applied / path).read_text(), (home / path).read_text(), f"{path} by git apply of the diff")
 again()
@@ -109,17 +103,17 @@ done = update(check=1)
 e2e.equal(words(done), {"Makefile": "conflict", "README.md": "update"}, "a conflict")
 e2e.equal(changed(before), ["Makefile", "README.md"], "what it wrote")
 text = (home / "Makefile").read_text()
-has(text, "<<<<<<< yours\nCFLAGS     ?= -O3 -g\n||||||| base\nCFLAGS     ?= -O2 -g\n=======\nCFLAGS     ?= -O1 -g\n>>>>>>> c-svc ")
+e2e.has(text, "<<<<<<< yours\nCFLAGS     ?= -O3 -g\n||||||| base\nCFLAGS     ?= -O2 -g\n=======\nCFLAGS     ?= -O1 -g\n>>>>>>> c-svc ")
 line = text.splitlines().index("<<<<<<< yours") + 1
 before = state()
 for command in (["update"], ["generate"], ["update", "--dry-run"]):
-    has(e2e.run("c-svc", *command, cwd=home, check=1).stderr, f"Makefile:{line}: error: ")
-has(e2e.run("c-svc", "diff", cwd=home, check=2).stderr, f"Makefile:{line}: error: ")
+    e2e.has(e2e.run("c-svc", *command, cwd=home, check=1).stderr, f"Makefile:{line}: error: ")
+e2e.has(e2e.run("c-svc", "diff", cwd=home, check=2).stderr, f"Makefile:{line}: error: ")
 update("--check", check=2)
 (home / "moved").mkdir()
 (home / "Makefile").rename(home / "moved/Makefile")  # found again, with its markers
 for command in (["update"], ["update", "--dry-run"]):
-    has(e2e.run("c-svc", *command, cwd=home, check=1).stderr, f"moved/Makefile:{line}: error: ", "remove the markers")
+    e2e.has(e2e.run("c-svc", *command, cwd=home, check=1).stderr, f"moved/Makefile:{line}: error: ", "remove the markers")
 (home / "moved/Makefile").rename(home / "Makefile")
 (home / "moved").rmdir()
 e2e.equal(changed(before, records=True), [], "written while there are markers")
@@ -139,9 +133,9 @@ e2e.equal({k: v for k, v in said.items() if not k.startswith("gen/")}, gone, "tw
 again()
 e2e.run("c-svc", "generate", cwd=home)
 again()
-has(update("--restore", "server/main.c", check=1).stderr, "server/main.c: error: is there")
-has(update("--restore", "server/mian.c", check=1).stderr, "did you mean server/main.c?")
-has(update("--restore", "get_user_test.c", check=1).stderr, "c-svc makes no such file")
+e2e.has(update("--restore", "server/main.c", check=1).stderr, "server/main.c: error: is there")
+e2e.has(update("--restore", "server/mian.c", check=1).stderr, "did you mean server/main.c?")
+e2e.has(update("--restore", "get_user_test.c", check=1).stderr, "c-svc makes no such file")
 done = update("--restore", "../user_service/./../../.clang-format", "--restore", "./get_user_test.c", cwd=home / "tests/user_service")
 e2e.equal({k.removeprefix("../../"): v for k, v in words(done).items() if "gen/" not in k}, dict.fromkeys(gone, "create"), "--restore")
 again()
@@ -163,7 +157,7 @@ e2e.equal({k: v for k, v in said.items() if not k.startswith("gen/")},
 for old in moves:
     if (home / old).exists():
         e2e.fail(f"{old} was written a second time")
-has((home / "docs/readme.md").read_text(), "A service in C", "Ask Ada.")
+e2e.has((home / "docs/readme.md").read_text(), "A service in C", "Ask Ada.")
 again()
 e2e.run("c-svc", "generate", cwd=home)
 again()
@@ -171,11 +165,11 @@ e2e.run("make", "-C", home, "-j2", *e2e.make_args(), "all", "test")
 with e2e.Server(home / "build/user-service", cwd=here) as server:
     client = [home / "build/user-service-client", "--addr", server.address]
     e2e.run(*client, "create-user", "--username", "ada", "--email", "ada@example.org")
-    has(e2e.run(*client, "get-user", "--id", "1").stdout, "ada@example.org")
+    e2e.has(e2e.run(*client, "get-user", "--id", "1").stdout, "ada@example.org")
 shutil.copy(home / "server/users/get.c", home / "server/a_copy.c")  # a second one of that function does not take its place
 again()
 (home / "server/a_copy.c").unlink()
-has(update("--restore", "server/user_service/get_user.c", check=1).stderr, "server/user_service/get_user.c: error: lies in server/users/get.c now")
+e2e.has(update("--restore", "server/user_service/get_user.c", check=1).stderr, "server/user_service/get_user.c: error: lies in server/users/get.c now")
 (home / "server/users/get.c").rename(home / "server/user_service/get_user.c")
 update()
 again()
@@ -201,7 +195,7 @@ odd = home / "server/user_service/get user.c"
 handler = home / "server/user_service/get_user.c"
 handler.rename(odd)
 for command in (["update"], ["generate"], ["diff"], ["update", "--dry-run"]):
-    has(e2e.run("c-svc", *command, cwd=home, check=None).stderr, "server/user_service/get user.c:", "user_service_get_user is here, and make takes no file")
+    e2e.has(e2e.run("c-svc", *command, cwd=home, check=None).stderr, "server/user_service/get user.c:", "user_service_get_user is here, and make takes no file")
 odd.rename(handler)
 again()
 shutil.copy(handler, odd)  # a copy is nobody's business
@@ -210,7 +204,7 @@ odd.unlink()
 unit, odd = home / "tests/user_service/get_user_test.c", home / "tests/user_service/get user_test.c"
 unit.rename(odd)
 done = update()
-has(done.stdout, "  deleted   tests/user_service/get_user_test.c  (tests/user_service/get user_test.c is like it, but make does not compile that)\n")
+e2e.has(done.stdout, "  deleted   tests/user_service/get_user_test.c  (tests/user_service/get user_test.c is like it, but make does not compile that)\n")
 odd.rename(unit)
 update()
 again()
@@ -227,7 +221,7 @@ subprocess.run(["git", "apply", "-"], input=diff, text=True, cwd=applied, check=
 said = words(update())
 born = [f"{folder}/user_service/{name}{end}" for folder, end in (("server", ".c"), ("tests", "_test.c")) for name in ("greet", "wave")]
 e2e.equal({k: said.get(k) for k in born}, dict.fromkeys(born, "create"), "files of new rpcs")
-has((home / "server/user_service/greet.c").read_text(), "only for handlers to come")
+e2e.has((home / "server/user_service/greet.c").read_text(), "only for handlers to come")
 for path in [*born, "gen/services.c", "docs/readme.md"]:
     e2e.equal((applied / path).read_text(), (home / path).read_text(), f"{path} by git apply of the diff")
 again()
@@ -270,7 +264,7 @@ proto.write_text(text.replace("string username = 2;", "int64 username = 2;", 1))
 if proto.read_text() == text:
     e2e.fail("user.proto has no username any more")
 before = state()
-has(update(check=1).stderr, "user.proto:", "--allow-breaking")
+e2e.has(update(check=1).stderr, "user.proto:", "--allow-breaking")
 e2e.equal(changed(before, records=True), [], "written though it was refused")
 proto.write_text(text)
 
@@ -280,7 +274,7 @@ for path in ("Makefile", "docs/readme.md", "server/main.c"):
     (home / path).write_bytes((home / path).read_bytes().replace(b"\n", b"\r\n"))
 edit("README.md.tmpl", "A service in C", "Your service in C", templates)
 e2e.equal(words(update())["README.md"], "merge", "a file with CRLF")
-has((home / "docs/readme.md").read_bytes().decode(), "Your service in C, made with c-svc.\r\n", "Ask Ada.\r\n")
+e2e.has((home / "docs/readme.md").read_bytes().decode(), "Your service in C, made with c-svc.\r\n", "Ask Ada.\r\n")
 if b"\n" in (home / "docs/readme.md").read_bytes().replace(b"\r\n", b""):
     e2e.fail("line ends of two kinds")
 again()
@@ -338,5 +332,5 @@ e2e.equal(update().stderr, "", "a warning where everything is committed")
 e2e.run(*git, "commit", "-qam", "more", cwd=home)
 edit("docs/readme.md", "Ask Ada.", "Ask Grace.")
 edit("README.md.tmpl", "Another service", "A service", templates)
-has(update().stderr, "1 file here differs from the last commit, one of which this writes", "git stash", "git checkout")
+e2e.has(update().stderr, "1 file here differs from the last commit, one of which this writes", "git stash", "git checkout")
 again()

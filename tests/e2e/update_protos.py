@@ -48,12 +48,6 @@ def make(*arguments, check=0):
     return e2e.run("make", "-C", HOME, "-j2", "CFLAGS=-O0", *e2e.make_args(), *arguments, check=check)  # ten builds: quick ones
 
 
-def has(text, *words):
-    for word in words:
-        if word not in text:
-            e2e.fail(f"{word!r} is missing in:\n{text}")
-
-
 def lacks(text, *words):
     for word in words:
         if word in text:
@@ -88,7 +82,7 @@ def proto(old, new):
 def current(*arguments):
     """The same once more changes nothing."""
     before = yours()
-    has(update(*arguments).stdout, "up to date")
+    e2e.has(update(*arguments).stdout, "up to date")
     update("--check", *arguments)
     e2e.equal(changed(before), [], "changed by an update after an update")
 
@@ -162,7 +156,7 @@ message Entry { shop.Item item = 1; }
 service AuditService { rpc Note(Entry) returns (Entry); }
 ''')
 FORGOTTEN = "proto/audit.proto:5: note: this service is not served: no entry of protos: in c-svc.yaml names proto/audit.proto"
-has(update("--dry-run").stdout, FORGOTTEN)
+e2e.has(update("--dry-run").stdout, FORGOTTEN)
 edit("c-svc.yaml", "[proto/shop.proto]", "[proto/shop.proto, proto/audit.proto]")
 done = update()
 lacks(done.stderr, "warning", "error")
@@ -171,11 +165,11 @@ new = [f"{top}/{name}{end}.c" for top, end in (("server", ""), ("tests", "_test"
        for name in ("audit_service/note", "shop_admin_service/sweep", "shop_item_service/greet")]
 e2e.equal(changed(before), new, "the user's files after additions")
 for path in new:
-    has(done.stdout, f"  create    {path}")
+    e2e.has(done.stdout, f"  create    {path}")
 current()
 made = make()
 e2e.equal(sorted(re.findall(r"todo: (\S+): answers UNIMPLEMENTED", made.stdout)), [p for p in new if p.startswith("server")], "stubs")
-has((HOME / "gen/services.c").read_text(), "audit_service_note", "shop_admin_service_sweep")
+e2e.has((HOME / "gen/services.c").read_text(), "audit_service_note", "shop_admin_service_sweep")
 make("test")
 
 # ---- breaks of the wire: make warns, update refuses, --allow-breaking takes them ----
@@ -186,19 +180,19 @@ proto("int32 at_most = 2; string word = 3;", "int64 at_most = 2; string word = 4
 proto("KIND_NEW = 1; KIND_OLD = 2;", "KIND_NEW = 1;")
 line = original[:original.index("message CountRequest")].count("\n") + 1
 done = update(check=1)
-has(done.stderr, f'proto/shop.proto:{line}:9: error: Previously present field "3" with name "word" on message "CountRequest" was deleted '
-    'without reserving the number "3" [FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED]',
-    f'proto/shop.proto:{line}:9: note: so that nobody gives them another meaning: reserved 3; reserved "word";',
-    f'proto/shop.proto:{line}:45: warning: Field "2" with name "at_most" on message "CountRequest" changed type from "int32" to "int64" '
-    "[FIELD_WIRE_JSON_COMPATIBLE_TYPE]",
-    'error: Previously present enum value "2" on enum "Kind" was deleted without reserving the number "2"', "--allow-breaking")
+e2e.has(done.stderr, f'proto/shop.proto:{line}:9: error: Previously present field "3" with name "word" on message "CountRequest" was deleted '
+        'without reserving the number "3" [FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED]',
+        f'proto/shop.proto:{line}:9: note: so that nobody gives them another meaning: reserved 3; reserved "word";',
+        f'proto/shop.proto:{line}:45: warning: Field "2" with name "at_most" on message "CountRequest" changed type from "int32" to "int64" '
+        "[FIELD_WIRE_JSON_COMPATIBLE_TYPE]",
+        'error: Previously present enum value "2" on enum "Kind" was deleted without reserving the number "2"', "--allow-breaking")
 before[HOME / "proto/shop.proto"] = (HOME / "proto/shop.proto").read_bytes()
 e2e.equal({p: p.read_bytes() for p in HOME.rglob("*") if p.is_file() and "build" not in p.parts}, before, "files after a refused update")
 done = make()
-has(done.stdout + done.stderr, 'warning: Previously present field "3" with name "word"')
-has(make().stdout, 'warning: Previously present field "3" with name "word"')  # as long as it is so
+e2e.has(done.stdout + done.stderr, 'warning: Previously present field "3" with name "word"')
+e2e.has(make().stdout, 'warning: Previously present field "3" with name "word"')  # as long as it is so
 done = update("--allow-breaking")
-has(done.stderr, 'warning: Previously present field "3" with name "word"')
+e2e.has(done.stderr, 'warning: Previously present field "3" with name "word"')
 lacks(done.stderr, "error")
 lacks(update().stderr, "warning")  # it is the contract now
 lacks(make("test").stdout, "warning")
@@ -209,21 +203,21 @@ before = yours()
 proto("rpc CountItems(", "rpc TallyItems(")
 for arguments, code in (([], 1), (["--dry-run"], 1), (["--check"], 2)):  # afterwards it would be too late to say so
     done = update(*arguments, check=code)
-    has(done.stderr, '"CountItems" on service "ItemService" was deleted [RPC_NO_DELETE]', "`c-svc update --rename CountItems=TallyItems`",
-        "where it is as it looks: c-svc update --rename CountItems=TallyItems, with --keep OLD for what has no new name (nothing was changed)")
+    e2e.has(done.stderr, '"CountItems" on service "ItemService" was deleted [RPC_NO_DELETE]', "`c-svc update --rename CountItems=TallyItems`",
+            "where it is as it looks: c-svc update --rename CountItems=TallyItems, with --keep OLD for what has no new name (nothing was changed)")
 e2e.equal(changed(before), [], "changed before it is said what became of the rpc")
-has(update("--allow-breaking", check=1).stderr, "c-svc update --allow-breaking --rename CountItems=TallyItems, with")  # no answer to that
+e2e.has(update("--allow-breaking", check=1).stderr, "c-svc update --allow-breaking --rename CountItems=TallyItems, with")  # no answer to that
 proto("rpc TallyItems(CountRequest) returns (CountResponse)", "rpc TallyItems(CountRequest) returns (stream CountResponse)")
-has(update("--dry-run", "--rename", "CountItems=TallyItems").stdout, "note: TallyItems is (shop.CountRequest) returns (stream shop.CountResponse) now")
+e2e.has(update("--dry-run", "--rename", "CountItems=TallyItems").stdout, "note: TallyItems is (shop.CountRequest) returns (stream shop.CountResponse) now")
 proto("rpc TallyItems(CountRequest) returns (stream CountResponse)", "rpc TallyItems(CountRequest) returns (CountResponse)")
-has(update("--rename", "shop.ItemService=acme.ItemService", check=1).stderr, "lost the name shop.ItemService while acme.ItemService came to be")
+e2e.has(update("--rename", "shop.ItemService=acme.ItemService", check=1).stderr, "lost the name shop.ItemService while acme.ItemService came to be")
 done = update("--dry-run", "--keep", "ItemService.CountItems")
 lacks(done.stderr, "--rename")
-has(done.stdout, "create    server/shop_item_service/tally_items.c", "stale     server/shop_item_service/count_items.c")
+e2e.has(done.stdout, "create    server/shop_item_service/tally_items.c", "stale     server/shop_item_service/count_items.c")
 for wrong, words in (("CountItems", "--rename CountItems"), ("Counts=TallyItems", "no field, entity, rpc or service lost the name Counts"),
                      ("CountItems=Greet", "no rpc Greet came to shop.ItemService")):
     done = update("--rename", wrong, check=1)
-    has(done.stderr, words)
+    e2e.has(done.stderr, words)
 e2e.equal(changed(before), [], "changed by updates that were refused")
 (HOME / "server/counting.c").write_text('''#include "services.h"
 
@@ -236,8 +230,8 @@ done = update("--rename", "CountItems=TallyItems")
 tally, tally_test = HOME / "server/shop_item_service/tally_items.c", HOME / "tests/shop_item_service/tally_items_test.c"
 e2e.equal(tally.read_text(), text.replace("csvc_code shop_item_service_count_items(", "csvc_code shop_item_service_tally_items("), "the handler")
 e2e.equal(tally_test.read_text(), test.replace("client_count_items", "client_tally_items"), "its test")
-has(done.stdout, "rename    server/shop_item_service/tally_items.c  (was server/shop_item_service/count_items.c, 1 name changed in it)",
-    "server/counting.c:5: note: shop_item_service_count_items is called shop_item_service_tally_items now")
+e2e.has(done.stdout, "rename    server/shop_item_service/tally_items.c  (was server/shop_item_service/count_items.c, 1 name changed in it)",
+        "server/counting.c:5: note: shop_item_service_count_items is called shop_item_service_tally_items now")
 if COUNT.exists() or COUNT_TEST.exists():
     e2e.fail("the old handler or test is still there")
 current()
@@ -248,7 +242,7 @@ make("test")
 before = yours()
 proto("rpc GetItem(", "rpc FindItem(")
 done = update("--rename", "ItemService.GetItem=FindItem")
-has((HOME / "server/reading.c").read_text(), "csvc_code shop_item_service_find_item(", "svc->asked++; /* mine */")
+e2e.has((HOME / "server/reading.c").read_text(), "csvc_code shop_item_service_find_item(", "svc->asked++; /* mine */")
 e2e.equal(changed(before), ["server/reading.c", "tests/shop_item_service/find_item_test.c", "tests/shop_item_service/get_item_test.c"],
           "the user's files after a rename of a handler that was moved")
 current()
@@ -258,7 +252,7 @@ current()
 before = yours()
 proto("rpc Greet(GreetRequest) returns (GreetResponse);", "rpc Greet(GreetRequest) returns (stream GreetResponse);")
 done = update(check=1)
-has(done.stderr, 'error: RPC "Greet" on service "ItemService" changed from server unary to server streaming [RPC_SAME_SERVER_STREAMING]')
+e2e.has(done.stderr, 'error: RPC "Greet" on service "ItemService" changed from server unary to server streaming [RPC_SAME_SERVER_STREAMING]')
 done = update("--allow-breaking")
 told = re.search(r"^(server/shop_item_service/greet\.c):(\d+): note: Greet is \(shop\.GreetRequest\) returns \(stream shop\.GreetResponse\) now",
                  done.stdout, re.M)
@@ -286,11 +280,11 @@ csvc_code shop_item_service_greet(struct service *svc, csvc_ctx *ctx, const Shop
 proto("service AdminService {\n  rpc Sweep(GreetRequest) returns (GreetResponse);\n}\n", "")
 edit("server/shop_admin_service/sweep.c", "#include", "this is not C any more\n#include")
 done = update()
-has(done.stderr, 'warning: Previously present service "AdminService" was deleted from package "shop" [PACKAGE_SERVICE_NO_DELETE]')
-has(done.stdout, "stale     server/shop_admin_service/sweep.c  (changed since it was made)", "stale     tests/shop_admin_service/sweep_test.c")
-has(make().stdout, "todo: server/shop_admin_service/sweep.c: belongs to no rpc any more")
+e2e.has(done.stderr, 'warning: Previously present service "AdminService" was deleted from package "shop" [PACKAGE_SERVICE_NO_DELETE]')
+e2e.has(done.stdout, "stale     server/shop_admin_service/sweep.c  (changed since it was made)", "stale     tests/shop_admin_service/sweep_test.c")
+e2e.has(make().stdout, "todo: server/shop_admin_service/sweep.c: belongs to no rpc any more")
 make("test")
-has(update("--prune").stdout, "remove    tests/shop_admin_service/sweep_test.c")
+e2e.has(update("--prune").stdout, "remove    tests/shop_admin_service/sweep_test.c")
 (HOME / "server/shop_admin_service/sweep.c").unlink()
 
 # ---- a message in another file of its package; a field that has a new name ----
@@ -301,11 +295,11 @@ proto("package shop;\n", 'package shop;\n\nimport "greeting.proto";\n')
 (HOME / "proto/greeting.proto").write_text('syntax = "proto3";\npackage shop;\nmessage GreetRequest { string name = 1; }\n')
 proto("int64 n = 1; }", "int64 total = 1; }")
 done = update()
-has(done.stderr, 'warning: Field "1" on message "CountResponse" changed name from "n" to "total" [FIELD_SAME_NAME]')
+e2e.has(done.stderr, 'warning: Field "1" on message "CountResponse" changed name from "n" to "total" [FIELD_SAME_NAME]')
 lacks(done.stderr, "GreetRequest", "error")
 e2e.equal(changed(before), [], "the user's files after a message moved")
 done = make("-k", check=2)
-has(done.stderr, "tally_items.c")  # the compiler points at each use of the field
+e2e.has(done.stderr, "tally_items.c")  # the compiler points at each use of the field
 edit("server/shop_item_service/tally_items.c", "rsp->n =", "rsp->total =")
 edit("tests/shop_item_service/tally_items_test.c", "rsp->n,", "rsp->total,")
 make("test")
@@ -328,21 +322,21 @@ for name in ("shop", "greeting"):
     edit(f"proto/{name}.proto", "package shop;", "package acme.store;")
 edit("proto/audit.proto", "shop.Item", "acme.store.Item")
 done = update(check=1)
-has(done.stderr, 'error: File package changed from "shop" to "acme.store" [FILE_SAME_PACKAGE]',
-    "`c-svc update --rename shop.ItemService=acme.store.ItemService`")
+e2e.has(done.stderr, 'error: File package changed from "shop" to "acme.store" [FILE_SAME_PACKAGE]',
+        "`c-svc update --rename shop.ItemService=acme.store.ItemService`")
 proto("returns (stream GreetResponse);", "returns (GreetResponse);")  # other types, too: the line is told of the file as it will be
 done = update("--dry-run", "--allow-breaking", "--rename", "shop.ItemService=acme.store.ItemService")
-has(done.stdout, "server/acme_store_item_service/greet.c:3: note: Greet is (acme.store.GreetRequest) returns (acme.store.GreetResponse) now")
+e2e.has(done.stdout, "server/acme_store_item_service/greet.c:3: note: Greet is (acme.store.GreetRequest) returns (acme.store.GreetResponse) now")
 e2e.equal(done.stdout.count("compiler will point here"), 1, "handlers with other types in a package that moved")
 proto("rpc Greet(GreetRequest) returns (GreetResponse);", "rpc Greet(GreetRequest) returns (stream GreetResponse);")
 done = update("--allow-breaking", "--rename", "shop.ItemService=acme.store.ItemService")
 lacks(done.stdout, "compiler will point here")
-has((HOME / "server/reading.c").read_text(), "csvc_code acme_store_item_service_find_item(", "svc->asked++; /* mine */",
-    "acme_store_item_store_get(", "Acme__Store__GetItemRequest")
-has((HOME / "server/acme_store_item_service/create_item.c").read_text(), "/* of all colours */", "acme_store_item_store_create(")
+e2e.has((HOME / "server/reading.c").read_text(), "csvc_code acme_store_item_service_find_item(", "svc->asked++; /* mine */",
+        "acme_store_item_store_get(", "Acme__Store__GetItemRequest")
+e2e.has((HOME / "server/acme_store_item_service/create_item.c").read_text(), "/* of all colours */", "acme_store_item_store_create(")
 if (HOME / "server/shop_item_service").exists() or (HOME / "tests/shop_item_service").exists():
     e2e.fail("the old folders are still there")
-has(done.stdout, "server/counting.c:3: note: Shop__CountRequest is called Acme__Store__CountRequest now")
+e2e.has(done.stdout, "server/counting.c:3: note: Shop__CountRequest is called Acme__Store__CountRequest now")
 counting = HOME / "server/counting.c"
 counting.write_text(counting.read_text().replace("Shop__", "Acme__Store__").replace("shop_item_service_", "acme_store_item_service_"))
 current()
@@ -354,8 +348,8 @@ proto("package acme.store;\n", 'package acme.store;\n\nimport "c_svc/options.pro
 proto("service ItemService {\n", 'service ItemService {\n  option (c_svc.c_prefix) = "items";\n')
 done = update()
 lacks(done.stderr, "warning", "error")
-has(done.stdout, "rename    server/items/create_item.c  (was server/acme_store_item_service/create_item.c, 1 name changed in it)")
-has((HOME / "server/items/create_item.c").read_text(), "/* of all colours */", "csvc_code items_create_item(")
+e2e.has(done.stdout, "rename    server/items/create_item.c  (was server/acme_store_item_service/create_item.c, 1 name changed in it)")
+e2e.has((HOME / "server/items/create_item.c").read_text(), "/* of all colours */", "csvc_code items_create_item(")
 edit("server/counting.c", "acme_store_item_service_tally_items", "items_tally_items")
 make("test")
 files = json.loads((HOME / ".c-svc/lock.json").read_text())["files"]
@@ -373,7 +367,7 @@ for bad, why in ((good[:len(good) // 2], "not a FileDescriptorSet"), (b"", "ther
         done = e2e.run("c-svc", command, cwd=HOME, check=None)
         if done.returncode not in (1, 2):
             e2e.fail(f"c-svc {command} with a damaged record: {done}")
-        has(done.stderr, ".c-svc/descriptors.pb: error: ", why, "--rebase-from-current")
+        e2e.has(done.stderr, ".c-svc/descriptors.pb: error: ", why, "--rebase-from-current")
     e2e.equal(record.read_bytes(), bad, "a damaged record after it was refused")
 update("--rebase-from-current")
 e2e.equal(record.read_bytes(), good, "the record made anew")

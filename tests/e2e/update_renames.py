@@ -41,12 +41,6 @@ def update(home, *arguments, check=0):
     return e2e.run("c-svc", "update", *arguments, cwd=home, check=check)
 
 
-def has(text, *words):
-    for word in words:
-        if word not in text:
-            e2e.fail(f"{word!r} is missing in:\n{text}")
-
-
 def files(home):
     return {str(p.relative_to(home)): (p.read_bytes(), p.stat().st_mtime_ns) for p in home.rglob("*") if p.is_file()}
 
@@ -76,7 +70,7 @@ def handler_of(home, name="tally_items", folder="shop_item_service"):
 
 def current(home):
     before = files(home)
-    has(update(home).stdout, "up to date")
+    e2e.has(update(home).stdout, "up to date")
     e2e.equal(changed(home, before), [], "changed by an update after an update")
 
 
@@ -99,12 +93,12 @@ for given, rest in (([], f"--allow-breaking {RPC} {COLUMN}"),
     asked = re.search(r"where it is as it looks: c-svc update (.*), with --keep OLD for what has no new name \(nothing was changed\)", done.stderr)
     e2e.equal(asked and asked.group(1), rest, f"what is asked for after {given}:\n{done.stderr}")
 done = update(home, "--rename", "CountItems=TallyItems", "--rename", "items.colour=color", check=1)
-has(done.stderr, "when that is meant: c-svc update --rename CountItems=TallyItems --rename items.colour=color --allow-breaking (nothing was changed)")
+e2e.has(done.stderr, "when that is meant: c-svc update --rename CountItems=TallyItems --rename items.colour=color --allow-breaking (nothing was changed)")
 e2e.equal(changed(home, before), [], "changed by updates that asked")
 update(home, *f"--allow-breaking {RPC} {COLUMN}".split())
-has(handler_of(home).read_text(), MINE, "csvc_code shop_item_service_tally_items(")
-has((home / "tests/shop_item_service/tally_items_test.c").read_text(), "/* my test */", "client_tally_items(")
-has((home / "migrations/sqlite/0002_rename_colour_to_color_in_items.sql").read_text(), 'RENAME COLUMN "colour" TO "color"')
+e2e.has(handler_of(home).read_text(), MINE, "csvc_code shop_item_service_tally_items(")
+e2e.has((home / "tests/shop_item_service/tally_items_test.c").read_text(), "/* my test */", "client_tally_items(")
+e2e.has((home / "migrations/sqlite/0002_rename_colour_to_color_in_items.sql").read_text(), 'RENAME COLUMN "colour" TO "color"')
 if handler_of(home, "count_items").exists():
     e2e.fail("the handler is at its old place, too")
 current(home)
@@ -113,35 +107,35 @@ current(home)
 TWO = PROTO.replace("string colour = 3;", "string shade = 8; string color = 3;")
 home = project("numbers", TWO)
 done = update(home, check=1)
-has(done.stderr, "and color is new and of the same type", "where it is as it looks: c-svc update --rename items.colour=color, with")
+e2e.has(done.stderr, "and color is new and of the same type", "where it is as it looks: c-svc update --rename items.colour=color, with")
 if "items.colour=shade" in done.stderr:
     e2e.fail(f"a field of another number is offered beside the one that kept it:\n{done.stderr}")
 (home / "proto/shop.proto").write_text(TWO.replace("string color = 3;", "string color = 9; reserved 3;"))
-has(update(home, check=1).stderr, "--rename items.colour=shade or --rename items.colour=color keeps", "c-svc update --rename items.colour=..., with")
+e2e.has(update(home, check=1).stderr, "--rename items.colour=shade or --rename items.colour=color keeps", "c-svc update --rename items.colour=..., with")
 
 # One that has no new name.
 home = project("kept", RENAMED.replace("colour", "color"))
-has(update(home, "--keep", "CountItems", check=1).stderr, "c-svc update --keep CountItems --rename items.colour=color, with")
-has(update(home, "--keep", "CountItem", check=1).stderr, "--keep CountItem: nothing of that name")
+e2e.has(update(home, "--keep", "CountItems", check=1).stderr, "c-svc update --keep CountItems --rename items.colour=color, with")
+e2e.has(update(home, "--keep", "CountItem", check=1).stderr, "--keep CountItem: nothing of that name")
 done = update(home, "--keep", "CountItems", "--keep", "colour")
-has(done.stdout, "create    server/shop_item_service/tally_items.c", "stale     server/shop_item_service/count_items.c  (changed since it was made)")
-has(handler_of(home, "count_items").read_text(), MINE)
+e2e.has(done.stdout, "create    server/shop_item_service/tally_items.c", "stale     server/shop_item_service/count_items.c  (changed since it was made)")
+e2e.has(handler_of(home, "count_items").read_text(), MINE)
 
 # ---- told late: the removal was taken, and the new handler is as it was born ----
 
 done = update(home, "--rename", "CountItems=TallyItems")
-has(done.stdout, "rename    server/shop_item_service/tally_items.c  (was server/shop_item_service/count_items.c, 1 name changed in it)")
-has(handler_of(home).read_text(), MINE, "csvc_code shop_item_service_tally_items(")
-has((home / "tests/shop_item_service/tally_items_test.c").read_text(), "/* my test */", "client_tally_items(")
+e2e.has(done.stdout, "rename    server/shop_item_service/tally_items.c  (was server/shop_item_service/count_items.c, 1 name changed in it)")
+e2e.has(handler_of(home).read_text(), MINE, "csvc_code shop_item_service_tally_items(")
+e2e.has((home / "tests/shop_item_service/tally_items_test.c").read_text(), "/* my test */", "client_tally_items(")
 for path in (handler_of(home, "count_items"), home / "tests/shop_item_service/count_items_test.c"):
     if path.exists():
         e2e.fail(f"{path} is still there")
 current(home)
-has(update(home, "--rename", "CountItems=TallyItems", check=1).stderr, "lost the name CountItems")  # there is nothing left of it
+e2e.has(update(home, "--rename", "CountItems=TallyItems", check=1).stderr, "lost the name CountItems")  # there is nothing left of it
 create = handler_of(home, "create_item")
 create.write_text(create.read_text().replace("colour", "color"))  # where the compiler would point
 e2e.run("make", "-C", home, "-j2", "CFLAGS=-O0", *e2e.make_args())
-has((home / "gen/project.mk").read_text(), "server/shop_item_service/tally_items.c")
+e2e.has((home / "gen/project.mk").read_text(), "server/shop_item_service/tally_items.c")
 
 # A handler that the user keeps elsewhere stays there, and the one that was born in the meantime goes.
 home = project("elsewhere", RENAMED)
@@ -150,11 +144,11 @@ handler_of(home, "count_items").rename(home / "server/counting.c")
 update(home, "--keep", "CountItems")
 born = (home / "tests/shop_item_service/tally_items_test.c").read_bytes()
 update(home, "--rename", "ItemService.CountItems=TallyItems")
-has((home / "server/counting.c").read_text(), MINE, "csvc_code shop_item_service_tally_items(")
+e2e.has((home / "server/counting.c").read_text(), MINE, "csvc_code shop_item_service_tally_items(")
 if handler_of(home).exists():
     e2e.fail("there are two handlers of TallyItems")
 e2e.equal((home / "tests/shop_item_service/tally_items_test.c").read_bytes(), born, "the test that came with the new name")
-has((home / "gen/project.mk").read_text(), "server/counting.c")
+e2e.has((home / "gen/project.mk").read_text(), "server/counting.c")
 current(home)
 
 # Where both were written to, nobody else can say which is meant.
@@ -163,12 +157,12 @@ update(home, "--keep", "CountItems")
 handler_of(home).write_text(handler_of(home).read_text() + "/* mine as well */\n")
 before = files(home)
 done = update(home, "--rename", "CountItems=TallyItems", check=1)
-has(done.stderr, "server/shop_item_service/tally_items.c: error: server/shop_item_service/count_items.c would take its place",
-    "is not as c-svc wrote it", "remove the other")
+e2e.has(done.stderr, "server/shop_item_service/tally_items.c: error: server/shop_item_service/count_items.c would take its place",
+        "is not as c-svc wrote it", "remove the other")
 e2e.equal(changed(home, before), [], "changed by a rename that was refused")
 handler_of(home).unlink()
 update(home, "--rename", "CountItems=TallyItems")
-has(handler_of(home).read_text(), MINE, "csvc_code shop_item_service_tally_items(")
+e2e.has(handler_of(home).read_text(), MINE, "csvc_code shop_item_service_tally_items(")
 current(home)
 
 # Two services with such an rpc: which of them is said by the full name; so is it offered.
@@ -176,20 +170,20 @@ TWO = PROTO + "service OtherService { rpc CountItems(CountRequest) returns (Coun
 home = project("two", TWO)
 update(home)
 (home / "proto/shop.proto").write_text(TWO.replace("rpc CountItems(", "rpc TallyItems("))
-has(update(home, check=1).stderr, "--rename shop.ItemService.CountItems=TallyItems --rename shop.OtherService.CountItems=TallyItems,")
+e2e.has(update(home, check=1).stderr, "--rename shop.ItemService.CountItems=TallyItems --rename shop.OtherService.CountItems=TallyItems,")
 update(home, "--keep", "CountItems")
-has(update(home, "--rename", "CountItems=TallyItems", check=1).stderr,
-    "CountItems=TallyItems may be about shop.ItemService or shop.OtherService; give the full name")
+e2e.has(update(home, "--rename", "CountItems=TallyItems", check=1).stderr,
+        "CountItems=TallyItems may be about shop.ItemService or shop.OtherService; give the full name")
 update(home, "--rename", "shop.ItemService.CountItems=TallyItems", "--rename", "OtherService.CountItems=TallyItems")
-has(handler_of(home).read_text(), MINE, "csvc_code shop_item_service_tally_items(")
-has(handler_of(home, folder="shop_other_service").read_text(), "csvc_code shop_other_service_tally_items(")
+e2e.has(handler_of(home).read_text(), MINE, "csvc_code shop_item_service_tally_items(")
+e2e.has(handler_of(home, folder="shop_other_service").read_text(), "csvc_code shop_other_service_tally_items(")
 current(home)
 
 # A service.
 home = project("service", PROTO.replace("service ItemService", "service StockService"))
 update(home, "--keep", "ItemService")
 update(home, "--rename", "ItemService=StockService")
-has(handler_of(home, "count_items", "shop_stock_service").read_text(), MINE, "csvc_code shop_stock_service_count_items(")
+e2e.has(handler_of(home, "count_items", "shop_stock_service").read_text(), MINE, "csvc_code shop_stock_service_count_items(")
 if (home / "server/shop_item_service").exists() or (home / "tests/shop_item_service").exists():
     e2e.fail("the folders of the old name are still there")
 current(home)
@@ -199,11 +193,11 @@ home = project("package", PROTO.replace("package shop;", "package acme.store;"))
 recorded = (home / ".c-svc/descriptors.pb").read_bytes()
 update(home, "--allow-breaking", "--keep", "shop.ItemService")
 done = update(home, "--rename", "shop.ItemService=acme.store.ItemService", check=1)
-has(done.stderr, "git checkout COMMIT -- .c-svc/descriptors.pb")
+e2e.has(done.stderr, "git checkout COMMIT -- .c-svc/descriptors.pb")
 (home / ".c-svc/descriptors.pb").write_bytes(recorded)
 update(home, "--allow-breaking", "--rename", "shop.ItemService=acme.store.ItemService")
-has(handler_of(home, "count_items", "acme_store_item_service").read_text(), MINE, "csvc_code acme_store_item_service_count_items(",
-    "const Acme__Store__CountRequest *")
+e2e.has(handler_of(home, "count_items", "acme_store_item_service").read_text(), MINE, "csvc_code acme_store_item_service_count_items(",
+        "const Acme__Store__CountRequest *")
 if (home / "server/shop_item_service").exists():
     e2e.fail("the folder of the old package is still there")
 current(home)

@@ -60,6 +60,12 @@ def equal(got, expected, what):
         fail(f"{what}:\n  got      {got!r}\n  expected {expected!r}")
 
 
+def has(text, *words):
+    for word in words:
+        if word not in text:
+            fail(f"{word!r} is missing in:\n{text}")
+
+
 def own_mounts():
     """What to put in front of a command that mounts what only it sees; None where nobody may do that."""
     for command in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]):
