@@ -9,6 +9,7 @@ import time
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 
 sys.path.insert(0, sys.argv[1])
 import interop_pb2 as pb
@@ -177,7 +178,11 @@ def the_server_ends_it_at_the_deadline():
     sleeps = pb.StreamingOutputCallRequest(response_parameters=[{"size": 1, "interval_us": 30000000}])
     call = Call("StreamingOutputCall", ("grpc-timeout", "100m"))
     began = time.monotonic()
-    call.send(sleeps).finish()
+    try:
+        call.send(sleeps).finish()
+    except h2.exceptions.StreamClosedError:
+        assert CORE, "there was more behind the end"
+        call.reset = True  # core-ends-twice in docs/deviations.md: h2 stops at the second end
     assert time.monotonic() - began < 10, "it took too long"
     assert call.reset or call.status() == 4, call.blocks
 
