@@ -135,27 +135,64 @@ static csvc_bytes headed(csvc_arena *a, const char *heading, csvc_bytes text)
     return (csvc_bytes){.len = len + text.len, .data = to};
 }
 
+static bool is_ended(csvc_bytes text)
+{
+    return text.len == 0 || text.data[text.len - 1] == '\n';
+}
+
+/* The last line gets an end, too. */
+static csvc_bytes ended(csvc_arena *a, csvc_bytes text, const char *end)
+{
+    size_t len = strlen(end);
+    uint8_t *to = cli_must(csvc_arena_alloc(a, text.len + len + 1));
+
+    if (is_ended(text)) {
+        return text;
+    }
+    memcpy(to, text.data, text.len);
+    memcpy(to + text.len, end, len + 1);
+    return (csvc_bytes){.len = text.len + len, .data = to};
+}
+
+/* Its last line has none. */
+static csvc_bytes unended(csvc_arena *a, csvc_bytes text)
+{
+    size_t len = text.len;
+
+    len -= len > 0 && text.data[len - 1] == '\n' ? 1 : 0;
+    len -= len < text.len && len > 0 && text.data[len - 1] == '\r' ? 1 : 0;
+    return (csvc_bytes){
+        .len = len,
+        .data = (const uint8_t *)cli_must(csvc_arena_strndup(a, (const char *)text.data, len))};
+}
+
 /*
  * `merged` has one end throughout; its lines that are in `yours` get the ends they have there. That
  * is a merge as well: of what became of `yours` into it, where nothing but ends was changed, and of
- * lines that differ in nothing else the ones in `yours` are taken.
+ * lines that differ in nothing else the ones in `yours` are taken. A last line without an end may
+ * have come to stand before others, so it has one meanwhile.
  */
 static csvc_code give_ends_back(csvc_arena *a, csvc_bytes yours, csvc_bytes plain,
-                                csvc_bytes merged, csvc_bytes *ret_merged, csvc_error *err)
+                                csvc_bytes merged, const char *end, csvc_bytes *ret_merged,
+                                csvc_error *err)
 {
     static const char was[] = "\001\n\001 was\n\001 1\n\001 2\n\001 3\n";
     static const char is[] = "\001\n\001 is.\n\001 1\n\001 2\n\001 3\n";
     csvc_bytes out = {0};
     bool conflict = false;
-    csvc_code code = merge(a, headed(a, was, plain), headed(a, is, yours), headed(a, was, merged),
-                           true, &out, &conflict, err);
+    csvc_code code =
+        merge(a, headed(a, was, ended(a, plain, "\n")), headed(a, is, ended(a, yours, end)),
+              headed(a, was, ended(a, merged, end)), true, &out, &conflict, err);
 
     if (code == CSVC_OK && (conflict || out.len < strlen(is))) {
         code =
             csvc_error_set(err, CSVC_INTERNAL, "cannot merge a file with line ends of two kinds");
     }
     if (code == CSVC_OK) {
-        *ret_merged = (csvc_bytes){.len = out.len - strlen(is), .data = out.data + strlen(is)};
+        const size_t head = strlen(is);
+
+        *ret_merged = (csvc_bytes){.len = out.len - head, .data = out.data + head};
+        *ret_merged = is_ended(merged) ? *ret_merged : unended(a, *ret_merged);
     }
     return code;
 }
@@ -175,8 +212,10 @@ csvc_code update_merge(csvc_arena *a, csvc_bytes base, csvc_bytes yours, csvc_by
     code = merge(a, with_ends(a, base, false), plain, with_ends(a, ours, false), false, &merged,
                  ret_conflict, err);
     if (code == CSVC_OK) { /* new lines get the end that most have */
-        merged = with_ends(a, merged, ends.crlf > ends.lf);
-        code = give_ends_back(a, yours, plain, merged, ret_merged, err);
+        const bool crlf = ends.crlf > ends.lf;
+
+        merged = with_ends(a, merged, crlf);
+        code = give_ends_back(a, yours, plain, merged, crlf ? "\r\n" : "\n", ret_merged, err);
     }
     return code;
 }

@@ -327,8 +327,12 @@ class Sequence:
             if not mine:
                 continue
             now = after.get(went.get(path, path), (b"", 0))[0]
-            for line in content.split(b"\n"):
-                if MINE.search(line) and line not in now.split(b"\n"):
+            there = now.split(b"\n")
+            *ended, last = content.split(b"\n")
+            if last + b"\r" in there:  # what came to stand before others has an end now
+                last += b"\r"
+            for line in (*ended, last):
+                if MINE.search(line) and line not in there:
                     raise Wrong(f"{path}: the user's line {line!r} is gone")
             if statuses.get(path, {}).get("status") == "merge" and MINE.findall(now) != mine:
                 raise Wrong(f"{path}: the user's lines are in another order: {mine} {MINE.findall(now)}")
